@@ -1,0 +1,105 @@
+//! Health from one look at the rows. *Missing* is a post that should have a ready process and has none.
+
+use agentlab_domain::role;
+use agentlab_platform::{clock, db::status::Status, life::Life};
+use serde_json::{Value, json};
+
+/// A look that is older than this says that the database could not be read.
+const STALE_MS: i64 = 5_000;
+
+/// The posts that should be filled.
+pub(crate) struct Expected {
+    posts: Vec<String>,
+    workers: u32,
+}
+
+/// The posts of this configuration.
+pub(crate) fn expected(life: &Life) -> Expected {
+    let workers = life.config.workers.count;
+    let posts = role::posts(workers, true, life.config.telegram.token.is_some());
+    Expected { posts: posts.iter().map(ToString::to_string).collect(), workers }
+}
+
+/// One look.
+#[derive(Debug, Clone)]
+pub(crate) struct Look {
+    status: Option<Status>,
+    error: Option<String>,
+    /// Monotonic milliseconds.
+    at: i64,
+    began: i64,
+}
+
+impl Look {
+    /// The look that a fresh console starts with.
+    pub(crate) async fn first(life: &Life) -> Self {
+        Self::now(life).await
+    }
+
+    /// Looks now.
+    pub(crate) async fn now(life: &Life) -> Self {
+        let now = clock::monotonic_ms();
+        match life.db.status().await {
+            Ok(status) => Self { status: Some(status), error: None, at: now, began: now },
+            Err(error) => Self { status: None, error: Some(error.to_string()), at: now, began: now },
+        }
+    }
+
+    /// Takes a newer look; one that failed leaves the last good status standing, and its age tells.
+    pub(crate) fn update(&mut self, newer: Self) {
+        match newer.status {
+            Some(_) => *self = Self { began: self.began, ..newer },
+            None => self.error = newer.error,
+        }
+    }
+
+    /// Posts without a ready process.
+    pub(crate) fn missing(&self, expected: &Expected) -> Vec<String> {
+        let ready = |post: &&String| {
+            !self.status.iter().flat_map(|status| &status.processes).any(|process| process.id == **post && process.ready)
+        };
+        expected.posts.iter().filter(ready).cloned().collect()
+    }
+
+    /// Whether the system can serve what is configured, and the words for it.
+    pub(crate) fn health(&self, expected: &Expected) -> (bool, Value) {
+        let missing = self.missing(expected);
+        let stale = clock::monotonic_ms() - self.at > clock::scaled_ms(STALE_MS);
+        let status = self.status.clone().unwrap_or_default();
+        let working = status.processes.iter().filter(|process| process.id.starts_with("worker-") && process.ready).count();
+        let bot_missing = missing.iter().any(|post| post == "bot");
+        // One worker serves; without a bot that was configured, messages are not served.
+        let ok = !stale && working > 0 && !bot_missing;
+        let word = match (ok, missing.is_empty()) {
+            (true, true) => "ok",
+            (true, false) => "degraded",
+            (false, _) => "unavailable",
+        };
+        let components: serde_json::Map<String, Value> = status
+            .processes
+            .iter()
+            .map(|process| {
+                let state = if process.ready { "ready" } else if process.alive { "starting" } else { "down" };
+                (process.id.clone(), json!({ "state": state, "note": process.note }))
+            })
+            .collect();
+        let body = json!({
+            "status": word,
+            "uptime": (clock::monotonic_ms() - self.began) / 1000,
+            "active_tasks": status.running,
+            "worker_pool": { "wanted": expected.workers, "ready": working },
+            "message_queues": {
+                "queued": status.queued, "retrying": status.retrying, "parked": status.parked,
+                "waiting": status.waiting, "undelivered": status.undelivered,
+            },
+            "components": components,
+            "database": if stale { json!({ "state": "cannot be read", "error": self.error }) } else { json!({ "state": "ok" }) },
+        });
+        (ok, body)
+    }
+
+    /// The whole status.
+    pub(crate) fn status(&self) -> Value {
+        json!(self.status)
+    }
+}

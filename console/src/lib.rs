@@ -1,0 +1,99 @@
+//! The console: HTTP on loopback. `/health`, `/ready` and `/api/status` for now; reading needs no login, and nothing here
+//! changes anything.
+//!
+//! *Healthy* means that the system can serve what is configured. `/health` answers from the last look at the database,
+//! never from a query of its own, so that it answers within 100 ms also while the database is locked.
+
+mod health;
+
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+
+use agentlab_domain::role::{Post, Role};
+use agentlab_platform::{
+    clock,
+    life::{Life, Refusal},
+};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tokio::{net::TcpListener, sync::RwLock};
+
+use health::Look;
+
+/// Between two looks at the database.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Serves until it is asked to stop.
+pub async fn serve() -> Result<(), Refusal> {
+    let life = Life::begin(Post { role: Role::Console, slot: 0 }).await?;
+    let port = life.config.console.port;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| {
+        Refusal::unavailable(format!(
+            "console.port {port} cannot be used on 127.0.0.1 ({error}): end what listens there, or set console.port"
+        ))
+    })?;
+    let address = listener.local_addr().map_err(Refusal::unavailable)?;
+    let shared = Arc::new(Shared { look: RwLock::new(Look::first(&life).await), expected: health::expected(&life) });
+    let routes = Router::new()
+        .route("/health", get(health))
+        .route("/ready", get(ready))
+        .route("/api/status", get(status))
+        .layer(axum::middleware::from_fn(local_only))
+        .with_state(shared.clone());
+    life.ready().await?;
+    tracing::info!(%address, "listening");
+    let mut stop = life.stop();
+    tokio::select! {
+        served = axum::serve(listener, routes).into_future() => served.map_err(Refusal::unavailable),
+        () = keep_looking(&life, &shared) => Ok(()),
+        () = stop.asked(1) => Ok(()),
+    }
+}
+
+struct Shared {
+    look: RwLock<Look>,
+    expected: health::Expected,
+}
+
+async fn keep_looking(life: &Life, shared: &Shared) {
+    loop {
+        tokio::time::sleep(clock::scaled(LOOK)).await;
+        let look = Look::now(life).await;
+        shared.look.write().await.update(look);
+        life.progress.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// A page of somebody else's, opened in this machine's browser, must not read us through a name that it points here.
+async fn local_only(headers: HeaderMap, request: axum::extract::Request, next: axum::middleware::Next) -> Response {
+    let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    if matches!(name, "127.0.0.1" | "localhost" | "[::1]") {
+        next.run(request).await
+    } else {
+        (StatusCode::FORBIDDEN, "only 127.0.0.1 and localhost are served\n").into_response()
+    }
+}
+
+async fn health(State(shared): State<Arc<Shared>>) -> Response {
+    let (ok, body) = shared.look.read().await.health(&shared.expected);
+    let code = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(body)).into_response()
+}
+
+async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+    let missing = shared.look.read().await.missing(&shared.expected);
+    if missing.is_empty() {
+        (StatusCode::OK, "ready\n").into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", missing.join(", "))).into_response()
+    }
+}
+
+async fn status(State(shared): State<Arc<Shared>>) -> Response {
+    Json(shared.look.read().await.status()).into_response()
+}

@@ -1,0 +1,200 @@
+//! The words of a job's messages in a chat. The *status message* is the one message of a job that is edited through its
+//! life: accepted, running, then the answer. An *answer* is the agent's text, complete, with what must be said beside
+//! it (denied tools, a rehearsal, the cost).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    outbox::REPEAT_MARK,
+    outcome::{Outcome, ResultEvent},
+    progress::{self, Progress},
+    retry::Next,
+    text::{self, Rich},
+};
+
+/// After this much work a short new message says that the job ended, since edits notify nobody; milliseconds.
+pub const NOTICE_AFTER_MS: i64 = 30_000;
+/// UTF-16 units of one part: room is left for the mark of a repeat.
+const PART_LIMIT: usize = text::MESSAGE_LIMIT - REPEAT_MARK.len();
+/// Above this many parts the answer is cut and says where the whole of it is.
+const MOST_PARTS: usize = 20;
+
+/// One message as it should stand in the chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Body {
+    #[serde(flatten)]
+    pub rich: Rich,
+    /// The job that a Stop button under the message stops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<i64>,
+}
+
+/// What was accepted.
+pub fn accepted(number: i64, ahead: i64) -> Body {
+    let place = match ahead {
+        0 => "accepted".to_owned(),
+        1 => "accepted, 1 task of this chat before it".to_owned(),
+        n => format!("accepted, {n} tasks of this chat before it"),
+    };
+    Body { rich: text::plain(&format!("Task {number}: {place}")), stop: Some(number) }
+}
+
+/// What runs.
+pub fn running(number: i64, attempt: u32, elapsed_ms: i64, progress: &Progress) -> Body {
+    let mut line = format!("Task {number}: running, {}", progress::elapsed(elapsed_ms));
+    if attempt > 1 {
+        line.push_str(&format!(", attempt {attempt}"));
+    }
+    if let Some(activity) = &progress.activity {
+        line.push_str(&format!("\n{activity}"));
+    }
+    if progress.output_tokens > 0 {
+        line.push_str(&format!("\n{} tokens written", progress.output_tokens));
+    }
+    Body { rich: text::plain(&line), stop: Some(number) }
+}
+
+/// What a run left behind, for the words of its end.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended<'a> {
+    pub number: i64,
+    pub outcome: &'a Outcome,
+    pub next: Next,
+    pub result: Option<&'a ResultEvent>,
+    /// The run was rehearsed: no agent was used.
+    pub rehearsed: bool,
+    /// Until the next run, in milliseconds.
+    pub wait_ms: i64,
+    pub attempt: u32,
+}
+
+/// What `rehearse` must always say.
+pub const REHEARSAL: &str = "(a rehearsal: no `claude` was found, so no agent worked on this)";
+
+/// The agent's answer as plain Markdown, with what must be said beside it; what `ask` prints and `job.answer` holds.
+pub fn markdown(ended: Ended<'_>) -> String {
+    let mut text = match ended.next {
+        Next::Done => ended.result.and_then(|result| result.text.clone()).unwrap_or_default(),
+        Next::Cancelled => format!("Task {}: cancelled, {}", ended.number, ended.outcome.reason()),
+        Next::Failed => format!("Task {}: failed, {}", ended.number, ended.outcome.reason()),
+        Next::Retry { .. } => format!(
+            "Task {}: {}. Trying again in {} (attempt {} ended)",
+            ended.number,
+            ended.outcome.reason(),
+            progress::elapsed(ended.wait_ms),
+            ended.attempt
+        ),
+        Next::Park { .. } => format!(
+            "Task {}: waits, {}. I look again in {}",
+            ended.number,
+            ended.outcome.reason(),
+            progress::elapsed(ended.wait_ms)
+        ),
+    };
+    if text.trim().is_empty() {
+        text = format!("Task {} is done; the agent gave no answer in words.", ended.number);
+    }
+    let denials = ended.result.map(|result| result.denials.as_slice()).unwrap_or_default();
+    if !denials.is_empty() {
+        text.push_str(&format!("\n\nNot permitted: {}", denials.join(", ")));
+    }
+    if ended.rehearsed {
+        text.push_str(&format!("\n\n{REHEARSAL}"));
+    }
+    text
+}
+
+/// The messages of a job that ended or waits: the first one replaces the status message, the others follow it.
+pub fn messages(ended: Ended<'_>) -> Vec<Body> {
+    let stop = match ended.next {
+        Next::Retry { .. } | Next::Park { .. } => Some(ended.number),
+        Next::Done | Next::Failed | Next::Cancelled => None,
+    };
+    let markdown = markdown(ended);
+    let rich = if ended.next == Next::Done { text::render(&markdown) } else { text::plain(&markdown) };
+    let mut parts = text::split(&rich, PART_LIMIT);
+    // Telegram refuses a message that shows nothing; the whole answer is kept in the job.
+    parts.retain(|part| !part.is_blank());
+    if parts.len() > MOST_PARTS {
+        let left = parts.len() - MOST_PARTS;
+        parts.truncate(MOST_PARTS);
+        parts.push(text::plain(&format!(
+            "({left} more messages of this length are left out here: `agentlab job {}` prints the whole answer)",
+            ended.number
+        )));
+    }
+    parts.into_iter().map(|rich| Body { rich, stop }).collect()
+}
+
+/// The short new message after long work.
+pub fn notice(number: i64, next: Next) -> Body {
+    let word = match next {
+        Next::Done => "is done",
+        Next::Failed => "failed",
+        Next::Cancelled => "was cancelled",
+        Next::Retry { .. } => "is tried again",
+        Next::Park { .. } => "waits",
+    };
+    Body { rich: text::plain(&format!("Task {number} {word}.")), stop: None }
+}
+
+/// A plain reply.
+pub fn reply(words: &str) -> Body {
+    Body { rich: text::plain(words), stop: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended<'a>(outcome: &'a Outcome, next: Next, result: Option<&'a ResultEvent>) -> Ended<'a> {
+        Ended { number: 12, outcome, next, result, rehearsed: false, wait_ms: 4_000, attempt: 1 }
+    }
+
+    #[test]
+    fn every_end_says_what_happened() {
+        let lost = Outcome::Lost;
+        let stopped = Outcome::Stopped { by: "Ann".into() };
+        assert!(markdown(ended(&lost, Next::Failed, None)).starts_with("Task 12: failed, its process was gone"));
+        assert!(markdown(ended(&lost, Next::Retry { at: 1 }, None)).contains("Trying again in 0:04"));
+        assert!(markdown(ended(&stopped, Next::Cancelled, None)).contains("cancelled, stopped by Ann"));
+        assert!(markdown(ended(&Outcome::NotLoggedIn, Next::Park { at: 1 }, None)).contains("/login"));
+    }
+
+    #[test]
+    fn an_empty_answer_is_not_an_empty_message() {
+        let result = ResultEvent { text: Some(" ".into()), ..ResultEvent::default() };
+        let bodies = messages(ended(&Outcome::Succeeded, Next::Done, Some(&result)));
+        assert_eq!(bodies.len(), 1);
+        assert!(bodies[0].rich.text.contains("no answer in words"));
+    }
+
+    #[test]
+    fn denials_and_rehearsals_are_said() {
+        let result =
+            ResultEvent { text: Some("did it".into()), denials: vec!["Bash".into()], ..ResultEvent::default() };
+        let text =
+            markdown(Ended { rehearsed: true, ..ended(&Outcome::Succeeded, Next::Done, Some(&result)) });
+        assert!(text.contains("Not permitted: Bash"));
+        assert!(text.contains("rehearsal"));
+    }
+
+    #[test]
+    fn a_long_answer_comes_in_parts_that_add_up() {
+        let long = "word ".repeat(3_000);
+        let result = ResultEvent { text: Some(long.clone()), ..ResultEvent::default() };
+        let bodies = messages(ended(&Outcome::Succeeded, Next::Done, Some(&result)));
+        let sum: String = bodies.iter().map(|body| body.rich.text.as_str()).collect();
+        assert_eq!(sum, long);
+        assert!(bodies.iter().all(|body| text::utf16_len(&body.rich.text) <= text::MESSAGE_LIMIT));
+    }
+
+    #[test]
+    fn only_what_may_still_be_stopped_has_a_button() {
+        assert_eq!(accepted(3, 2).stop, Some(3));
+        assert_eq!(running(3, 2, 1_000, &Progress::default()).stop, Some(3));
+        for (next, stop) in [(Next::Failed, None), (Next::Retry { at: 1 }, Some(12))] {
+            assert_eq!(messages(ended(&Outcome::Lost, next, None))[0].stop, stop);
+        }
+    }
+}

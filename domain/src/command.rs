@@ -1,0 +1,98 @@
+//! Commands in a chat. A *command* starts with a slash; whatever else is written is work for the agent.
+
+/// What a person asked agentlab itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    Start,
+    Help,
+    Status,
+    /// Stop this job, or without a number the running one, else the newest queued one.
+    Cancel { number: Option<i64> },
+    /// A command whose argument could not be understood; the text says what is expected.
+    Unclear(&'static str),
+    /// A command that does not exist here.
+    Unknown(String),
+}
+
+/// Reads a command; `None` where the text is work. A command may name a bot (`/status@lab_bot`).
+pub fn parse(text: &str) -> Option<Command> {
+    let rest = text.strip_prefix('/')?;
+    let (head, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let word = head.split('@').next().unwrap_or_default().to_ascii_lowercase();
+    // "/home/ann/x fails to build" is work, not a command.
+    if word.is_empty() || !word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') || head.contains('/') {
+        return None;
+    }
+    Some(match word.as_str() {
+        "start" => Command::Start,
+        "help" => Command::Help,
+        "status" => Command::Status,
+        "cancel" | "stop" => cancel(argument.trim()),
+        _ => Command::Unknown(word),
+    })
+}
+
+fn cancel(argument: &str) -> Command {
+    let digits = argument.trim_start_matches('#');
+    if digits.is_empty() {
+        return Command::Cancel { number: None };
+    }
+    match digits.parse() {
+        Ok(number) => Command::Cancel { number: Some(number) },
+        Err(_) => Command::Unclear("Use /cancel, or /cancel 12 for task 12."),
+    }
+}
+
+/// The job that a Stop button names.
+pub fn parse_button(data: &str) -> Option<i64> {
+    data.strip_prefix("stop:")?.parse().ok()
+}
+
+/// The data of a Stop button (Telegram allows 64 bytes).
+pub fn button(number: i64) -> String {
+    format!("stop:{number}")
+}
+
+/// What `/start` answers.
+pub const GREETING: &str = "Send me a task and I run it with Claude on your machine. Tasks of this chat run one after \
+the other; I show progress here and answer here.\n\n/status shows what runs, /cancel stops it, /help lists the commands.";
+
+/// What `/help` answers.
+pub const HELP: &str = "Any message is a task.\n/status what runs and what waits\n/cancel stop this chat's running task, \
+else its newest waiting one\n/cancel 12 stop task 12\n/help this list";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_as_people_type_them() {
+        let table = [
+            ("/start", Some(Command::Start)),
+            ("/HELP", Some(Command::Help)),
+            ("/status@lab_bot", Some(Command::Status)),
+            ("/cancel", Some(Command::Cancel { number: None })),
+            ("/cancel 12", Some(Command::Cancel { number: Some(12) })),
+            ("/cancel  #12 ", Some(Command::Cancel { number: Some(12) })),
+            ("/stop\n3", Some(Command::Cancel { number: Some(3) })),
+            ("/frobnicate now", Some(Command::Unknown("frobnicate".into()))),
+            ("/", None),
+            ("/home/ann/x fails to build", None),
+            ("/home fails", Some(Command::Unknown("home".into()))),
+            ("fix the tests", None),
+            (" /status", None),
+        ];
+        for (text, command) in table {
+            assert_eq!(parse(text), command, "{text:?}");
+        }
+        assert!(matches!(parse("/cancel everything"), Some(Command::Unclear(_))));
+    }
+
+    #[test]
+    fn a_button_names_its_job() {
+        assert_eq!(parse_button(&button(12)), Some(12));
+        assert_eq!(parse_button("stop:x"), None);
+        assert_eq!(parse_button("other"), None);
+        assert!(button(i64::MIN).len() <= 64);
+    }
+}

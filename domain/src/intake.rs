@@ -1,0 +1,139 @@
+//! Intake: what an update from Telegram causes. A *stranger* is anybody who is not on the allow-list; a stranger causes
+//! nothing that can be seen, whatever was sent.
+
+use crate::{
+    chat::Place,
+    command::{self, Command},
+};
+
+/// An update, as far as it was understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Update {
+    Message { user: Option<i64>, place: Place, message: i64, text: Option<String> },
+    Edited { user: Option<i64>, place: Place, message: i64, text: Option<String> },
+    Button { user: Option<i64>, place: Option<Place>, callback: String, data: Option<String> },
+    /// A kind that we do not use, or one of a later Bot API.
+    Other { kind: String },
+    /// It could not be parsed; the raw text is kept all the same.
+    Unparsable { why: String },
+}
+
+/// What an update causes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Work for the agent.
+    Job { user: i64, place: Place, message: i64, prompt: String },
+    /// A question to agentlab itself.
+    Command { user: i64, place: Place, message: i64, command: Command },
+    /// A changed message: its job takes the new text while no run exists.
+    Edit { place: Place, message: i64, prompt: String },
+    /// A Stop button.
+    Stop { user: i64, place: Place, number: i64, callback: String },
+    /// Somebody allowed sent something without text.
+    NoText { place: Place, message: i64 },
+    /// One audit row, and nothing else.
+    Stranger { user: i64 },
+    /// Stored and confirmed; nothing follows.
+    Ignore { why: String },
+}
+
+impl Decision {
+    /// The word in the update's row.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Job { .. } => "job",
+            Self::Command { .. } => "command",
+            Self::Edit { .. } => "edit",
+            Self::Stop { .. } => "stop",
+            Self::NoText { .. } => "no_text",
+            Self::Stranger { .. } => "stranger",
+            Self::Ignore { .. } => "ignored",
+        }
+    }
+}
+
+/// Decides an update. The allow-list comes before everything.
+pub fn decide(update: Update, allowed: impl Fn(i64) -> bool) -> Decision {
+    let ignore = |why: &str| Decision::Ignore { why: why.into() };
+    let user = match &update {
+        Update::Message { user, .. } | Update::Edited { user, .. } | Update::Button { user, .. } => *user,
+        Update::Other { kind } => return ignore(&format!("an update of the kind {kind}")),
+        Update::Unparsable { why } => return ignore(&format!("it could not be parsed: {why}")),
+    };
+    let Some(user) = user else { return ignore("it has no sender") };
+    if !allowed(user) {
+        return Decision::Stranger { user };
+    }
+    match update {
+        Update::Message { place, message, text, .. } => match text.filter(|text| !text.trim().is_empty()) {
+            None => Decision::NoText { place, message },
+            Some(prompt) => match command::parse(&prompt) {
+                Some(command) => Decision::Command { user, place, message, command },
+                None => Decision::Job { user, place, message, prompt },
+            },
+        },
+        Update::Edited { place, message, text, .. } => match text.filter(|text| !text.trim().is_empty()) {
+            Some(prompt) if command::parse(&prompt).is_none() => Decision::Edit { place, message, prompt },
+            Some(_) | None => ignore("an edit that is no work"),
+        },
+        Update::Button { place, callback, data, .. } => {
+            match (place, data.as_deref().and_then(command::parse_button)) {
+                (Some(place), Some(number)) => Decision::Stop { user, place, number, callback },
+                (None, _) | (_, None) => ignore("a button of an old or foreign message"),
+            }
+        }
+        Update::Other { .. } | Update::Unparsable { .. } => ignore("nothing to do"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACE: Place = Place { chat: 5, topic: None };
+
+    fn message(user: Option<i64>, text: Option<&str>) -> Update {
+        Update::Message { user, place: PLACE, message: 9, text: text.map(Into::into) }
+    }
+
+    #[test]
+    fn a_stranger_causes_nothing_whatever_was_sent() {
+        let updates = [
+            message(Some(66), Some("do it")),
+            message(Some(66), Some("/start")),
+            message(Some(66), None),
+            Update::Edited { user: Some(66), place: PLACE, message: 9, text: Some("x".into()) },
+            Update::Button { user: Some(66), place: Some(PLACE), callback: "c".into(), data: Some("stop:1".into()) },
+        ];
+        for update in updates {
+            assert_eq!(decide(update, |user| user == 5), Decision::Stranger { user: 66 });
+        }
+    }
+
+    #[test]
+    fn an_allowed_person_causes_what_was_sent() {
+        let words: Vec<&str> = [
+            message(Some(5), Some("do it")),
+            message(Some(5), Some("/status")),
+            message(Some(5), None),
+            message(Some(5), Some("  \n")),
+            message(None, Some("posted as a channel")),
+            Update::Edited { user: Some(5), place: PLACE, message: 9, text: Some("x".into()) },
+            Update::Edited { user: Some(5), place: PLACE, message: 9, text: Some("/cancel".into()) },
+            Update::Button { user: Some(5), place: Some(PLACE), callback: "c".into(), data: Some("stop:1".into()) },
+            Update::Button { user: Some(5), place: None, callback: "c".into(), data: Some("stop:1".into()) },
+            Update::Other { kind: "poll".into() },
+            Update::Unparsable { why: "no id".into() },
+        ]
+        .into_iter()
+        .map(|update| decide(update, |user| user == 5).word())
+        .collect();
+        assert_eq!(
+            words,
+            [
+                "job", "command", "no_text", "no_text", "ignored", "edit", "ignored", "stop", "ignored", "ignored",
+                "ignored"
+            ]
+        );
+    }
+}

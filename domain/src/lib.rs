@@ -1,0 +1,24 @@
+//! The words and the decisions of agentlab.
+//!
+//! A *decision* is a function from values (what was observed, what time it is, a draw of chance) to a value (what is
+//! to be done). Nothing here reads a clock, a file or a socket, and nothing waits: Cargo guards that, since this crate
+//! depends on `serde` and `thiserror` alone.
+
+pub mod answer;
+pub mod chat;
+pub mod command;
+pub mod exit_code;
+pub mod intake;
+pub mod isolation;
+pub mod job;
+pub mod lane;
+pub mod outbox;
+pub mod outcome;
+pub mod pace;
+pub mod progress;
+pub mod restart;
+pub mod retry;
+pub mod role;
+pub mod run;
+pub mod schema;
+pub mod text;

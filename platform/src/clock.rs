@@ -1,0 +1,44 @@
+//! The clock. *Wall time* (Unix milliseconds) is for people and for `run_at`; ages are measured with the monotonic
+//! clock. Every time limit goes through `scaled`, so that tests can shorten all of them together.
+
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// Unix milliseconds.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds of the monotonic clock since this process first asked.
+pub fn monotonic_ms() -> i64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    i64::try_from(START.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// An instant, for measuring how long something took.
+pub fn instant() -> Instant {
+    Instant::now()
+}
+
+/// A time limit, multiplied by `AGENTLAB_TEST_TIME_SCALE` where that is set (tests only).
+pub fn scaled(limit: Duration) -> Duration {
+    limit.mul_f64(scale())
+}
+
+/// The same for a duration in milliseconds.
+pub fn scaled_ms(limit: i64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "time limits are small")]
+    let scaled = (limit as f64 * scale()) as i64;
+    scaled
+}
+
+fn scale() -> f64 {
+    static SCALE: OnceLock<f64> = OnceLock::new();
+    *SCALE.get_or_init(|| {
+        let text = std::env::var("AGENTLAB_TEST_TIME_SCALE").unwrap_or_default();
+        text.parse().ok().filter(|scale: &f64| scale.is_finite() && *scale > 0.0).unwrap_or(1.0)
+    })
+}

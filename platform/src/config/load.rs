@@ -1,0 +1,149 @@
+//! Reading the configuration. Whatever is wrong is one sentence that names the key and what to do.
+
+use std::path::{Path, PathBuf};
+
+use agentlab_domain::isolation::Isolation;
+use figment::{
+    Figment,
+    error::Kind,
+    providers::{Env, Format, Toml},
+};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Config, suggest};
+use crate::home::Home;
+
+/// Why the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{path:?} cannot be read: {error}")]
+    Unreadable { path: PathBuf, error: std::io::Error },
+    #[error("{place}: unknown key `{key}`{}", .nearest.as_ref().map(|key| format!("; did you mean `{key}`?")).unwrap_or_default())]
+    UnknownKey { place: String, key: String, nearest: Option<String> },
+    #[error("{place}: {what}")]
+    Invalid { place: String, what: String },
+}
+
+/// Loads the configuration of this home; a missing file is an empty one.
+pub fn load(home: &Home) -> Result<Config, ConfigError> {
+    let path = home.config();
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(ConfigError::Unreadable { path, error }),
+    };
+    let figment = Figment::from(Toml::string(&text)).merge(environment());
+    let config: Config = figment.extract().map_err(|error| explain(error, &path))?;
+    check(config, &path)
+}
+
+/// `AGENTLAB_SECTION__KEY`: only names with `__` are configuration (`AGENTLAB_HOME` is not).
+fn environment() -> Env {
+    Env::prefixed("AGENTLAB_").filter(|name| name.as_str().contains("__")).split("__")
+}
+
+fn explain(error: figment::Error, path: &Path) -> ConfigError {
+    let from_environment = error.metadata.as_ref().is_some_and(|metadata| metadata.name.contains("environment"));
+    let place = if from_environment { "the environment".to_owned() } else { path.display().to_string() };
+    let key = error.path.join(".");
+    if let Kind::UnknownField(field, expected) = &error.kind {
+        let prefix = if key.is_empty() { String::new() } else { format!("{key}.") };
+        let prefix = prefix.strip_suffix(&format!("{field}.")).map_or(prefix.clone(), str::to_owned);
+        let nearest = suggest::nearest(field, expected.iter().copied()).map(|near| format!("{prefix}{near}"));
+        return ConfigError::UnknownKey { place, key: format!("{prefix}{field}"), nearest };
+    }
+    let what = if key.is_empty() { error.kind.to_string() } else { format!("`{key}`: {}", error.kind) };
+    ConfigError::Invalid { place, what }
+}
+
+fn check(mut config: Config, path: &Path) -> Result<Config, ConfigError> {
+    let invalid = |what: String| ConfigError::Invalid { place: path.display().to_string(), what };
+    if let Some(file) = &config.telegram.token_file {
+        if config.telegram.token.is_some() {
+            return Err(invalid("set telegram.token or telegram.token_file, not both".into()));
+        }
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| ConfigError::Unreadable { path: file.clone(), error })?;
+        config.telegram.token = Some(SecretString::from(text.trim().to_owned()));
+    }
+    config.telegram.token = config.telegram.token.filter(|token| !token.expose_secret().trim().is_empty());
+    if let Some(token) = &config.telegram.token {
+        let digits = token.expose_secret().split_once(':').map(|(id, _)| id).unwrap_or_default();
+        if digits.parse::<i64>().is_err() {
+            return Err(invalid("telegram.token is no bot token: it looks like 123456789:AA…, from @BotFather".into()));
+        }
+    }
+    if !(1..=16).contains(&config.workers.count) {
+        return Err(invalid("workers.count must be from 1 to 16".into()));
+    }
+    if !(1..=10).contains(&config.retry.max_attempts) {
+        return Err(invalid("retry.max_attempts must be from 1 to 10".into()));
+    }
+    if config.agent.max_run_minutes == 0 || config.agent.no_progress_minutes == 0 {
+        return Err(invalid("agent.max_run_minutes and agent.no_progress_minutes must be at least 1".into()));
+    }
+    for (name, project) in &config.projects {
+        if !project.path.is_absolute() {
+            return Err(invalid(format!("projects.{name}.path must be an absolute path, not {:?}", project.path)));
+        }
+        if project.isolation == Isolation::Worktree {
+            return Err(invalid(format!(
+                "projects.{name}.isolation = \"worktree\" is not available yet: use \"exclusive\" or \"none\""
+            )));
+        }
+    }
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_text(text: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path().to_path_buf()).unwrap();
+        std::fs::write(home.config(), text).unwrap();
+        load(&home)
+    }
+
+    fn refusal(text: &str) -> String {
+        let error = load_text(text).unwrap_err().to_string();
+        error.split_once(": ").map(|(_, what)| what.to_owned()).unwrap_or(error)
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_with_the_nearest_one() {
+        assert_eq!(refusal("[telegram]\ntokn = 'x'"), "unknown key `telegram.tokn`; did you mean `telegram.token`?");
+        assert_eq!(refusal("[telegramm]\n"), "unknown key `telegramm`; did you mean `telegram`?");
+        assert_eq!(
+            refusal("[projects.a]\npath = '/x'\nisolatoin = 'none'"),
+            "unknown key `projects.a.isolatoin`; did you mean `projects.a.isolation`?"
+        );
+    }
+
+    #[test]
+    fn every_refusal_names_the_key() {
+        for (text, needle) in [
+            ("[telegram]\nallowed_users = 'me'", "telegram.allowed_users"),
+            ("[telegram]\ntoken = 'hello'", "telegram.token"),
+            ("[workers]\ncount = 0", "workers.count"),
+            ("[projects.a]\npath = 'x'", "projects.a.path"),
+            ("[projects.a]\npath = '/x'\nisolation = 'worktree'", "not available yet"),
+            ("[console]\nport = 99999", "console.port"),
+            ("[agent", "expected"),
+        ] {
+            let message = refusal(text);
+            assert!(message.contains(needle), "{text:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_the_default_and_a_secret_is_never_printed() {
+        let config = load_text("[telegram]\ntoken = '123:secretsecret'\nallowed_users = [5]").unwrap();
+        assert_eq!(config.telegram.allowed_users, [5]);
+        assert!(!format!("{config:?}").contains("secretsecret"));
+        let folder = tempfile::tempdir().unwrap();
+        let empty = load(&Home::at(folder.path().to_path_buf()).unwrap()).unwrap();
+        assert_eq!((empty.workers.count, empty.console.port), (3, 8080));
+    }
+}

@@ -1,0 +1,185 @@
+//! The configuration: `$AGENTLAB_HOME/config.toml`, with `AGENTLAB_SECTION__KEY` from the environment over it.
+//!
+//! A *secret* is wrapped from the parser on (`SecretString`): it cannot be printed by accident. Unknown keys are
+//! refused, since a misspelt limit is no limit.
+
+mod load;
+mod suggest;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use agentlab_domain::isolation::Isolation;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+pub use load::{ConfigError, load};
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub telegram: Telegram,
+    pub agent: Agent,
+    pub projects: BTreeMap<String, Project>,
+    pub workers: Workers,
+    pub console: Console,
+    pub retry: Retry,
+}
+
+/// `[telegram]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telegram {
+    /// From @BotFather. Without one the bot is off.
+    pub token: Option<SecretString>,
+    /// A file that holds the token, instead of `token`.
+    pub token_file: Option<PathBuf>,
+    /// The Bot API server.
+    pub api_url: String,
+    /// Telegram user ids that may use the bot. Nobody else causes any effect.
+    pub allowed_users: Vec<i64>,
+}
+
+impl Default for Telegram {
+    fn default() -> Self {
+        Self { token: None, token_file: None, api_url: "https://api.telegram.org".into(), allowed_users: Vec::new() }
+    }
+}
+
+/// `[agent]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Agent {
+    /// The program; by default `claude`, found on PATH.
+    pub command: Option<PathBuf>,
+    /// Arguments added to ours.
+    pub args: Vec<String>,
+    /// Environment for the agent alone.
+    pub env: BTreeMap<String, SecretString>,
+    pub model: Option<String>,
+    pub permission_mode: String,
+    /// A run is stopped after this many minutes.
+    pub max_run_minutes: u64,
+    /// A run that writes nothing for this many minutes is stopped.
+    pub no_progress_minutes: u64,
+}
+
+impl Default for Agent {
+    fn default() -> Self {
+        Self {
+            command: None,
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            model: None,
+            permission_mode: "acceptEdits".into(),
+            max_run_minutes: 120,
+            no_progress_minutes: 30,
+        }
+    }
+}
+
+/// `[projects.NAME]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Project {
+    pub path: PathBuf,
+    #[serde(default)]
+    pub isolation: Isolation,
+}
+
+/// `[workers]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Workers {
+    /// How many tasks run at the same time.
+    pub count: u32,
+}
+
+impl Default for Workers {
+    fn default() -> Self {
+        Self { count: 3 }
+    }
+}
+
+/// `[console]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Console {
+    /// The port on 127.0.0.1.
+    pub port: u16,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self { port: 8080 }
+    }
+}
+
+/// `[retry]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retry {
+    /// Runs of one job in all.
+    pub max_attempts: u32,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { max_attempts: 3 }
+    }
+}
+
+/// A directory in which jobs work, and under which name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub project: String,
+    pub path: PathBuf,
+    pub isolation: Isolation,
+}
+
+impl Config {
+    /// Where a chat works: the only configured project, else the workspace in the home.
+    pub fn chat_place(&self, workspace: PathBuf) -> Place {
+        let mut projects = self.projects.iter();
+        match (projects.next(), projects.next()) {
+            (Some((name, project)), None) => Self::place(name, project),
+            (None, _) | (Some(_), Some(_)) => {
+                Place { project: "workspace".into(), path: workspace, isolation: Isolation::Exclusive }
+            }
+        }
+    }
+
+    /// The configured project of that name.
+    pub fn project_place(&self, name: &str) -> Option<Place> {
+        self.projects.get(name).map(|project| Self::place(name, project))
+    }
+
+    /// The name of the configured project nearest to a misspelt one.
+    pub fn nearest_project(&self, name: &str) -> Option<String> {
+        suggest::nearest(name, self.projects.keys().map(String::as_str))
+    }
+
+    /// The place of a directory that is not named by a project: a project with this very path, else its own name.
+    pub fn directory_place(&self, directory: &std::path::Path) -> Place {
+        let named = self.projects.iter().find(|(_, project)| {
+            std::fs::canonicalize(&project.path).is_ok_and(|path| path == directory)
+        });
+        match named {
+            Some((name, project)) => Self::place(name, project),
+            None => Place {
+                project: directory.file_name().map_or_else(|| "/".into(), |name| name.to_string_lossy().into_owned()),
+                path: directory.to_path_buf(),
+                isolation: Isolation::Exclusive,
+            },
+        }
+    }
+
+    fn place(name: &str, project: &Project) -> Place {
+        Place { project: name.to_owned(), path: project.path.clone(), isolation: project.isolation }
+    }
+
+    /// Every secret, for the redaction of logs and the cleaning of a child's environment.
+    pub fn secrets(&self) -> Vec<SecretString> {
+        self.telegram.token.iter().chain(self.agent.env.values()).cloned().collect()
+    }
+}

@@ -1,0 +1,99 @@
+//! Accepting a job: its row, its apalis `Jobs` row and its place in the lane, in the caller's transaction. Accepted
+//! means committed.
+
+use agentlab_domain::{chat::Place, lane};
+use sha2::{Digest, Sha256};
+use ulid::Ulid;
+
+use super::{Db, DbError, Durability, Write, lanes};
+use crate::{clock, config, queue};
+
+/// Where a job came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A message in a chat.
+    Telegram { bot_id: i64, update_id: i64, user: i64, place: Place, message: i64 },
+    /// `agentlab ask`; the key makes asking twice one job.
+    Terminal { request_id: String },
+}
+
+/// A job to accept.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    pub source: Source,
+    pub place: config::Place,
+    pub prompt: String,
+}
+
+/// A job that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enqueued {
+    pub number: i64,
+    pub id: String,
+    /// Jobs of the same lane before it.
+    pub ahead: i64,
+}
+
+impl Db {
+    /// Accepts a job in a transaction of its own (for a terminal). The same request twice is the same job.
+    pub async fn enqueue(&self, job: &NewJob) -> Result<Enqueued, DbError> {
+        let mut write = self.begin(Durability::Full).await?;
+        let enqueued = enqueue(&mut write, job).await?;
+        write.commit().await?;
+        Ok(enqueued)
+    }
+}
+
+/// Accepts a job in the caller's transaction.
+pub(super) async fn enqueue(write: &mut Write, job: &NewJob) -> Result<Enqueued, DbError> {
+    let ulid = ulid_of(&job.source);
+    let id = ulid.to_string();
+    let known: Option<i64> =
+        sqlx::query_scalar("SELECT number FROM job WHERE id = ?1").bind(&id).fetch_optional(&mut **write).await?;
+    if let Some(number) = known {
+        return Ok(Enqueued { number, id, ahead: 0 });
+    }
+    let (channel, request_id, user, place, message) = match &job.source {
+        Source::Telegram { user, place, message, .. } => ("telegram", None, Some(*user), Some(*place), Some(*message)),
+        Source::Terminal { request_id } => ("terminal", Some(request_id.as_str()), None, None, None),
+    };
+    let lane = place.map_or_else(|| lane::of_its_own(&id), lane::of_place);
+    // The claim compares canonical paths; a path that is not there yet is compared as written and fails at its run.
+    let workspace = std::fs::canonicalize(&job.place.path).unwrap_or_else(|_| job.place.path.clone());
+    queue::push(write, ulid).await?;
+    let number: i64 = sqlx::query_scalar(
+        "INSERT INTO job (id, state, channel, request_id, lane, chat, topic, user_id, source_message, project,
+                          workspace, isolation, prompt, accepted_at)
+         VALUES (?1, 'queued', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) RETURNING number",
+    )
+    .bind(&id)
+    .bind(channel)
+    .bind(request_id)
+    .bind(&lane)
+    .bind(place.map(|place| place.chat))
+    .bind(place.and_then(|place| place.topic))
+    .bind(user)
+    .bind(message)
+    .bind(&job.place.project)
+    .bind(workspace.to_string_lossy().into_owned())
+    .bind(job.place.isolation.as_str())
+    .bind(&job.prompt)
+    .bind(clock::now_ms())
+    .fetch_one(&mut **write)
+    .await?;
+    let ahead = lanes::join(write, &lane, &id).await?;
+    Ok(Enqueued { number, id, ahead })
+}
+
+
+/// The job's id derives from the key of its source (rule I1): the same update can never make a second job.
+fn ulid_of(source: &Source) -> Ulid {
+    let key = match source {
+        Source::Telegram { bot_id, update_id, .. } => format!("telegram:{bot_id}:{update_id}"),
+        Source::Terminal { request_id } => format!("terminal:{request_id}"),
+    };
+    let digest = Sha256::digest(key.as_bytes());
+    let mut bytes = [0_u8; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Ulid::from_bytes(bytes)
+}

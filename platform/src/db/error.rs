@@ -1,0 +1,51 @@
+//! What can go wrong with the database, in words for the person who reads them.
+
+use std::path::PathBuf;
+
+/// A database operation that did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    #[error("the database is being restored or set aside by another process: try again when that is done")]
+    SetAside,
+    #[error(
+        "the database needs agentlab {needed} or newer, and this is {own}: update agentlab, or restore an older backup"
+    )]
+    Newer { needed: String, own: &'static str },
+    #[error("another process kept the database locked for {waited_ms} ms; what was asked was not done: try again")]
+    Busy { waited_ms: u128 },
+    #[error("{path:?}: {error}")]
+    File { path: PathBuf, error: std::io::Error },
+    #[error("the schema cannot be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error("the queue refused: {0}")]
+    Queue(String),
+    #[error("stored JSON cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the rules forbid it: {0}")]
+    Illegal(#[from] agentlab_domain::job::Illegal),
+    #[error("the database refused: {0}")]
+    Sql(#[from] sqlx::Error),
+}
+
+impl DbError {
+    /// Whether somebody else's lock is all that is wrong.
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Busy { .. } => true,
+            Self::Sql(error) => is_busy(error),
+            Self::SetAside
+            | Self::Newer { .. }
+            | Self::File { .. }
+            | Self::Migrate(_)
+            | Self::Queue(_)
+            | Self::Json(_)
+            | Self::Illegal(_) => false,
+        }
+    }
+}
+
+/// `SQLITE_BUSY` (5) or `SQLITE_LOCKED` (6), with any extension.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<i32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}

@@ -1,0 +1,133 @@
+//! The finish [tx C]: the run is over, its cost is settled, the job has its outcome or its next time, the lane moves on,
+//! and what the chat is owed is in the outbox; all in one FULL transaction, fenced by token and lease (rule R6).
+
+use agentlab_domain::{
+    answer::Body,
+    job,
+    outcome::{Exit, Outcome, ResultEvent},
+    retry::Next,
+};
+
+use super::{Db, DbError, Durability, Write, claim::Claim, lanes, outbox};
+use crate::clock;
+
+/// How a run and its job go on.
+#[derive(Debug)]
+pub struct Finish<'a> {
+    pub exit: &'a Exit,
+    pub outcome: &'a Outcome,
+    pub next: Next,
+    pub result: Option<&'a ResultEvent>,
+    /// The whole answer, for `agentlab job` and `ask`.
+    pub answer: &'a str,
+    /// The messages for the chat; the first replaces the status message.
+    pub messages: &'a [Body],
+    /// A short new message after long work.
+    pub notice: Option<&'a Body>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finished {
+    Settled,
+    /// The lease was lost: somebody else holds this job, and nothing was changed.
+    LeaseLost,
+}
+
+impl Db {
+    /// How many attempts the job has used up, its newest run included when `counts` says that it used one.
+    pub async fn attempts_used(&self, job_id: &str, counts: bool) -> Result<u32, DbError> {
+        let words: Vec<String> =
+            sqlx::query_scalar("SELECT outcome FROM run WHERE job_id = ?1 AND outcome IS NOT NULL")
+                .bind(job_id)
+                .fetch_all(self.read())
+                .await?;
+        let before = words.iter().filter(|word| agentlab_domain::retry::uses_attempt(word)).count();
+        Ok(u32::try_from(before).unwrap_or(u32::MAX).saturating_add(u32::from(counts)))
+    }
+
+    /// Finishes a run and decides its job.
+    pub async fn finish(&self, claim: &Claim, finish: &Finish<'_>) -> Result<Finished, DbError> {
+        let now = clock::now_ms();
+        let mut write = self.begin(Durability::Full).await?;
+        let state = job::next(job::State::Running, finish.next.event())?;
+        let status = if state.is_ended() { state.queue_status() } else { "Pending" };
+        let leased = sqlx::query(
+            "UPDATE Jobs SET status = ?3, lock_by = NULL, lock_at = NULL, done_at = ?4, attempts = ?5
+             WHERE id = ?1 AND +lock_by = ?2 AND status = 'Running'",
+        )
+        .bind(&claim.job_id)
+        .bind(&claim.worker)
+        .bind(status)
+        .bind(state.is_ended().then_some(now / 1000))
+        .bind(claim.attempt)
+        .execute(&mut *write)
+        .await?
+        .rows_affected();
+        if leased == 0 || settle_run(&mut write, claim, finish, now).await? == 0 {
+            return Ok(Finished::LeaseLost);
+        }
+        let run_at = match finish.next {
+            Next::Retry { at } | Next::Park { at } => at,
+            Next::Done | Next::Failed | Next::Cancelled => 0,
+        };
+        let reason = (finish.next != Next::Done).then(|| finish.outcome.reason());
+        sqlx::query(
+            "UPDATE job SET state = ?2, reason = ?3, answer = ?4, run_at = ?5, ended_at = ?6, stop_by = NULL WHERE id = ?1",
+        )
+        .bind(&claim.job_id)
+        .bind(state.as_str())
+        .bind(reason)
+        .bind(state.is_ended().then_some(finish.answer))
+        .bind(run_at)
+        .bind(state.is_ended().then_some(now))
+        .execute(&mut *write)
+        .await?;
+        if !state.holds_lane() {
+            lanes::leave(&mut write, &claim.job_id).await?;
+        }
+        outbox::write_outcome(&mut write, &claim.job_id, finish.messages, finish.notice).await?;
+        write.commit().await?;
+        Ok(Finished::Settled)
+    }
+}
+
+async fn settle_run(write: &mut Write, claim: &Claim, finish: &Finish<'_>, now: i64) -> Result<u64, DbError> {
+    let cost = finish.result.and_then(|result| result.cost_usd).map(micro_usd);
+    let ended = sqlx::query(
+        "UPDATE run SET state = 'over', outcome = ?3, exit_code = ?4, exit_signal = ?5, cost_micro_usd = ?6,
+                        input_tokens = ?7, output_tokens = ?8, turns = ?9, ended_at = ?10, worker = NULL
+         WHERE id = ?1 AND token = ?2 AND state <> 'over'",
+    )
+    .bind(&claim.run_id)
+    .bind(&claim.token)
+    .bind(finish.outcome.word())
+    .bind(finish.exit.code)
+    .bind(finish.exit.signal)
+    .bind(cost)
+    .bind(finish.result.map(|result| i64::try_from(result.input_tokens).unwrap_or(i64::MAX)))
+    .bind(finish.result.map(|result| i64::try_from(result.output_tokens).unwrap_or(i64::MAX)))
+    .bind(finish.result.map(|result| i64::try_from(result.turns).unwrap_or(i64::MAX)))
+    .bind(now)
+    .execute(&mut **write)
+    .await?
+    .rows_affected();
+    // A run that was killed before its result settles at its whole reservation (rule R10).
+    sqlx::query(
+        "UPDATE spend SET settled_micro_usd = COALESCE(?2, reserved_micro_usd), settled_at = ?3
+         WHERE run_id = ?1 AND settled_at IS NULL",
+    )
+    .bind(&claim.run_id)
+    .bind(cost)
+    .bind(now)
+    .execute(&mut **write)
+    .await?;
+    Ok(ended)
+}
+
+/// US dollars in millionths, rounded up: money is never counted short.
+fn micro_usd(usd: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "saturates; a run costs dollars")]
+    let micro = (usd.max(0.0) * 1_000_000.0).ceil() as i64;
+    micro
+}

@@ -1,0 +1,222 @@
+//! Intake [tx A]: the raw update and everything that it causes, in one FULL transaction (rules I1-I3). Only after its
+//! commit may Telegram be asked for what comes next.
+
+use std::collections::HashSet;
+
+use agentlab_domain::{
+    answer::{self, Body},
+    chat::Place,
+    command::{self, Command},
+    intake::Decision,
+    lane,
+};
+use fail::fail_point;
+
+use super::{
+    Db, DbError, Durability, Write, cancel,
+    enqueue::{self, NewJob, Source},
+    outbox::{self, New},
+};
+use crate::{clock, config};
+
+/// Updates older than this are forgotten: Telegram keeps them for a day, and after a quiet week ids start anew.
+const KEEP_MS: i64 = 3 * 24 * 3_600_000;
+
+/// One update on its way in.
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    pub bot_id: i64,
+    pub update_id: i64,
+    pub raw: &'a str,
+    pub decision: &'a Decision,
+    /// Where a job of this chat works.
+    pub place: config::Place,
+    /// What `/status` answers, read beforehand.
+    pub status: &'a str,
+}
+
+/// What an update caused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// It was known already: nothing.
+    Duplicate,
+    /// A job was accepted.
+    Accepted { number: i64 },
+    /// A run is to stop.
+    Stop { run_id: String, number: i64 },
+    /// At most a reply.
+    Noted,
+}
+
+impl Db {
+    /// Takes an update in.
+    pub async fn take_in(&self, incoming: &Incoming<'_>) -> Result<Effect, DbError> {
+        fail_point!("intake-begin");
+        let mut write = self.begin(Durability::Full).await?;
+        fail_point!("intake-update");
+        if !record(&mut write, incoming).await? {
+            return Ok(Effect::Duplicate);
+        }
+        fail_point!("intake-effect");
+        let effect = cause(&mut write, incoming).await?;
+        fail_point!("intake-commit");
+        write.commit().await?;
+        fail_point!("intake-committed");
+        Ok(effect)
+    }
+
+    /// Which of these updates are known already.
+    pub async fn known_updates(&self, bot_id: i64, ids: &[i64]) -> Result<HashSet<i64>, DbError> {
+        let json = serde_json::to_string(ids)?;
+        let known: Vec<i64> = sqlx::query_scalar(
+            "SELECT update_id FROM telegram_update WHERE bot_id = ?1 AND update_id IN (SELECT value FROM json_each(?2))",
+        )
+        .bind(bot_id)
+        .bind(json)
+        .fetch_all(self.read())
+        .await?;
+        Ok(known.into_iter().collect())
+    }
+
+    /// Forgets updates that Telegram cannot send again.
+    pub async fn forget_old_updates(&self) -> Result<u64, DbError> {
+        let mut write = self.begin(Durability::Normal).await?;
+        let forgotten = sqlx::query("DELETE FROM telegram_update WHERE received_at < ?1")
+            .bind(clock::now_ms() - KEEP_MS)
+            .execute(&mut *write)
+            .await?
+            .rows_affected();
+        write.commit().await?;
+        Ok(forgotten)
+    }
+}
+
+/// Stores the raw update; false when it was known already.
+async fn record(write: &mut Write, incoming: &Incoming<'_>) -> Result<bool, DbError> {
+    let (raw, why) = match incoming.decision {
+        // A stranger's words are not kept.
+        Decision::Stranger { .. } => ("", None),
+        Decision::Ignore { why } => (incoming.raw, Some(why.as_str())),
+        Decision::Job { .. }
+        | Decision::Command { .. }
+        | Decision::Edit { .. }
+        | Decision::Stop { .. }
+        | Decision::NoText { .. } => (incoming.raw, None),
+    };
+    let inserted = sqlx::query(
+        "INSERT INTO telegram_update (bot_id, update_id, raw, decision, why, received_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+    )
+    .bind(incoming.bot_id)
+    .bind(incoming.update_id)
+    .bind(raw)
+    .bind(incoming.decision.word())
+    .bind(why)
+    .bind(clock::now_ms())
+    .execute(&mut **write)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+async fn cause(write: &mut Write, incoming: &Incoming<'_>) -> Result<Effect, DbError> {
+    match incoming.decision {
+        Decision::Job { user, place, message, prompt } => accept(write, incoming, (*user, *place, *message), prompt).await,
+        Decision::Command { user, place, message, command } => {
+            obey(write, incoming, (*user, *place, *message), command).await
+        }
+        Decision::Edit { place, message, prompt } => edit(write, *place, *message, prompt).await,
+        Decision::Stop { user, number, .. } => {
+            Ok(match cancel::cancel(write, *number, &format!("user {user}")).await? {
+                cancel::Cancel::Stopping { number, run_id } => Effect::Stop { run_id, number },
+                cancel::Cancel::Cancelled { .. } | cancel::Cancel::Ended { .. } | cancel::Cancel::NotFound => Effect::Noted,
+            })
+        }
+        Decision::NoText { place, message } => {
+            reply(write, *place, *message, "I read text only, for now: please write the task as a message.").await
+        }
+        Decision::Stranger { user } => {
+            sqlx::query("INSERT INTO audit (at, action, actor) VALUES (?1, 'stranger', ?2) ON CONFLICT DO NOTHING")
+                .bind(clock::now_ms())
+                .bind(user.to_string())
+                .execute(&mut **write)
+                .await?;
+            Ok(Effect::Noted)
+        }
+        Decision::Ignore { .. } => Ok(Effect::Noted),
+    }
+}
+
+async fn accept(
+    write: &mut Write,
+    incoming: &Incoming<'_>,
+    (user, place, message): (i64, Place, i64),
+    prompt: &str,
+) -> Result<Effect, DbError> {
+    let source =
+        Source::Telegram { bot_id: incoming.bot_id, update_id: incoming.update_id, user, place, message };
+    let new = NewJob { source, place: incoming.place.clone(), prompt: prompt.to_owned() };
+    let job = enqueue::enqueue(write, &new).await?;
+    fail_point!("intake-status");
+    let body = answer::accepted(job.number, job.ahead);
+    let status = New { kind: "status", job_id: Some(&job.id), place, reply_to: Some(message), body: &body };
+    outbox::add(write, status).await?;
+    Ok(Effect::Accepted { number: job.number })
+}
+
+async fn obey(
+    write: &mut Write,
+    incoming: &Incoming<'_>,
+    (user, place, message): (i64, Place, i64),
+    command: &Command,
+) -> Result<Effect, DbError> {
+    let words = match command {
+        Command::Start => command::GREETING.to_owned(),
+        Command::Help => command::HELP.to_owned(),
+        Command::Status => incoming.status.to_owned(),
+        Command::Unclear(expected) => (*expected).to_owned(),
+        Command::Unknown(word) => format!("There is no command /{word}.\n\n{}", command::HELP),
+        Command::Cancel { number } => {
+            let number = match number {
+                Some(number) => Some(*number),
+                None => cancel::meant(write, &lane::of_place(place)).await?,
+            };
+            let Some(number) = number else {
+                return reply(write, place, message, "Nothing of this chat runs or waits.").await;
+            };
+            return match cancel::cancel(write, number, &format!("user {user}")).await? {
+                cancel::Cancel::Stopping { number, run_id } => {
+                    reply(write, place, message, &format!("Stopping task {number}.")).await?;
+                    Ok(Effect::Stop { run_id, number })
+                }
+                cancel::Cancel::Cancelled { number } => {
+                    reply(write, place, message, &format!("Task {number} is cancelled.")).await
+                }
+                cancel::Cancel::Ended { number, state } => {
+                    reply(write, place, message, &format!("Task {number} has ended before ({state}).")).await
+                }
+                cancel::Cancel::NotFound => reply(write, place, message, &format!("There is no task {number}.")).await,
+            };
+        }
+    };
+    reply(write, place, message, &words).await
+}
+
+/// An edited message: its job takes the new words while no run exists.
+async fn edit(write: &mut Write, place: Place, message: i64, prompt: &str) -> Result<Effect, DbError> {
+    sqlx::query(
+        "UPDATE job SET prompt = ?3 WHERE chat = ?1 AND source_message = ?2 AND state = 'queued'
+           AND NOT EXISTS (SELECT 1 FROM run WHERE run.job_id = job.id)",
+    )
+    .bind(place.chat)
+    .bind(message)
+    .bind(prompt)
+    .execute(&mut **write)
+    .await?;
+    Ok(Effect::Noted)
+}
+
+async fn reply(write: &mut Write, place: Place, message: i64, words: &str) -> Result<Effect, DbError> {
+    let body: Body = answer::reply(words);
+    outbox::add(write, New { kind: "reply", job_id: None, place, reply_to: Some(message), body: &body }).await?;
+    Ok(Effect::Noted)
+}

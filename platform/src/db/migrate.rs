@@ -1,0 +1,64 @@
+//! Bringing the schema up to date: apalis' migrations and ours, in one table, each ignoring the other's. Ours only ever
+//! expand, so the previous release still runs on the new schema.
+
+use sqlx::migrate::Migrator;
+
+use super::{Db, DbError};
+use crate::{
+    lock::Lock,
+    queue,
+};
+
+/// Our migrations.
+pub fn ours() -> Migrator {
+    let mut ours = sqlx::migrate!("../migrations");
+    ours.set_ignore_missing(true);
+    ours
+}
+
+/// Runs what is missing. One process at a time; the others find nothing to do.
+pub(super) async fn run(db: &Db) -> Result<(), DbError> {
+    if is_current(db).await? {
+        return Ok(());
+    }
+    let path = db.home.lock("migrate");
+    let waiting = path.clone();
+    let _turn = tokio::task::spawn_blocking(move || Lock::wait(&waiting))
+        .await
+        .map_err(|error| DbError::File { path: path.clone(), error: std::io::Error::other(error) })?
+        .map_err(|error| DbError::File { path, error })?;
+    if is_current(db).await? {
+        return Ok(());
+    }
+    queue::migrations().run(&db.full).await?;
+    ours().run(&db.full).await?;
+    Ok(())
+}
+
+/// Whether nothing is missing; refuses a database that is too new for this release.
+async fn is_current(db: &Db) -> Result<bool, DbError> {
+    // Tolerates a file that is empty or half made: then everything is missing.
+    let known: Vec<i64> = match sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success = 1").fetch_all(db.read()).await {
+        Ok(known) => known,
+        Err(sqlx::Error::Database(error)) if error.message().contains("no such table") => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let minimum: Option<String> =
+        match sqlx::query_scalar("SELECT value FROM meta WHERE key = 'schema_min_release'").fetch_optional(db.read()).await {
+            Ok(minimum) => minimum,
+            Err(sqlx::Error::Database(error)) if error.message().contains("no such table") => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+    let own = env!("CARGO_PKG_VERSION");
+    if !agentlab_domain::schema::may_open(own, minimum.as_deref()) {
+        return Err(DbError::Newer { needed: minimum.unwrap_or_default(), own });
+    }
+    let ours = ours();
+    Ok(ours.iter().all(|migration| known.contains(&migration.version)))
+}
+
+/// Whether a database at `home` could be opened by this release, without changing it. For `doctor`.
+pub async fn check(db: &Db) -> Result<(), DbError> {
+    let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(db.read()).await?;
+    if verdict == "ok" { Ok(()) } else { Err(DbError::Queue(format!("quick_check says: {verdict}"))) }
+}

@@ -1,0 +1,104 @@
+//! The database: one SQLite file in WAL mode. SQL lives only below this folder.
+//!
+//! A *write* is a `BEGIN IMMEDIATE` transaction behind a ticket: a lock file that writers take in turn, because SQLite's
+//! own waiting starves one of three writers (measured: 1.3-2.2 s; facts in docs/decisions/0006). Two pools, since a
+//! pragma belongs to a connection: FULL for what must survive a power cut, NORMAL for heartbeats and progress.
+
+pub mod cancel;
+pub mod claim;
+pub mod enqueue;
+pub mod error;
+pub mod finish;
+pub mod intake;
+pub mod jobs;
+mod lanes;
+pub mod migrate;
+pub mod outbox;
+pub mod process;
+pub mod progress;
+pub mod release;
+pub mod sql;
+pub mod status;
+pub mod write;
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+pub use error::DbError;
+pub use write::{Durability, Write};
+
+use crate::{
+    home::Home,
+    lock::{Lock, Mode},
+};
+
+/// An open database.
+#[derive(Debug, Clone)]
+pub struct Db {
+    full: SqlitePool,
+    normal: SqlitePool,
+    home: Home,
+    /// Held shared for life (rule L3): nobody restores under us.
+    _in_use: std::sync::Arc<Lock>,
+}
+
+impl Db {
+    /// Opens the database of this home and brings its schema up to date.
+    pub async fn open(home: &Home) -> Result<Self, DbError> {
+        let path = home.database();
+        let in_use = Lock::try_take(&home.lock("db"), Mode::Shared)
+            .map_err(|error| DbError::File { path: home.lock("db"), error })?
+            .ok_or(DbError::SetAside)?;
+        let db = Self {
+            full: pool(&path, SqliteSynchronous::Full, 1),
+            normal: pool(&path, SqliteSynchronous::Normal, 2),
+            home: home.clone(),
+            _in_use: std::sync::Arc::new(in_use),
+        };
+        migrate::run(&db).await?;
+        Ok(db)
+    }
+
+    /// Connections for reading.
+    pub(crate) const fn read(&self) -> &SqlitePool {
+        &self.normal
+    }
+
+    /// The home that this database belongs to.
+    pub const fn home(&self) -> &Home {
+        &self.home
+    }
+}
+
+fn pool(path: &Path, synchronous: SqliteSynchronous, connections: u32) -> SqlitePool {
+    SqlitePoolOptions::new()
+        .min_connections(0)
+        .max_connections(connections)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_lazy_with(options(path, synchronous))
+}
+
+/// The pragmas of every connection. `busy_timeout` is short: the fair waiting is `write::begin`'s.
+fn options(path: &Path, synchronous: SqliteSynchronous) -> SqliteConnectOptions {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_millis(500))
+        // KiB: six processes share little; the pages in use are few.
+        .pragma("cache_size", "-512");
+    // Elsewhere fsync already reaches the platter (rule R9).
+    if cfg!(target_os = "macos") {
+        options.pragma("fullfsync", "1").pragma("checkpoint_fullfsync", "1")
+    } else {
+        options
+    }
+}

@@ -1,0 +1,97 @@
+//! The state of the whole system in one look: for `status`, `/status`, `/health` and `/api/status`.
+
+use serde::Serialize;
+
+use super::{Db, DbError, process::ProcessRow};
+use crate::identity::Living;
+
+/// How many jobs are in each state, and what is owed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Status {
+    pub queued: i64,
+    pub running: i64,
+    pub retrying: i64,
+    pub parked: i64,
+    pub waiting: i64,
+    /// Messages that have not arrived yet.
+    pub undelivered: i64,
+    /// Messages that were given up.
+    pub given_up: i64,
+    /// US dollars spent by runs begun since midnight UTC.
+    pub spent_today_usd: f64,
+    pub processes: Vec<ProcessView>,
+}
+
+/// A process, and whether it lives.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProcessView {
+    pub id: String,
+    pub pid: i32,
+    pub version: String,
+    pub ready: bool,
+    pub alive: bool,
+    pub note: Option<String>,
+    /// Unix milliseconds.
+    pub started_at: i64,
+    pub heartbeat: i64,
+    pub progress: i64,
+}
+
+impl From<ProcessRow> for ProcessView {
+    fn from(row: ProcessRow) -> Self {
+        let alive = row.identity().living() == Living::Yes;
+        Self {
+            id: if row.role == "worker" { format!("worker-{}", row.slot) } else { row.role },
+            pid: row.pid,
+            version: row.version,
+            ready: alive && row.ready_at.is_some(),
+            alive,
+            note: row.note,
+            started_at: row.started_at,
+            heartbeat: row.heartbeat,
+            progress: row.progress,
+        }
+    }
+}
+
+impl Db {
+    /// Looks at everything once.
+    pub async fn status(&self) -> Result<Status, DbError> {
+        let states: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT state, COUNT(*) FROM job WHERE state NOT IN ('done', 'failed', 'cancelled', 'poison') GROUP BY state",
+        )
+        .fetch_all(self.read())
+        .await?;
+        let count = |word: &str| states.iter().find(|(state, _)| state == word).map_or(0, |(_, count)| *count);
+        let (undelivered, given_up): (i64, i64) = sqlx::query_as(
+            "SELECT COUNT(*) FILTER (WHERE state <> 'given_up'), COUNT(*) FILTER (WHERE state = 'given_up')
+             FROM outbox WHERE owed = 1 AND state <> 'delivered'",
+        )
+        .fetch_one(self.read())
+        .await?;
+        let spent_today_usd: f64 = sqlx::query_scalar(
+            "SELECT COALESCE(SUM(COALESCE(settled_micro_usd, reserved_micro_usd)), 0) / 1000000.0 FROM spend
+             WHERE reserved_at >= unixepoch('now', 'start of day') * 1000",
+        )
+        .fetch_one(self.read())
+        .await?;
+        Ok(Status {
+            queued: count("queued"),
+            running: count("running"),
+            retrying: count("retrying"),
+            parked: count("parked"),
+            waiting: count("waiting"),
+            undelivered,
+            given_up,
+            spent_today_usd,
+            processes: self.processes().await?.into_iter().map(ProcessView::from).collect(),
+        })
+    }
+
+    /// Telegram ids of strangers who wrote, newest first.
+    pub async fn strangers(&self) -> Result<Vec<String>, DbError> {
+        Ok(sqlx::query_scalar("SELECT actor FROM audit WHERE action = 'stranger' ORDER BY id DESC LIMIT 10")
+            .fetch_all(self.read())
+            .await?)
+    }
+}

@@ -1,0 +1,90 @@
+//! Write transactions. A *ticket* is the lock file that writers take in turn before SQLite's own write lock; it carries
+//! fairness only, not correctness: a writer that never heard of it (someone's `sqlite3`) is still kept out by SQLite.
+
+use std::{
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
+
+use backon::{ExponentialBuilder, Retryable};
+use sqlx::{Sqlite, SqliteConnection, Transaction};
+
+use super::{Db, DbError, error::is_busy};
+use crate::{clock, lock::Lock, lock::Mode};
+
+/// How long a writer waits for its turn before it says so.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What a commit survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut: whatever was promised.
+    Full,
+    /// The death of the process: heartbeats and progress.
+    Normal,
+}
+
+/// An open write transaction; dropped without `commit` it leaves no trace.
+#[derive(Debug)]
+pub struct Write {
+    // Dropped first: the rollback is queued before the next writer's turn.
+    transaction: Transaction<'static, Sqlite>,
+    _ticket: Lock,
+}
+
+impl Db {
+    /// Waits for this writer's turn and begins. After this no statement meets a lock of anybody.
+    pub async fn begin(&self, durability: Durability) -> Result<Write, DbError> {
+        let started = clock::instant();
+        let patience = clock::scaled(PATIENCE);
+        let busy = || DbError::Busy { waited_ms: started.elapsed().as_millis() };
+        let ticket = tokio::time::timeout(patience, self.ticket()).await.map_err(|_| busy())??;
+        let pool = match durability {
+            Durability::Full => &self.full,
+            Durability::Normal => &self.normal,
+        };
+        let begin = || async { pool.begin_with("BEGIN IMMEDIATE").await };
+        let policy = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(2))
+            .with_max_delay(Duration::from_millis(50))
+            .with_total_delay(Some(patience))
+            .without_max_times()
+            .with_jitter();
+        let transaction =
+            begin.retry(policy).when(is_busy).await.map_err(|error| if is_busy(&error) { busy() } else { error.into() })?;
+        Ok(Write { transaction, _ticket: ticket })
+    }
+
+    async fn ticket(&self) -> Result<Lock, DbError> {
+        let path = self.home.lock("write");
+        let failed = |error| DbError::File { path: path.clone(), error };
+        if let Some(ticket) = Lock::try_take(&path, Mode::Exclusive).map_err(failed)? {
+            return Ok(ticket);
+        }
+        let waiting = path.clone();
+        tokio::task::spawn_blocking(move || Lock::wait(&waiting))
+            .await
+            .map_err(|error| failed(std::io::Error::other(error)))?
+            .map_err(failed)
+    }
+}
+
+impl Write {
+    /// Commits.
+    pub async fn commit(self) -> Result<(), DbError> {
+        Ok(self.transaction.commit().await?)
+    }
+}
+
+impl Deref for Write {
+    type Target = SqliteConnection;
+    fn deref(&self) -> &SqliteConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
+    }
+}

@@ -1,0 +1,124 @@
+//! The home: the one directory (`$AGENTLAB_HOME`, by default `~/.agentlab`, mode 0700) that holds everything agentlab
+//! keeps. This file names its parts and does nothing else with them.
+
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use agentlab_domain::role::Post;
+
+/// A Unix socket's path is limited to 104 bytes on macOS (108 on Linux), its end included.
+const SOCKET_PATH_LIMIT: usize = 103;
+
+/// Why the home cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    #[error("there is no home directory: set HOME or AGENTLAB_HOME")]
+    Nowhere,
+    #[error("AGENTLAB_HOME must be an absolute path, not {0:?}")]
+    Relative(PathBuf),
+    #[error("the home {0:?} is {1} bytes too long for the sockets in it: choose a shorter AGENTLAB_HOME")]
+    TooLong(PathBuf, usize),
+    #[error("the home {path:?} cannot be prepared: {error}")]
+    Prepare { path: PathBuf, error: std::io::Error },
+}
+
+/// The home directory of this system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home(PathBuf);
+
+impl Home {
+    /// Finds the home and makes it, with its folders, if it is not there.
+    pub fn open() -> Result<Self, HomeError> {
+        let path = match std::env::var_os("AGENTLAB_HOME").filter(|path| !path.is_empty()) {
+            Some(path) => PathBuf::from(path),
+            None => {
+                let user = std::env::var_os("HOME").filter(|path| !path.is_empty()).ok_or(HomeError::Nowhere)?;
+                PathBuf::from(user).join(".agentlab")
+            }
+        };
+        Self::at(path)
+    }
+
+    /// The home at `path`.
+    pub fn at(path: PathBuf) -> Result<Self, HomeError> {
+        if !path.is_absolute() {
+            return Err(HomeError::Relative(path));
+        }
+        let home = Self(path);
+        let longest = home.socket("supervisor").as_os_str().len();
+        if longest > SOCKET_PATH_LIMIT {
+            return Err(HomeError::TooLong(home.0, longest - SOCKET_PATH_LIMIT));
+        }
+        for folder in [home.0.clone(), home.runs(), home.logs(), home.0.join("run"), home.workspace()] {
+            prepare(&folder).map_err(|error| HomeError::Prepare { path: folder, error })?;
+        }
+        Ok(home)
+    }
+
+    /// The directory itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+    /// `config.toml`.
+    pub fn config(&self) -> PathBuf {
+        self.0.join("config.toml")
+    }
+    /// `agentlab.db`.
+    pub fn database(&self) -> PathBuf {
+        self.0.join("agentlab.db")
+    }
+    /// The journal of raw updates (rule I4).
+    pub fn journal(&self) -> PathBuf {
+        self.0.join("intake.jsonl")
+    }
+    /// One directory a run.
+    pub fn runs(&self) -> PathBuf {
+        self.0.join("runs")
+    }
+    /// Log files.
+    pub fn logs(&self) -> PathBuf {
+        self.0.join("logs")
+    }
+    /// Where a chat without a project works.
+    pub fn workspace(&self) -> PathBuf {
+        self.0.join("workspace")
+    }
+    /// The lock that the process at a post holds for life.
+    pub fn post_lock(&self, post: Post) -> PathBuf {
+        self.lock(&post.to_string())
+    }
+    /// A lock file by name.
+    pub fn lock(&self, name: &str) -> PathBuf {
+        self.0.join("run").join(format!("{name}.lock"))
+    }
+    /// A datagram socket by name.
+    pub fn socket(&self, name: &str) -> PathBuf {
+        self.0.join("run").join(format!("{name}.sock"))
+    }
+}
+
+fn prepare(folder: &Path) -> std::io::Result<()> {
+    if !folder.is_dir() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let mode = fs::metadata(folder)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        fs::set_permissions(folder, fs::Permissions::from_mode(mode & 0o700))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_that_sockets_cannot_live_in_is_refused() {
+        let long = PathBuf::from(format!("/tmp/{}", "x".repeat(120)));
+        assert!(matches!(Home::at(long), Err(HomeError::TooLong(_, _))));
+        assert!(matches!(Home::at(PathBuf::from("relative")), Err(HomeError::Relative(_))));
+    }
+}

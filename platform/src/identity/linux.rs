@@ -1,0 +1,52 @@
+//! Processes as Linux shows them, under /proc.
+
+use std::{fs, io, sync::OnceLock};
+
+/// The id of this boot.
+pub(super) fn boot() -> io::Result<String> {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    if let Some(boot) = BOOT.get() {
+        return Ok(boot.clone());
+    }
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
+    Ok(BOOT.get_or_init(|| boot).clone())
+}
+
+/// The start time of `pid` in clock ticks since boot; `None` when it is gone or a zombie.
+pub(super) fn start_time(pid: i32) -> io::Result<Option<i64>> {
+    match stat(pid) {
+        Ok(stat) if matches!(stat.state, 'Z' | 'X') => Ok(None),
+        Ok(stat) => Ok(i64::try_from(stat.starttime).ok()),
+        Err(procfs::ProcError::NotFound(_)) => Ok(None),
+        Err(procfs::ProcError::Io(error, _)) if error.raw_os_error() == Some(nix::libc::ESRCH) => Ok(None),
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
+/// Every process with its parent.
+pub(super) fn parents() -> io::Result<Vec<(i32, i32)>> {
+    // A process may end between the listing and the look: then it is no parent any more.
+    Ok(pids()?.into_iter().filter_map(|pid| stat(pid).ok().map(|stat| (pid, stat.ppid))).collect())
+}
+
+/// Every process of ours whose environment holds `mark`.
+pub(super) fn carrying(mark: &str) -> io::Result<Vec<i32>> {
+    let mut found = Vec::new();
+    for pid in pids()? {
+        // An unreadable environment belongs to another user or to a process that just ended: neither is ours.
+        let Ok(environ) = fs::read(format!("/proc/{pid}/environ")) else { continue };
+        if environ.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes()) {
+            found.push(pid);
+        }
+    }
+    Ok(found)
+}
+
+fn pids() -> io::Result<Vec<i32>> {
+    let entries = fs::read_dir("/proc")?;
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+}
+
+fn stat(pid: i32) -> procfs::ProcResult<procfs::process::Stat> {
+    procfs::process::Process::new(pid)?.stat()
+}

@@ -1,0 +1,126 @@
+//! Who a process is. An *identity* is (boot, pid, start time): a PID alone is reused. "Cannot tell" is an answer of its
+//! own, and nobody may send a signal on it.
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+use macos as system;
+
+/// One process, for as long as the machine is up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// The boot of the machine: its id (Linux) or its time (macOS).
+    pub boot: String,
+    pub pid: i32,
+    /// Ticks since boot (Linux) or microseconds since 1970 (macOS).
+    pub start: i64,
+}
+
+/// Whether a process lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Living {
+    Yes,
+    /// It is gone, was reaped, or is a zombie that only its parent has yet to collect.
+    No,
+    CannotTell,
+}
+
+impl Identity {
+    /// This process.
+    pub fn own() -> std::io::Result<Self> {
+        Self::of(std::process::id().cast_signed())?.ok_or_else(|| std::io::Error::other("this process cannot see itself"))
+    }
+
+    /// The process that has `pid` now; `None` when there is none.
+    pub fn of(pid: i32) -> std::io::Result<Option<Self>> {
+        let boot = system::boot()?;
+        Ok(system::start_time(pid)?.map(|start| Self { boot, pid, start }))
+    }
+
+    /// Whether this very process lives.
+    pub fn living(&self) -> Living {
+        match system::boot() {
+            Ok(boot) if boot != self.boot => Living::No,
+            Ok(_) => match system::start_time(self.pid) {
+                Ok(Some(start)) if start == self.start => Living::Yes,
+                Ok(Some(_) | None) => Living::No,
+                Err(_) => Living::CannotTell,
+            },
+            Err(_) => Living::CannotTell,
+        }
+    }
+}
+
+/// Every living descendant of `pid`, as far as parentage shows.
+pub fn descendants(pid: i32) -> std::io::Result<Vec<Identity>> {
+    let boot = system::boot()?;
+    let parents = system::parents()?;
+    let mut found = vec![pid];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        next += 1;
+        for (child, of) in &parents {
+            if *of == parent && !found.contains(child) {
+                found.push(*child);
+            }
+        }
+    }
+    let mut identities = Vec::new();
+    for child in found.into_iter().skip(1) {
+        if let Some(start) = system::start_time(child)? {
+            identities.push(Identity { boot: boot.clone(), pid: child, start });
+        }
+    }
+    Ok(identities)
+}
+
+/// Every living process whose environment holds `mark` (`NAME=value`). Processes of other users are not ours and are
+/// passed over; so is, on macOS, what the system protects.
+pub fn marked(mark: &str) -> std::io::Result<Vec<Identity>> {
+    let boot = system::boot()?;
+    let mut identities = Vec::new();
+    for pid in system::carrying(mark)? {
+        if let Some(start) = system::start_time(pid)? {
+            identities.push(Identity { boot: boot.clone(), pid, start });
+        }
+    }
+    Ok(identities)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_more_than_its_pid() {
+        let own = Identity::own().unwrap();
+        assert_eq!(own.living(), Living::Yes);
+        assert_eq!(Identity { start: own.start + 1, ..own.clone() }.living(), Living::No, "a reused PID");
+        assert_eq!(Identity { boot: "earlier".into(), ..own }.living(), Living::No, "an earlier boot");
+    }
+
+    #[test]
+    fn a_zombie_is_dead_and_children_are_found_by_parentage_and_mark() {
+        let mark = format!("AGENTLAB_MARK_TEST={}", std::process::id());
+        let (name, value) = mark.split_once('=').unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").env(name, value).spawn().unwrap();
+        let pid = child.id().cast_signed();
+        let identity = Identity::of(pid).unwrap().unwrap();
+        assert!(descendants(std::process::id().cast_signed()).unwrap().contains(&identity));
+        while !marked(&mark).unwrap().contains(&identity) {
+            std::thread::yield_now();
+        }
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+        while identity.living() != Living::No {
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+        assert_eq!(identity.living(), Living::No);
+    }
+}

@@ -1,0 +1,22 @@
+//! Everything that touches the outside: files, processes, the clock, the environment, the database.
+//!
+//! Thin on purpose: what is *decided* stands in `agentlab_domain`. Roles (bot, worker, supervisor, console) use this
+//! crate and never one another.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "this is the crate in which the clock, the environment and processes may be used"
+)]
+
+pub mod agent;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod home;
+pub mod identity;
+pub mod life;
+pub mod lock;
+pub mod ping;
+pub mod queue;
+pub mod run_dir;
+pub mod spawn;
+pub mod telemetry;

@@ -1,0 +1,120 @@
+//! Locks. A *lock* is an exclusive `flock` on a file: it is gone the moment the last descriptor of its holder is, so a
+//! free lock proves a death. Lock files are never unlinked, and after locking the inode is compared (rule L1), so that
+//! two processes can never hold "the same" lock on two files.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::Path,
+};
+
+use nix::fcntl::{Flock, FlockArg};
+
+/// A lock that is held until this value goes away.
+#[derive(Debug)]
+pub struct Lock(Flock<File>);
+
+/// How a lock is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Alone.
+    Exclusive,
+    /// Together with others who share.
+    Shared,
+}
+
+impl Lock {
+    /// Takes the lock if it is free; `None` while another process holds it.
+    pub fn try_take(path: &Path, mode: Mode) -> io::Result<Option<Self>> {
+        let arg = match mode {
+            Mode::Exclusive => FlockArg::LockExclusiveNonblock,
+            Mode::Shared => FlockArg::LockSharedNonblock,
+        };
+        Self::flock(path, arg)
+    }
+
+    /// Waits for the lock. Blocks the thread.
+    pub fn wait(path: &Path) -> io::Result<Self> {
+        loop {
+            if let Some(lock) = Self::flock(path, FlockArg::LockExclusive)? {
+                return Ok(lock);
+            }
+        }
+    }
+
+    fn flock(path: &Path, arg: FlockArg) -> io::Result<Option<Self>> {
+        let file = open(path)?;
+        match Flock::lock(file, arg) {
+            Ok(lock) if is_still_at(&lock, path)? => Ok(Some(Self(lock))),
+            // The file was replaced between open and lock: what we hold is not what others will find.
+            Ok(_) => Ok(None),
+            Err((_, nix::Error::EWOULDBLOCK)) => Ok(None),
+            Err((_, nix::Error::EINTR)) => Ok(None),
+            Err((_, error)) => Err(error.into()),
+        }
+    }
+
+    /// Keeps the lock through `exec`: whatever this process becomes goes on holding it.
+    pub fn keep_through_exec(self) -> io::Result<()> {
+        nix::fcntl::fcntl(&*self.0, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))?;
+        std::mem::forget(self);
+        Ok(())
+    }
+
+    /// A second descriptor of the same lock, to be handed to a child: the lock is free only when both are gone.
+    pub fn share(&self) -> io::Result<File> {
+        self.0.try_clone()
+    }
+}
+
+/// Whether somebody holds the lock. A file that is not there is held by nobody.
+pub fn is_held(path: &Path) -> io::Result<bool> {
+    if !path.exists() {
+        return Ok(false);
+    }
+    Ok(Lock::try_take(path, Mode::Exclusive)?.is_none())
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    // std opens with O_CLOEXEC: a child that kept a lock's descriptor would keep the lock alive (rule R2).
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {
+    let held = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(found) => Ok(held.ino() == found.ino() && held.dev() == found.dev()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_until_its_last_descriptor_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.lock");
+        assert!(!is_held(&path).unwrap());
+        let lock = Lock::try_take(&path, Mode::Exclusive).unwrap().unwrap();
+        assert!(Lock::try_take(&path, Mode::Shared).unwrap().is_none());
+        let shared = lock.share().unwrap();
+        drop(lock);
+        assert!(is_held(&path).unwrap(), "the second descriptor keeps it");
+        drop(shared);
+        assert!(!is_held(&path).unwrap());
+    }
+
+    #[test]
+    fn readers_share_and_keep_a_writer_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.lock");
+        let first = Lock::try_take(&path, Mode::Shared).unwrap();
+        let second = Lock::try_take(&path, Mode::Shared).unwrap();
+        assert!(first.is_some() && second.is_some());
+        assert!(Lock::try_take(&path, Mode::Exclusive).unwrap().is_none());
+    }
+}

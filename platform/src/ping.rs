@@ -1,0 +1,47 @@
+//! Pings: a Unix datagram that says "look now". A ping is only a *hint*: it carries nothing, may be lost, and is never
+//! needed; the poll behind it is the truth.
+
+use std::{io, os::unix::net::UnixDatagram as StdDatagram, path::Path};
+
+use tokio::net::UnixDatagram;
+
+/// The receiving end. Who holds the post's lock owns the socket's path.
+#[derive(Debug)]
+pub struct Ear(UnixDatagram);
+
+impl Ear {
+    /// Listens at `path`, replacing what an earlier process left there.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        match std::fs::remove_file(path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Self(UnixDatagram::bind(path)?))
+    }
+
+    /// Waits for a ping and drains those behind it.
+    pub async fn heard(&self) {
+        let mut byte = [0_u8; 1];
+        if self.0.recv(&mut byte).await.is_err() {
+            // A broken socket must not become a hot loop: the poll goes on without pings.
+            std::future::pending::<()>().await;
+        }
+        while self.0.try_recv(&mut byte).is_ok() {}
+    }
+}
+
+/// Pings whoever listens at `path`; nobody listening is no error.
+pub fn ping(path: &Path) {
+    if let Ok(socket) = StdDatagram::unbound() {
+        let _ = socket.set_nonblocking(true);
+        let _ = socket.send_to(&[1], path);
+    }
+}
+
+/// Pings every worker: who is idle looks, who is busy looks when it is done anyway.
+pub fn ping_workers(home: &crate::home::Home, count: u32) {
+    for slot in 1..=count {
+        ping(&home.socket(&format!("worker-{slot}")));
+    }
+}

@@ -1,0 +1,132 @@
+//! Settling a run that has neither `exit.json` nor a shim (rule R3): its lock is taken, everything that could still be
+//! alive is looked for, and only when nothing is left is it closed as lost. "Cannot tell" leaves it as it is.
+
+use std::io;
+
+use agentlab_domain::{
+    outcome::{End, Exit},
+    run::{Alive, Settle, settle as decide},
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::{MARK, RunDir};
+use crate::{
+    identity::{self, Identity, Living},
+    lock::{self, Lock, Mode},
+};
+
+/// How many times what lives is ended before the run is left for later.
+const ROUNDS: u32 = 20;
+
+/// Settles the run; true when it is over now. Blocks the thread for a moment while processes end.
+pub fn settle(run: &RunDir, id: &str) -> io::Result<bool> {
+    run.create()?;
+    let Some(_lock) = Lock::try_take(&run.run_lock(), Mode::Exclusive)? else { return Ok(false) };
+    for _ in 0..ROUNDS {
+        // Somebody may have settled it before we had the lock.
+        if run.exit()?.is_some() {
+            return Ok(true);
+        }
+        let (alive, living) = look(run, id);
+        match decide(alive) {
+            Settle::CloseAsLost => {
+                let end = match run.stop()? {
+                    Some(stop) => End::Stopped { by: stop.by },
+                    None => End::Lost,
+                };
+                run.write_exit(&Exit { end, code: None, signal: None })?;
+                return Ok(true);
+            }
+            Settle::EndAndRepeat => {
+                for process in living {
+                    end(&process);
+                }
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+            Settle::Hold => return Ok(false),
+        }
+    }
+    Ok(false)
+}
+
+/// Looks for everything that the run could have left alive.
+fn look(run: &RunDir, id: &str) -> (Alive, Vec<Identity>) {
+    let Ok(recorded) = recorded(run) else { return (Alive::CannotTell, Vec::new()) };
+    let Ok(marked) = identity::marked(&format!("{MARK}={id}")) else { return (Alive::CannotTell, Vec::new()) };
+    let mut living = marked;
+    for process in recorded {
+        match process.living() {
+            Living::Yes => living.push(process),
+            Living::No => {}
+            Living::CannotTell => return (Alive::CannotTell, Vec::new()),
+        }
+    }
+    match (living.is_empty(), lock::is_held(&run.child_lock())) {
+        (false, _) => (Alive::Yes, living),
+        (true, Ok(false)) => (Alive::No, living),
+        // Somebody holds the agent's lock and we see nobody: that is no proof of anything.
+        (true, Ok(true) | Err(_)) => (Alive::CannotTell, Vec::new()),
+    }
+}
+
+fn recorded(run: &RunDir) -> io::Result<Vec<Identity>> {
+    let mut recorded = run.family()?;
+    recorded.extend(run.child()?);
+    Ok(recorded)
+}
+
+fn end(process: &Identity) {
+    // Looked at again right before: the PID must still be this very process.
+    if process.living() == Living::Yes {
+        let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn fresh() -> (tempfile::TempDir, RunDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::at(folder.path().join("r"));
+        run.create().unwrap();
+        (folder, run)
+    }
+
+    #[test]
+    fn r3_a_run_with_nothing_alive_is_closed_as_lost() {
+        let (_folder, run) = fresh();
+        assert!(settle(&run, "r3-nothing").unwrap());
+        assert_eq!(run.exit().unwrap().unwrap().end, End::Lost);
+    }
+
+    #[test]
+    fn r3_what_carries_the_mark_is_ended_before_the_run_is_closed() {
+        let (_folder, run) = fresh();
+        let id = format!("r3-marked-{}", std::process::id());
+        let mut child = Command::new("sleep").arg("600").env(MARK, &id).spawn().unwrap();
+        let identity = Identity::of(child.id().cast_signed()).unwrap().unwrap();
+        while !identity::marked(&format!("{MARK}={id}")).unwrap().contains(&identity) {
+            std::thread::yield_now();
+        }
+        assert!(settle(&run, &id).unwrap());
+        assert_eq!(identity.living(), Living::No);
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn r3_a_held_run_lock_or_an_unseen_holder_of_the_childs_lock_settles_nothing() {
+        let (_folder, run) = fresh();
+        let shim = Lock::try_take(&run.run_lock(), Mode::Exclusive).unwrap();
+        assert!(!settle(&run, "r3-held").unwrap());
+        drop(shim);
+        let _agent = Lock::try_take(&run.child_lock(), Mode::Exclusive).unwrap();
+        assert!(!settle(&run, "r3-held").unwrap());
+        assert_eq!(run.exit().unwrap(), None);
+    }
+}

@@ -1,0 +1,199 @@
+//! Starting processes: the only place that does. A *clean environment* is ours without anything that is ours alone: no
+//! `AGENTLAB_` variable and no secret goes to an agent.
+
+use std::{
+    ffi::OsString,
+    fs::{File, OpenOptions},
+    io,
+    os::unix::{fs::OpenOptionsExt, process::CommandExt},
+    path::Path,
+    process::Stdio,
+};
+
+use agentlab_domain::role::{Post, Role};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use secrecy::ExposeSecret;
+use tokio::process::{Child, Command};
+
+use crate::{
+    config::Config,
+    home::Home,
+    identity::{Identity, Living},
+    lock::Lock,
+    run_dir,
+    run_dir::RunDir,
+};
+
+/// Starts the process of a post, in a process group of its own, so that Ctrl-C in a terminal reaches `up` alone.
+pub fn daemon(home: &Home, post: Post) -> io::Result<Child> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(post.role.as_str());
+    match post.role {
+        Role::Worker => {
+            command.arg("--slot").arg(post.slot.to_string());
+        }
+        Role::Bot | Role::Supervisor | Role::Console => {}
+    }
+    detached(&mut command, home, &post.to_string())?;
+    command.spawn()
+}
+
+/// Starts a private system for `ask`: a supervisor without bot and console that ends when nothing is left to do.
+pub fn private_system(home: &Home) -> io::Result<Child> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["supervisor", "--private"]);
+    detached(&mut command, home, "supervisor")?;
+    command.spawn()
+}
+
+fn detached(command: &mut Command, home: &Home, name: &str) -> io::Result<()> {
+    let errors = error_file(home, name)?;
+    command
+        .env("AGENTLAB_HOME", home.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(errors.try_clone()?))
+        .stderr(Stdio::from(errors))
+        .process_group(0);
+    Ok(())
+}
+
+fn error_file(home: &Home, name: &str) -> io::Result<File> {
+    OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(error_path(home, name))
+}
+
+fn error_path(home: &Home, name: &str) -> std::path::PathBuf {
+    home.logs().join(format!("{name}.err"))
+}
+
+/// The last line that the process of a post printed: why it refused, when it did.
+pub fn last_words(home: &Home, post: Post) -> Option<String> {
+    let text = std::fs::read_to_string(error_path(home, &post.to_string())).ok()?;
+    text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned)
+}
+
+/// Starts the shim of a run and hands it the locked descriptor as its standard input (rule R2): the lock is never free
+/// while the shim may yet start. Our copy goes with `lock`.
+pub fn shim(config: &Config, run: &RunDir, id: &str, lock: Lock) -> io::Result<Child> {
+    let child = Command::new(std::env::current_exe()?)
+        .arg("shim")
+        .arg(run.path())
+        .env_clear()
+        .envs(clean_environment(config, id))
+        .current_dir("/")
+        .stdin(Stdio::from(lock.share()?))
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(
+            OpenOptions::new().create(true).append(true).mode(0o600).open(run.path().join("shim.txt"))?,
+        ))
+        .kill_on_drop(false)
+        .spawn();
+    drop(lock);
+    child
+}
+
+/// Starts the gate of a run: it takes the child's lock, waits on its standard input, then becomes the agent (rule R4).
+pub fn gate(run: &RunDir) -> io::Result<std::process::Child> {
+    let output = |path: &Path| OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+    std::process::Command::new(std::env::current_exe()?)
+        .arg("gate")
+        .arg(run.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::from(output(&run.events())?))
+        .stderr(Stdio::from(output(&run.stderr())?))
+        .process_group(0)
+        .spawn()
+}
+
+/// Becomes the agent; returns only if that failed.
+pub fn become_agent(spec: &run_dir::Spec) -> io::Error {
+    let Some((program, arguments)) = spec.command.split_first() else {
+        return io::Error::other("the command line is empty");
+    };
+    std::process::Command::new(program).args(arguments).current_dir(&spec.workspace).exec()
+}
+
+/// For rehearsals: a process that outlives its parent in a group of its own, as an agent's tools do.
+pub fn bystander(seconds: u64) -> io::Result<u32> {
+    let child = std::process::Command::new("sleep")
+        .arg(seconds.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()?;
+    Ok(child.id())
+}
+
+/// What `program --version` prints, within ten seconds.
+pub async fn version(program: &Path) -> io::Result<String> {
+    let output = Command::new(program).arg("--version").stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = tokio::time::timeout(std::time::Duration::from_secs(10), output).await.map_err(io::Error::other)??;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() { Ok(text) } else { Err(io::Error::other(output.status.to_string())) }
+}
+
+/// This process' environment, as `NAME=value` lines.
+pub fn own_environment() -> Vec<String> {
+    std::env::vars_os().map(|(name, value)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy())).collect()
+}
+
+/// What a process is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// End in its own way.
+    End,
+    /// Be gone.
+    Kill,
+}
+
+/// Signals a process if it still is that process; on any doubt nothing is sent.
+pub fn signal(process: &Identity, wish: Wish) {
+    let signal = match wish {
+        Wish::End => Signal::SIGTERM,
+        Wish::Kill => Signal::SIGKILL,
+    };
+    if process.living() == Living::Yes {
+        let _ = kill(Pid::from_raw(process.pid), signal);
+    }
+}
+
+/// Our environment without what is ours alone, with `agent.env` and the mark of the run.
+fn clean_environment(config: &Config, id: &str) -> Vec<(OsString, OsString)> {
+    let token = config.telegram.token.as_ref().map(|token| token.expose_secret().to_owned()).unwrap_or_default();
+    let mut clean: Vec<(OsString, OsString)> = std::env::vars_os()
+        .filter(|(name, value)| {
+            let ours = name.to_string_lossy().starts_with("AGENTLAB_");
+            let secret = !token.is_empty() && value.to_string_lossy().contains(&token);
+            !ours && !secret
+        })
+        .collect();
+    for (name, value) in &config.agent.env {
+        clean.push((name.into(), value.expose_secret().into()));
+    }
+    clean.push((run_dir::MARK.into(), id.into()));
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+
+    #[test]
+    fn an_agent_gets_its_own_environment_and_the_mark_but_nothing_of_ours() {
+        let mut config = Config::default();
+        config.telegram.token = Some(SecretString::from("1:never".to_owned()));
+        config.agent.env.insert("ANTHROPIC_API_KEY".into(), SecretString::from("key".to_owned()));
+        let clean = clean_environment(&config, "run-1");
+        let has = |name: &str, value: &str| clean.iter().any(|(n, v)| n == name && v == value);
+        assert!(has("ANTHROPIC_API_KEY", "key") && has(run_dir::MARK, "run-1"));
+        let leaked = clean.iter().any(|(n, v)| {
+            (n.to_string_lossy().starts_with("AGENTLAB_") && n != run_dir::MARK) || v.to_string_lossy().contains("1:never")
+        });
+        assert!(!leaked);
+    }
+}

@@ -1,0 +1,99 @@
+//! Logs: JSON lines in `logs/`, one file a post and day, kept for seven days. A *secret* never reaches one: the writer
+//! itself replaces every known secret, whoever logged it.
+
+use std::{io, sync::Arc};
+
+use secrecy::{ExposeSecret, SecretString};
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+use crate::home::Home;
+
+/// What stands in a log where a secret stood.
+const REDACTED: &str = "[secret]";
+
+/// Starts logging for the process that is called `name`. `AGENTLAB_LOG` sets the level (default `info`).
+pub fn start(home: &Home, name: &str, secrets: &[SecretString]) -> io::Result<()> {
+    let files = RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix(name)
+        .filename_suffix("jsonl")
+        .max_log_files(7)
+        .build(home.logs())
+        .map_err(io::Error::other)?;
+    let level = std::env::var("AGENTLAB_LOG").unwrap_or_else(|_| "info,sqlx=warn,apalis_core=warn".into());
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(EnvFilter::new(level))
+        .with_writer(Redacting { files: Arc::new(files), secrets: Arc::new(words(secrets)) })
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)
+}
+
+/// The text with every secret replaced.
+pub fn redact(text: &str, secrets: &[String]) -> String {
+    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), REDACTED))
+}
+
+/// What to look for: each secret, and the part of a bot token after its colon.
+pub fn words(secrets: &[SecretString]) -> Vec<String> {
+    let mut words = Vec::new();
+    for secret in secrets {
+        let secret = secret.expose_secret();
+        words.push(secret.to_owned());
+        words.extend(secret.split_once(':').map(|(_, part)| part.to_owned()));
+    }
+    // Short words would blot out ordinary text.
+    words.retain(|word| word.len() >= 8);
+    words
+}
+
+struct Redacting {
+    files: Arc<RollingFileAppender>,
+    secrets: Arc<Vec<String>>,
+}
+
+impl<'a> MakeWriter<'a> for Redacting {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line { to: self, buffer: Vec::new() }
+    }
+}
+
+/// One event: gathered whole, so that a secret cannot pass in two halves.
+struct Line<'a> {
+    to: &'a Redacting,
+    buffer: Vec<u8>,
+}
+
+impl io::Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        let line = redact(&String::from_utf8_lossy(&self.buffer), &self.to.secrets);
+        // A log that cannot be written must not stop the work.
+        let _ = io::Write::write_all(&mut self.to.files.make_writer(), line.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_replaced_whole_and_in_part() {
+        let words = words(&[SecretString::from("123456:AAbbCCddEEff".to_owned()), SecretString::from("x".to_owned())]);
+        assert_eq!(redact("bot123456:AAbbCCddEEff/GetMe", &words), "bot[secret]/GetMe");
+        assert_eq!(redact("AAbbCCddEEff and x", &words), "[secret] and x");
+    }
+}

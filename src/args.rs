@@ -1,0 +1,86 @@
+//! The command line.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Parser, Subcommand};
+
+/// Sends tasks to Claude on your machine, and keeps its promises.
+#[derive(Debug, Parser)]
+#[command(name = "agentlab", version, about, disable_help_subcommand = true)]
+pub struct Args {
+    /// Print JSON: one object, or one array.
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run everything in the foreground. Ctrl-C stops it; running tasks go on.
+    Up,
+    /// Give a task, watch it, and print the answer. Ctrl-C cancels it.
+    Ask(Ask),
+    /// What runs, what waits, and what is wrong.
+    Status,
+    /// The tasks that have not ended (--all: the newest hundred).
+    Jobs {
+        #[arg(long)]
+        all: bool,
+    },
+    /// One task, with its answer.
+    Job { id: i64 },
+    /// The log; with a task's number what its agent did.
+    Logs {
+        id: Option<i64>,
+        /// Go on printing.
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Stop a task.
+    Cancel { id: i64 },
+    /// What is wrong, and what to do about it.
+    Doctor,
+    /// Ask the database (read only), such as "SELECT * FROM v_queue".
+    Sql { statement: String },
+    /// The role that talks to Telegram.
+    Bot,
+    /// The role that runs tasks.
+    Worker {
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=16))]
+        slot: u32,
+    },
+    /// The role that keeps the others alive.
+    Supervisor {
+        #[arg(long, hide = true)]
+        private: bool,
+    },
+    /// The role that serves HTTP on this machine.
+    Console,
+    /// Holds one run (started by a worker).
+    #[command(hide = true)]
+    Shim { directory: PathBuf },
+    /// Becomes the agent of a run (started by its shim).
+    #[command(hide = true)]
+    Gate { directory: PathBuf },
+    /// Speaks like Claude from directives in the prompt, without one.
+    #[command(hide = true, disable_help_flag = true)]
+    Rehearse {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+/// `ask`.
+#[derive(Debug, clap::Args)]
+pub struct Ask {
+    /// The task; `-` reads it from standard input.
+    pub text: String,
+    /// The project to work in; by default the current directory.
+    #[arg(long)]
+    pub project: Option<String>,
+    /// Print the task's number and go.
+    #[arg(long)]
+    pub no_wait: bool,
+}

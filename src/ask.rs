@@ -1,0 +1,120 @@
+//! `ask`: give a task, follow it, print the answer. Where no system runs, a private one is started.
+
+use std::{io::Read, path::Path};
+
+use agentlab_domain::exit_code;
+use agentlab_platform::{
+    agent::Agent,
+    config::Place,
+    db::enqueue::{NewJob, Source},
+    life::{Refusal, Stop},
+    lock::{Lock, Mode},
+    ping,
+    run_dir::RunDir,
+};
+use serde_json::json;
+
+use crate::{
+    args::Ask,
+    failure::Failure,
+    follow::{self, Followed},
+    print,
+    system::{self, Private, System},
+};
+
+/// Characters of a prompt at most.
+const LONGEST: usize = 4 * 1024 * 1024;
+
+/// Gives the task and, unless told otherwise, waits for its answer.
+pub async fn ask(ask: Ask, as_json: bool) -> Result<u8, Failure> {
+    let prompt = prompt(&ask.text)?;
+    let system = system::open().await?;
+    let place = place(&system, ask.project.as_deref())?;
+    // Refused here rather than in a run that nobody can help.
+    let agent = Agent::find(&system.config).map_err(Refusal::from)?;
+    // Held while we wait: a private system does not end under us.
+    let _waiting = Lock::try_take(&system.home.lock("ask"), Mode::Shared)?;
+    let mut stop = Stop::listen()?;
+    let source = Source::Terminal { request_id: uuid::Uuid::new_v4().to_string() };
+    let job = system.db.enqueue(&NewJob { source, place: place.clone(), prompt }).await?;
+    ping::ping_workers(&system.home, system.config.workers.count);
+    let mut private = Private::default();
+    private.ensure(&system.home).await?;
+    if ask.no_wait {
+        if as_json {
+            print::json(&json!({ "id": job.number, "state": "queued" }))?;
+        } else {
+            print::line(&format!("task {}", job.number));
+            print::note(&format!("`agentlab job {}` prints its answer.", job.number));
+        }
+        return Ok(exit_code::DONE);
+    }
+    if agent.is_rehearsal() {
+        print::note("No `claude` was found on PATH: this is only rehearsed.");
+    }
+    print::note(&format!("task {} in {}", job.number, place.path.display()));
+    let followed = tokio::select! {
+        followed = follow::follow(&system, &mut private, job.number) => followed?,
+        () = stop.asked(1) => {
+            cancel(&system, job.number).await?;
+            follow::follow(&system, &mut private, job.number).await?
+        }
+    };
+    follow::report(&followed, as_json)?;
+    Ok(match followed {
+        Followed::Ended(view) if view.state == "done" => exit_code::DONE,
+        Followed::Ended(_) => exit_code::FAILED,
+        Followed::Parked(_) => exit_code::UNAVAILABLE,
+    })
+}
+
+async fn cancel(system: &System, number: i64) -> Result<(), Failure> {
+    print::note("cancelling");
+    if let agentlab_platform::db::cancel::Cancel::Stopping { run_id, .. } =
+        system.db.cancel(number, "the terminal").await?
+    {
+        RunDir::of(&system.home, &run_id).request_stop("the terminal")?;
+    }
+    Ok(())
+}
+
+fn prompt(text: &str) -> Result<String, Failure> {
+    let prompt = if text == "-" {
+        let mut input = String::new();
+        std::io::stdin().read_to_string(&mut input)?;
+        input
+    } else {
+        text.to_owned()
+    };
+    if prompt.trim().is_empty() {
+        return Err(usage("the task is empty: write what is to be done"));
+    }
+    if prompt.len() > LONGEST {
+        return Err(usage("the task is longer than 4 MiB: put it into a file and name the file"));
+    }
+    Ok(prompt)
+}
+
+fn usage(message: &str) -> Failure {
+    Refusal { code: exit_code::USAGE, message: message.into() }.into()
+}
+
+/// The named project, else the current directory.
+fn place(system: &System, project: Option<&str>) -> Result<Place, Failure> {
+    let place = match project {
+        Some(name) => system.config.project_place(name).ok_or_else(|| {
+            let nearest = system.config.nearest_project(name);
+            let hint = nearest.map_or_else(
+                || format!("add [projects.{name}] with its path to {}", system.home.config().display()),
+                |nearest| format!("did you mean `{nearest}`?"),
+            );
+            Failure::from(Refusal::configuration(format!("there is no project `{name}`: {hint}")))
+        })?,
+        None => system.config.directory_place(&std::env::current_dir()?.canonicalize()?),
+    };
+    if !Path::new(&place.path).is_dir() {
+        let message = format!("the path {} of project `{}` is not there", place.path.display(), place.project);
+        return Err(Refusal::configuration(message).into());
+    }
+    Ok(place)
+}

@@ -1,0 +1,42 @@
+//! `cancel`: stop a task. A waiting one is cancelled at once; a running one is asked to stop, and this waits until it has.
+
+use agentlab_domain::{exit_code, job::State};
+use agentlab_platform::{db::cancel::Cancel, run_dir::RunDir};
+use serde_json::json;
+
+use crate::{failure::Failure, print, system};
+
+/// Cancels task `id`.
+pub async fn cancel(id: i64, as_json: bool) -> Result<u8, Failure> {
+    let system = system::open().await?;
+    let by = "the terminal";
+    match system.db.cancel(id, by).await? {
+        Cancel::Cancelled { number } => say(number, "cancelled", as_json),
+        Cancel::Stopping { number, run_id } => {
+            RunDir::of(&system.home, &run_id).request_stop(by)?;
+            let mut private = system::Private::default();
+            // The run ends by itself; that it is written down takes a worker.
+            loop {
+                private.ensure(&system.home).await?;
+                let view = system.db.job(number).await?;
+                if view.is_none_or(|view| State::parse(&view.state).is_some_and(State::is_ended)) {
+                    break;
+                }
+                tokio::time::sleep(system::LOOK).await;
+            }
+            let state = system.db.job(number).await?.map(|view| view.state).unwrap_or_default();
+            say(number, &state, as_json)
+        }
+        Cancel::Ended { number, state } => Err(Failure::words(format!("task {number} has ended before ({state})"))),
+        Cancel::NotFound => Err(Failure::words(format!("there is no task {id}"))),
+    }
+}
+
+fn say(number: i64, state: &str, as_json: bool) -> Result<u8, Failure> {
+    if as_json {
+        print::json(&json!({ "id": number, "state": state }))?;
+    } else {
+        print::line(&format!("task {number}: {state}"));
+    }
+    Ok(exit_code::DONE)
+}

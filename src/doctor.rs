@@ -1,0 +1,104 @@
+//! `doctor`: what is wrong, and what to do about it. It looks at each part as the roles would find it.
+
+use agentlab_domain::exit_code;
+use agentlab_platform::{
+    agent::Agent,
+    config::{self, Config},
+    db::migrate,
+    home::Home,
+    life, spawn,
+};
+use serde::Serialize;
+
+use crate::{failure::Failure, print};
+
+/// One finding.
+#[derive(Debug, Serialize)]
+struct Check {
+    id: &'static str,
+    ok: bool,
+    /// What was found, and for what is wrong the remedy.
+    what: String,
+}
+
+/// Prints every finding; fails when one is bad.
+pub async fn doctor(as_json: bool) -> Result<u8, Failure> {
+    let checks = checks().await;
+    if as_json {
+        print::json(&checks)?;
+    } else {
+        for check in &checks {
+            print::line(&format!("{} {}: {}", if check.ok { "ok  " } else { "BAD " }, check.id, check.what));
+        }
+    }
+    Ok(if checks.iter().all(|check| check.ok) { exit_code::DONE } else { exit_code::FAILED })
+}
+
+async fn checks() -> Vec<Check> {
+    let mut checks = Vec::new();
+    let mut check = |id, ok, what: String| checks.push(Check { id, ok, what });
+    let home = match Home::open() {
+        Ok(home) => home,
+        Err(error) => {
+            check("home", false, error.to_string());
+            return checks;
+        }
+    };
+    check("home", true, home.path().display().to_string());
+    let config = match config::load(&home) {
+        Ok(config) => config,
+        Err(error) => {
+            check("config", false, error.to_string());
+            return checks;
+        }
+    };
+    let there = if home.config().exists() { "was read" } else { "is not there; the defaults hold" };
+    check("config", true, format!("{} {there}", home.config().display()));
+    let (ok, what) = agent(&config).await;
+    check("agent", ok, what);
+    for (name, project) in &config.projects {
+        let ok = project.path.is_dir();
+        let what = if ok { "is there" } else { "is not there: create it, or correct projects.*.path" };
+        check("project", ok, format!("{name}: {} {what}", project.path.display()));
+    }
+    let (ok, what) = agentlab_bot::check(&config).await;
+    check("telegram", ok, what);
+    match life::open(&home).await {
+        Ok(db) => {
+            let sound = migrate::check(&db).await;
+            let what = sound.as_ref().map_or_else(ToString::to_string, |()| home.database().display().to_string());
+            check("database", sound.is_ok(), what);
+            let strangers = db.strangers().await.unwrap_or_default();
+            if !strangers.is_empty() {
+                let words = format!(
+                    "these Telegram users wrote and are not allowed: {}. Add those you know to telegram.allowed_users",
+                    strangers.join(", ")
+                );
+                check("strangers", true, words);
+            }
+            for process in db.status().await.map(|status| status.processes).unwrap_or_default() {
+                if let Some(note) = process.note.filter(|_| process.alive) {
+                    check("process", false, format!("{}: {note}", process.id));
+                }
+            }
+        }
+        Err(error) => check("database", false, error.to_string()),
+    }
+    let running = agentlab_supervisor::is_running(&home);
+    check("system", true, if running { "running" } else { "not running: `agentlab up` starts it" }.into());
+    checks
+}
+
+async fn agent(config: &Config) -> (bool, String) {
+    match Agent::find(config) {
+        Err(error) => (false, error.to_string()),
+        Ok(Agent::Rehearse(_)) => (
+            true,
+            "no `claude` on PATH: tasks are only rehearsed. Install it with `npm install -g @anthropic-ai/claude-code`".into(),
+        ),
+        Ok(Agent::Claude(program)) => match spawn::version(&program).await {
+            Ok(version) => (true, format!("{} ({version})", program.display())),
+            Err(error) => (false, format!("{} does not answer --version: {error}", program.display())),
+        },
+    }
+}

@@ -1,0 +1,120 @@
+//! Following a task in a terminal: what it does, for how long, at what cost; then its answer.
+
+use std::io::IsTerminal;
+
+use agentlab_domain::{job::State, progress};
+use agentlab_platform::db::jobs::JobView;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{
+    failure::Failure,
+    print,
+    system::{LOOK, Private, System, since},
+};
+
+/// How following ended.
+pub enum Followed {
+    Ended(JobView),
+    /// It waits for a time or a person that a terminal should not wait for.
+    Parked(JobView),
+}
+
+/// Follows the task until it has ended or waits for something that is not near.
+pub async fn follow(system: &System, private: &mut Private, number: i64) -> Result<Followed, Failure> {
+    let shown = Shown::start();
+    loop {
+        private.ensure(&system.home).await?;
+        let view = system.db.job(number).await?.ok_or_else(|| Failure::words(format!("task {number} is gone")))?;
+        match State::parse(&view.state) {
+            Some(State::Done | State::Failed | State::Cancelled | State::Poison) => return Ok(Followed::Ended(view)),
+            Some(State::Parked | State::Waiting) => return Ok(Followed::Parked(view)),
+            // A state of a later release is followed like any that has not ended.
+            Some(State::Queued | State::Running | State::Retrying) | None => shown.show(&words(&view)),
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Prints what came of it.
+pub fn report(followed: &Followed, as_json: bool) -> Result<(), Failure> {
+    let (Followed::Ended(view) | Followed::Parked(view)) = followed;
+    if as_json {
+        print::json(view)?;
+        return Ok(());
+    }
+    match followed {
+        Followed::Ended(view) => {
+            print::line(view.answer.as_deref().unwrap_or_default().trim_end());
+            print::note(&summary(view));
+        }
+        Followed::Parked(view) => print::error(&format!(
+            "task {} waits: {}. It is kept: `agentlab job {0}` shows it, `agentlab cancel {0}` ends it.",
+            view.id,
+            view.reason.as_deref().unwrap_or("no reason was noted")
+        )),
+    }
+    Ok(())
+}
+
+fn words(view: &JobView) -> String {
+    match (view.state.as_str(), view.claimed_at) {
+        ("running", Some(claimed_at)) => {
+            let mut words = format!("{} {}", progress::elapsed(since(claimed_at)), view.activity.as_deref().unwrap_or("starts"));
+            if let Some(cost) = view.cost_usd {
+                words.push_str(&format!(" ({} so far)", progress::dollars(cost)));
+            }
+            words
+        }
+        ("retrying", _) => format!("tries again soon: {}", view.reason.as_deref().unwrap_or_default()),
+        (_, _) if view.ahead > 0 => format!("waits behind {} of its lane", view.ahead),
+        (_, _) => "waits for a free worker".into(),
+    }
+}
+
+fn summary(view: &JobView) -> String {
+    let took = view.ended_at.unwrap_or_default() - view.accepted_at;
+    let mut parts = vec![format!("task {} {}", view.id, view.state), progress::elapsed(took)];
+    parts.extend(view.cost_usd.map(progress::dollars));
+    if let (Some(input), Some(output)) = (view.input_tokens, view.output_tokens) {
+        parts.push(format!("{input} tokens read, {output} written"));
+    }
+    parts.join(", ")
+}
+
+/// A spinner in a terminal; elsewhere a line whenever the activity changes.
+struct Shown {
+    bar: Option<ProgressBar>,
+    last: std::cell::RefCell<String>,
+}
+
+impl Shown {
+    fn start() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            ProgressBar::new_spinner().with_style(style)
+        });
+        Self { bar, last: std::cell::RefCell::default() }
+    }
+
+    fn show(&self, words: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(words.to_owned());
+            bar.tick();
+            return;
+        }
+        // Without the clock in it: a log should not fill with seconds.
+        let activity = words.split_once(' ').filter(|(time, _)| time.contains(':')).map_or(words, |(_, rest)| rest);
+        if *self.last.borrow() != activity {
+            print::note(activity);
+            activity.clone_into(&mut self.last.borrow_mut());
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! `job`: one task, with its answer.
+
+use agentlab_domain::{exit_code, progress};
+
+use crate::{failure::Failure, print, system};
+
+/// Prints task `id`.
+pub async fn job(id: i64, as_json: bool) -> Result<u8, Failure> {
+    let system = system::open().await?;
+    let view = system.db.job(id).await?.ok_or_else(|| Failure::words(format!("there is no task {id}")))?;
+    if as_json {
+        print::json(&view)?;
+        return Ok(exit_code::DONE);
+    }
+    print::line(&format!("task {} ({}): {}", view.id, view.channel, view.state));
+    if let Some(reason) = &view.reason {
+        print::line(&format!("because: {reason}"));
+    }
+    print::line(&format!("in: {} ({})", view.workspace, view.project));
+    if let Some(cost) = view.cost_usd {
+        print::line(&format!("cost: {}", progress::dollars(cost)));
+    }
+    if let Some(run) = &view.run {
+        print::line(&format!("run: {run}, attempt {}, session {}", view.attempts, view.session.as_deref().unwrap_or("-")));
+    }
+    print::line(&format!("\n> {}", view.prompt.replace('\n', "\n> ")));
+    if let Some(answer) = &view.answer {
+        print::line(&format!("\n{}", answer.trim_end()));
+    }
+    Ok(exit_code::DONE)
+}

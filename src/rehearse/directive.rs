@@ -1,0 +1,97 @@
+//! Directives in a prompt.
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Directive {
+    /// `[[say: text]]`: part of the answer.
+    Say(String),
+    /// `[[long: 9000]]`: an answer of so many characters.
+    Long(usize),
+    /// `[[sleep: 1.5]]`: seconds.
+    Sleep(f64),
+    /// `[[tool: Bash cargo test]]`: a tool call that does nothing.
+    Tool { name: String, detail: String },
+    /// `[[write: path text]]`: a file, whole.
+    Write { path: String, text: String },
+    /// `[[append: path text]]`: a line at the end of a file.
+    Append { path: String, text: String },
+    /// `[[fork: 60]]`: a process that outlives this one, for so many seconds.
+    Fork(u64),
+    /// `[[env]]`: answers with the environment.
+    Env,
+    /// `[[noise: 100000]]`: so many bytes that are no JSON, without a newline.
+    Noise(usize),
+    /// `[[deny: Bash]]`: a tool that was not permitted.
+    Deny(String),
+    /// `[[fail: 529]]`: the API's error with this status.
+    Fail(u16),
+    /// `[[login]]`: not logged in.
+    Login,
+    /// `[[limit: 1795320000]]`: a usage limit that resets at this Unix second.
+    Limit(i64),
+    /// `[[exit: 3]]`: an exit without a result.
+    Exit(u8),
+    /// `[[hang]]`: nothing more, ever.
+    Hang,
+}
+
+/// The directives of a prompt, in order; what cannot be understood is passed over.
+pub fn parse(prompt: &str) -> Vec<Directive> {
+    prompt.split("[[").skip(1).filter_map(|piece| one(piece.split_once("]]")?.0)).collect()
+}
+
+fn one(text: &str) -> Option<Directive> {
+    let (word, argument) = text.split_once(':').unwrap_or((text, ""));
+    let argument = argument.trim();
+    let pair = || {
+        let (first, rest) = argument.split_once(' ').unwrap_or((argument, ""));
+        (first.to_owned(), rest.to_owned())
+    };
+    Some(match word.trim() {
+        "say" => Directive::Say(argument.to_owned()),
+        "long" => Directive::Long(argument.parse().ok()?),
+        "sleep" => Directive::Sleep(argument.parse().ok().filter(|seconds: &f64| (0.0..86_400.0).contains(seconds))?),
+        "tool" => {
+            let (name, detail) = pair();
+            Directive::Tool { name, detail }
+        }
+        "write" => {
+            let (path, text) = pair();
+            Directive::Write { path, text }
+        }
+        "append" => {
+            let (path, text) = pair();
+            Directive::Append { path, text }
+        }
+        "fork" => Directive::Fork(argument.parse().ok()?),
+        "env" => Directive::Env,
+        "noise" => Directive::Noise(argument.parse().ok()?),
+        "deny" => Directive::Deny(argument.to_owned()),
+        "fail" => Directive::Fail(argument.parse().ok()?),
+        "login" => Directive::Login,
+        "limit" => Directive::Limit(argument.parse().ok()?),
+        "exit" => Directive::Exit(argument.parse().ok()?),
+        "hang" => Directive::Hang,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directives_are_read_in_order_and_the_rest_is_passed_over() {
+        let prompt = "do [[say: a: b]] then [[sleep: 0.5]] [[frob: x]] [[tool: Bash ls -l]] [[hang]] [[open";
+        assert_eq!(
+            parse(prompt),
+            [
+                Directive::Say("a: b".into()),
+                Directive::Sleep(0.5),
+                Directive::Tool { name: "Bash".into(), detail: "ls -l".into() },
+                Directive::Hang,
+            ]
+        );
+        assert!(parse("fix the tests").is_empty());
+    }
+}

@@ -1,0 +1,40 @@
+//! `status`: the whole system in one look.
+
+use agentlab_domain::{exit_code, progress};
+
+use crate::{failure::Failure, print, system};
+
+/// Prints what runs, what waits and what is wrong.
+pub async fn status(as_json: bool) -> Result<u8, Failure> {
+    let system = system::open().await?;
+    let status = system.db.status().await?;
+    if as_json {
+        print::json(&status)?;
+        return Ok(exit_code::DONE);
+    }
+    let running = agentlab_supervisor::is_running(&system.home);
+    print::line(if running { "agentlab is running" } else { "agentlab is not running: start it with `agentlab up`" });
+    print::line(&format!(
+        "tasks: {} running, {} queued, {} retrying, {} parked, {} waiting for a person",
+        status.running, status.queued, status.retrying, status.parked, status.waiting
+    ));
+    print::line(&format!(
+        "messages: {} to be delivered, {} given up; spent today: {}",
+        status.undelivered,
+        status.given_up,
+        progress::dollars(status.spent_today_usd)
+    ));
+    if running {
+        let rows = status.processes.iter().map(|process| {
+            let state = if process.ready { "ready" } else if process.alive { "starting" } else { "down" };
+            vec![process.id.clone(), state.into(), process.pid.to_string(), process.note.clone().unwrap_or_default()]
+        });
+        print::table(&["process", "state", "pid", "note"], rows.collect());
+    }
+    let jobs = system.db.jobs(true, 20).await?;
+    if !jobs.is_empty() {
+        print::line("");
+        crate::jobs::table(&jobs);
+    }
+    Ok(exit_code::DONE)
+}

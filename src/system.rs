@@ -1,0 +1,65 @@
+//! The system as a verb finds it: home, configuration, database; and a private system where none runs.
+
+use std::time::Duration;
+
+use agentlab_domain::exit_code;
+use agentlab_platform::{
+    clock,
+    config::{self, Config},
+    db::Db,
+    home::Home,
+    life::{self, Refusal},
+    spawn,
+};
+
+use crate::failure::Failure;
+
+/// What every verb needs.
+pub struct System {
+    pub home: Home,
+    pub config: Config,
+    pub db: Db,
+}
+
+/// Opens home, configuration and database.
+pub async fn open() -> Result<System, Failure> {
+    let home = Home::open()?;
+    let config = config::load(&home)?;
+    let db = life::open(&home).await?;
+    Ok(System { home, config, db })
+}
+
+/// A private system that this process started, if it did.
+#[derive(Default)]
+pub struct Private(Option<tokio::process::Child>);
+
+impl Private {
+    /// Sees to it that a system runs; starts a private one if none does. To be called again and again: a system may end
+    /// at any moment.
+    pub async fn ensure(&mut self, home: &Home) -> Result<(), Failure> {
+        if let Some(child) = &mut self.0
+            && let Some(status) = child.try_wait()?
+        {
+            self.0 = None;
+            let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit_code::FAILED);
+            // "Already running" is what we wanted; an ordinary end is answered by starting another.
+            if code != exit_code::ALREADY_RUNNING && code != exit_code::DONE {
+                let words = agentlab_supervisor::last_words(home).unwrap_or_else(|| "the system did not start".into());
+                let message = words.strip_prefix("agentlab: ").unwrap_or(&words).to_owned();
+                return Err(Refusal { code, message }.into());
+            }
+        }
+        if self.0.is_none() && !agentlab_supervisor::is_running(home) {
+            self.0 = Some(spawn::private_system(home)?);
+        }
+        Ok(())
+    }
+}
+
+/// Between two looks of a verb that waits.
+pub const LOOK: Duration = Duration::from_millis(100);
+
+/// Milliseconds since `then` (Unix milliseconds).
+pub fn since(then: i64) -> i64 {
+    clock::now_ms() - then
+}

@@ -1,0 +1,55 @@
+//! `up`: the supervisor in the foreground. It prints one `ready:` line once everything is ready, and nothing is accepted
+//! before.
+
+use agentlab_domain::exit_code;
+use agentlab_platform::life::{self, Refusal};
+use agentlab_supervisor::{Mode, News};
+use serde_json::json;
+
+use crate::{failure::Failure, print};
+
+/// Runs everything until Ctrl-C.
+pub async fn up(as_json: bool) -> Result<u8, Failure> {
+    life::arm_failpoints();
+    agentlab_supervisor::serve(Mode::Up, |news| tell(&news, as_json)).await?;
+    Ok(exit_code::DONE)
+}
+
+/// The supervisor as a process of its own.
+pub async fn supervise(private: bool) -> Result<(), Refusal> {
+    let mode = if private { Mode::Private } else { Mode::Up };
+    agentlab_supervisor::serve(mode, |_| {}).await
+}
+
+fn tell(news: &News, as_json: bool) {
+    match news {
+        News::Ready { bot, console_port, workers, rehearsal } => {
+            let console = console_port.map(|port| format!("http://127.0.0.1:{port}"));
+            if as_json {
+                print::line(
+                    &json!({ "ready": true, "workers": workers, "bot": bot, "console": console, "rehearsal": rehearsal })
+                        .to_string(),
+                );
+                return;
+            }
+            let bot = if *bot { "the bot is on" } else { "the bot is off (no telegram.token)" };
+            if *rehearsal {
+                print::note("No `claude` was found: tasks are only rehearsed, and every answer says so.");
+            }
+            print::line(&format!(
+                "ready: {} with {workers} workers; {bot}",
+                console.unwrap_or_else(|| "no console".into())
+            ));
+        }
+        News::Died { post, words } => match words {
+            Some(words) => print::note(&format!("{post} ended ({words}); I start it again")),
+            None => print::note(&format!("{post} ended; I start it again")),
+        },
+        News::Stopping => print::note("stopping"),
+        News::LeftRunning { runs } => print::note(&format!(
+            "{runs} running task{} on; `agentlab up` takes over again. Ctrl-C once more stops {} too.",
+            if *runs == 1 { " goes" } else { "s go" },
+            if *runs == 1 { "it" } else { "them" },
+        )),
+    }
+}

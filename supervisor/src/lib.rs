@@ -1,0 +1,154 @@
+//! The supervisor: starts the other processes and starts again what dies. A *post* (role and slot) is filled when the
+//! process there holds its lock, whoever started it: so a supervisor that was itself killed finds its daemons again and
+//! never starts a second copy beside a living one.
+
+mod post;
+mod stop;
+
+use std::time::Duration;
+
+use agentlab_domain::{
+    exit_code,
+    role::{Post, Role, posts},
+};
+use agentlab_platform::{
+    agent::Agent,
+    clock,
+    home::Home,
+    life::{Life, Refusal},
+    lock::{self, Lock, Mode as LockMode},
+    ping::Ear,
+    spawn,
+};
+
+use post::Keeper;
+
+/// Between two looks, with or without a ping.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a private system may take to make room for `up`.
+const HANDOVER: Duration = Duration::from_secs(15);
+
+/// What kind of system this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// In the foreground: everything, until Ctrl-C.
+    Up,
+    /// For `ask`: workers only; ends when nothing is left to do.
+    Private,
+}
+
+/// What the person in front of the terminal is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// Everything is ready.
+    Ready { bot: bool, console_port: Option<u16>, workers: u32, rehearsal: bool },
+    /// A process died and is started again.
+    Died { post: Post, words: Option<String> },
+    /// The daemons stop; so many runs go on.
+    Stopping,
+    /// The daemons have stopped; so many runs live on.
+    LeftRunning { runs: usize },
+}
+
+/// Runs the system until it is asked to stop (or, when private, until nothing is left to do).
+pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
+    let home = Home::open()?;
+    let _up = match mode {
+        Mode::Up => Some(take_up_lock(&home)?),
+        Mode::Private => None,
+    };
+    let life = begin(mode).await?;
+    let agent = Agent::find(&life.config)?;
+    let ear = Ear::open(&life.home.socket(Role::Supervisor.as_str())).map_err(Refusal::unavailable)?;
+    let full = mode == Mode::Up;
+    let with_bot = full && life.config.telegram.token.is_some();
+    let wanted = posts(life.config.workers.count, full, with_bot);
+    let mut keeper = Keeper::new(&life, wanted);
+    life.ready().await?;
+    let mut stop = life.stop();
+    let mut announced = false;
+    loop {
+        let filled = keeper.look().await?;
+        for (post, words) in filled.died {
+            tracing::warn!(%post, words = words.as_deref(), "died; it is started again");
+            tell(News::Died { post, words });
+        }
+        if let Some(refusal) = filled.refused.filter(|_| !announced) {
+            stop::all(&life, &mut keeper).await;
+            return Err(refusal);
+        }
+        if filled.all_ready && !announced {
+            announced = true;
+            tell(News::Ready {
+                bot: with_bot,
+                console_port: full.then_some(life.config.console.port),
+                workers: life.config.workers.count,
+                rehearsal: agent.is_rehearsal(),
+            });
+        }
+        if mode == Mode::Private && is_over(&life, announced).await? {
+            stop::all(&life, &mut keeper).await;
+            return Ok(());
+        }
+        tokio::select! {
+            () = ear.heard() => {}
+            () = keeper.any_death() => {}
+            () = tokio::time::sleep(clock::scaled(LOOK)) => {}
+            () = stop.asked(1) => break,
+        }
+    }
+    tell(News::Stopping);
+    stop::all(&life, &mut keeper).await;
+    if full {
+        stop::runs(&life, &mut stop, &tell).await?;
+    }
+    Ok(())
+}
+
+fn take_up_lock(home: &Home) -> Result<Lock, Refusal> {
+    Lock::try_take(&home.lock("up"), LockMode::Exclusive).map_err(Refusal::unavailable)?.ok_or_else(|| Refusal {
+        code: exit_code::ALREADY_RUNNING,
+        message: format!("`agentlab up` is already running in {}", home.path().display()),
+    })
+}
+
+/// Takes the post; `up` waits for a private system to let go of it.
+async fn begin(mode: Mode) -> Result<Life, Refusal> {
+    let started = clock::instant();
+    loop {
+        match Life::begin(Post { role: Role::Supervisor, slot: 0 }).await {
+            Err(refusal)
+                if mode == Mode::Up
+                    && refusal.code == exit_code::ALREADY_RUNNING
+                    && started.elapsed() < clock::scaled(HANDOVER) =>
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            begun => return begun,
+        }
+    }
+}
+
+/// Whether a private system ends: `up` wants its place, or no `ask` waits and nothing is left to run.
+async fn is_over(life: &Life, announced: bool) -> Result<bool, Refusal> {
+    let held = |name: &str| lock::is_held(&life.home.lock(name)).unwrap_or(true);
+    if held("up") {
+        return Ok(true);
+    }
+    if !announced || held("ask") {
+        return Ok(false);
+    }
+    let status = life.db.status().await?;
+    Ok(status.queued + status.running + status.retrying == 0)
+}
+
+/// Whether a system runs in this home.
+pub fn is_running(home: &Home) -> bool {
+    lock::is_held(&home.post_lock(Post { role: Role::Supervisor, slot: 0 })).unwrap_or(true)
+}
+
+/// The post of the supervisor, for its last words.
+pub fn last_words(home: &Home) -> Option<String> {
+    spawn::last_words(home, Post { role: Role::Supervisor, slot: 0 })
+}
+

@@ -1,0 +1,141 @@
+//! Keeping posts filled: one look at all of them, then what follows from it. When a post is filled again is decided in
+//! `domain::restart`.
+
+use std::{collections::BTreeMap, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
+
+use agentlab_domain::{
+    exit_code,
+    restart::{self, End},
+    role::Post,
+};
+use agentlab_platform::{
+    clock,
+    db::process::ProcessRow,
+    identity::Living,
+    life::{Life, Refusal},
+    lock, spawn,
+};
+use tokio::process::Child;
+
+/// What a look found.
+#[derive(Debug, Default)]
+pub(crate) struct Filled {
+    /// Every post has a ready process.
+    pub(crate) all_ready: bool,
+    /// Posts whose process died since the last look, with its last words.
+    pub(crate) died: Vec<(Post, Option<String>)>,
+    /// A process refused to start.
+    pub(crate) refused: Option<Refusal>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The process, where we started it; one that we found is known by its lock alone.
+    child: Option<Child>,
+    was_ready: bool,
+    deaths_in_a_row: u32,
+    /// Not before this time of the monotonic clock, in milliseconds.
+    not_before: i64,
+}
+
+/// The posts of this system.
+#[derive(Debug)]
+pub(crate) struct Keeper<'a> {
+    life: &'a Life,
+    posts: BTreeMap<Post, State>,
+    order: Vec<Post>,
+}
+
+impl<'a> Keeper<'a> {
+    pub(crate) fn new(life: &'a Life, wanted: Vec<Post>) -> Self {
+        let posts = wanted.iter().map(|post| (*post, State::default())).collect();
+        Self { life, posts, order: wanted }
+    }
+
+    /// Looks at every post once, and fills what may be filled.
+    pub(crate) async fn look(&mut self) -> Result<Filled, Refusal> {
+        let mut filled = Filled { all_ready: true, ..Filled::default() };
+        // The rows tell who is ready; while they cannot be read, nobody is started twice: the locks decide that.
+        let rows = self.life.db.processes().await.unwrap_or_default();
+        for post in self.order.clone() {
+            let Some(state) = self.posts.get_mut(&post) else { continue };
+            let ready = is_ready(&rows, post, state);
+            state.was_ready |= ready;
+            if let Some(status) = ended(state) {
+                let words = spawn::last_words(&self.life.home, post);
+                if let Some(refusal) = refusal(status, state, words.clone()) {
+                    filled.refused.get_or_insert(refusal);
+                }
+                bury(state, status);
+                filled.died.push((post, words));
+            }
+            if state.child.is_none() && !lock::is_held(&self.life.home.post_lock(post)).unwrap_or(true) {
+                filled.all_ready = false;
+                if state.not_before <= clock::monotonic_ms() {
+                    let child = spawn::daemon(&self.life.home, post).map_err(Refusal::unavailable)?;
+                    tracing::info!(%post, pid = child.id(), "started");
+                    (state.child, state.was_ready) = (Some(child), false);
+                }
+            }
+            filled.all_ready &= ready;
+        }
+        Ok(filled)
+    }
+
+    /// Waits for the death of any process that we started.
+    pub(crate) async fn any_death(&mut self) {
+        let children = self.posts.values_mut().filter_map(|state| state.child.as_mut());
+        let waits: Vec<_> = children.map(|child| Box::pin(child.wait())).collect();
+        if waits.is_empty() {
+            std::future::pending::<()>().await;
+        }
+        let _ = futures::future::select_all(waits).await;
+    }
+
+    /// The posts, last started first.
+    pub(crate) fn posts(&self) -> impl Iterator<Item = Post> + '_ {
+        self.order.iter().rev().copied()
+    }
+
+    /// Collects those that have ended.
+    pub(crate) fn collect(&mut self) {
+        for state in self.posts.values_mut() {
+            let _ = ended(state);
+        }
+    }
+}
+
+fn is_ready(rows: &[ProcessRow], post: Post, state: &State) -> bool {
+    rows.iter().any(|row| {
+        let ours = state.child.as_ref().and_then(Child::id).is_none_or(|pid| pid.cast_signed() == row.pid);
+        row.role == post.role.as_str()
+            && row.slot == post.slot
+            && ours
+            && row.ready_at.is_some()
+            && row.identity().living() == Living::Yes
+    })
+}
+
+fn ended(state: &mut State) -> Option<ExitStatus> {
+    let status = state.child.as_mut()?.try_wait().ok()??;
+    state.child = None;
+    Some(status)
+}
+
+fn refusal(status: ExitStatus, state: &State, words: Option<String>) -> Option<Refusal> {
+    let code = status.code().filter(|code| exit_code::is_refusal(*code) && !state.was_ready)?;
+    let message = words.unwrap_or_else(|| format!("a process refused to start with exit code {code}"));
+    Some(Refusal { code: u8::try_from(code).unwrap_or(exit_code::FAILED), message })
+}
+
+fn bury(state: &mut State, status: ExitStatus) {
+    let end = match status.code() {
+        Some(code) if exit_code::is_refusal(code) => End::Refused,
+        _ if state.was_ready => End::WasReady,
+        Some(_) | None => End::NeverReady,
+    };
+    state.deaths_in_a_row = if end == End::NeverReady { state.deaths_in_a_row.saturating_add(1) } else { 0 };
+    let wait = clock::scaled(restart::delay(end, state.deaths_in_a_row, fastrand::f64()));
+    let wait = if status.signal().is_none() && status.success() { wait.max(Duration::from_millis(100)) } else { wait };
+    state.not_before = clock::monotonic_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+}

@@ -1,0 +1,103 @@
+//! Finishing a run that is over: judge it, decide its job, settle both in one transaction, tell whom it concerns.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use agentlab_domain::{
+    answer::{self, Ended},
+    outcome::{self, Outcome},
+    retry::{self, Next},
+};
+use agentlab_platform::{
+    clock,
+    db::{
+        claim::Claim,
+        finish::{Finish, Finished},
+    },
+    life::Life,
+    ping,
+    run_dir::RunDir,
+};
+use fail::fail_point;
+
+use crate::{follow::Reader, handle::HandleError};
+
+/// Bytes of standard error that are looked at.
+const STDERR_TAIL: u64 = 16 * 1024;
+
+/// Finishes the run and its job.
+pub(crate) async fn finish(life: &Life, claim: &Claim, run: &RunDir) -> Result<(), HandleError> {
+    let Some(exit) = run.exit()? else { return Ok(()) };
+    let mut reader = Reader::default();
+    reader.read(run)?;
+    reader.transcript.end();
+    let result = reader.transcript.result.as_ref();
+    let outcome = outcome::judge(&exit, result, reader.transcript.limit, &stderr_tail(run));
+    let used = life.db.attempts_used(&claim.job_id, retry::uses_attempt(outcome.word())).await?;
+    let now = clock::now_ms();
+    let next = decide(&outcome, used, life.config.retry.max_attempts, now);
+    let ended = Ended {
+        number: claim.number,
+        outcome: &outcome,
+        next,
+        result,
+        rehearsed: rehearsed(run),
+        wait_ms: wait_ms(next, now),
+        attempt: claim.attempt,
+    };
+    let text = answer::markdown(ended);
+    let messages = answer::messages(ended);
+    let long = now - claim.claimed_at >= clock::scaled_ms(answer::NOTICE_AFTER_MS);
+    let notice = (long && next.ends_job()).then(|| answer::notice(claim.number, next));
+    fail_point!("finish-begin");
+    let finish = Finish {
+        exit: &exit,
+        outcome: &outcome,
+        next,
+        result,
+        answer: &text,
+        messages: &messages,
+        notice: notice.as_ref(),
+    };
+    match life.db.finish(claim, &finish).await? {
+        Finished::Settled => tracing::info!(task = claim.number, outcome = outcome.word(), ?next, "finished"),
+        Finished::LeaseLost => tracing::warn!(task = claim.number, "the lease was lost; somebody else finishes it"),
+    }
+    fail_point!("finish-end");
+    ping::ping(&life.home.socket("bot"));
+    // The lane has a new head, and the directory is free: another worker may have waited for just that.
+    ping::ping_workers(&life.home, life.config.workers.count);
+    Ok(())
+}
+
+/// The decision, its delay shortened where tests shorten time.
+fn decide(outcome: &Outcome, used: u32, most: u32, now: i64) -> Next {
+    match retry::decide(outcome, used, most, now, fastrand::f64()) {
+        Next::Retry { at } => Next::Retry { at: now + clock::scaled_ms(at - now) },
+        Next::Park { at } => Next::Park { at: now + clock::scaled_ms(at - now) },
+        next @ (Next::Done | Next::Failed | Next::Cancelled) => next,
+    }
+}
+
+const fn wait_ms(next: Next, now: i64) -> i64 {
+    match next {
+        Next::Retry { at } | Next::Park { at } => at - now,
+        Next::Done | Next::Failed | Next::Cancelled => 0,
+    }
+}
+
+/// Whether no agent worked: the command line that was run says so, whoever started it.
+fn rehearsed(run: &RunDir) -> bool {
+    run.spec().is_ok_and(|spec| spec.command.get(1).is_some_and(|word| word == "rehearse"))
+}
+
+fn stderr_tail(run: &RunDir) -> String {
+    let tail = || -> std::io::Result<Vec<u8>> {
+        let mut file = std::fs::File::open(run.stderr())?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(STDERR_TAIL)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    String::from_utf8_lossy(&tail().unwrap_or_default()).into_owned()
+}

@@ -1,0 +1,120 @@
+//! Following a living run by its files: progress to the rows, and a stop request from the rows to the run. An adopted run
+//! is followed from the first byte again, so that whoever follows sees the same.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    time::Duration,
+};
+
+use agentlab_domain::answer;
+use agentlab_platform::{clock, db::claim::Claim, life::Life, ping, run_dir::RunDir};
+use tokio::process::Child;
+
+use crate::{events::Transcript, handle::HandleError};
+
+/// Between two looks at the files.
+const LOOK: Duration = Duration::from_millis(100);
+/// Between two writes of progress, in milliseconds.
+const TELL_MS: i64 = 1_000;
+/// Bytes read in one go.
+const PIECE: usize = 64 * 1024;
+
+/// How following ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// The shim is gone or has written the end; look again.
+    Over,
+    /// Somebody else holds the job now.
+    LeaseLost,
+}
+
+/// Follows the run until its shim is gone.
+pub(crate) async fn follow(
+    life: &Life,
+    claim: &Claim,
+    run: &RunDir,
+    mut shim: Option<Child>,
+) -> Result<Followed, HandleError> {
+    let mut reader = Reader::default();
+    let mut told_at = None;
+    loop {
+        reader.read(run)?;
+        let now = clock::monotonic_ms();
+        if told_at.is_none_or(|at| now - at >= clock::scaled_ms(TELL_MS)) {
+            told_at = Some(now);
+            if tell(life, claim, run, &reader.transcript).await? {
+                return Ok(Followed::LeaseLost);
+            }
+        }
+        if run.exit()?.is_some() || !run.lock_held()? {
+            collect(shim);
+            return Ok(Followed::Over);
+        }
+        match shim.as_mut() {
+            Some(child) => {
+                tokio::select! {
+                    _ = child.wait() => shim = None,
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+            }
+            None => tokio::time::sleep(LOOK).await,
+        }
+    }
+}
+
+/// The shim ends right after its exit.json: somebody must collect it.
+fn collect(shim: Option<Child>) {
+    if let Some(mut shim) = shim {
+        tokio::spawn(async move { shim.wait().await });
+    }
+}
+
+/// Writes progress, and passes a stop request on; true when the lease is lost.
+async fn tell(life: &Life, claim: &Claim, run: &RunDir, transcript: &Transcript) -> Result<bool, HandleError> {
+    let progress = &transcript.progress;
+    let body = claim
+        .chat
+        .map(|_| answer::running(claim.number, claim.attempt, clock::now_ms() - claim.claimed_at, progress));
+    let watch = match life.db.progress(claim, progress.bytes, progress.activity.as_deref(), body.as_ref()).await {
+        Ok(watch) => watch,
+        // Progress that cannot be written now is written in a second: the run goes on.
+        Err(error) if error.is_busy() => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(by) = watch.stop_by {
+        run.request_stop(&by)?;
+    }
+    if body.is_some() {
+        ping::ping(&life.home.socket("bot"));
+    }
+    Ok(!watch.leased)
+}
+
+/// Reads the events file from where it stopped.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    file: Option<File>,
+    pub(crate) transcript: Transcript,
+}
+
+impl Reader {
+    /// Reads what is new.
+    pub(crate) fn read(&mut self, run: &RunDir) -> io::Result<()> {
+        if self.file.is_none() {
+            self.file = match File::open(run.events()) {
+                Ok(file) => Some(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(error) => return Err(error),
+            };
+        }
+        let Some(file) = self.file.as_mut() else { return Ok(()) };
+        let mut piece = vec![0; PIECE];
+        loop {
+            match file.read(&mut piece)? {
+                0 => return Ok(()),
+                read => self.transcript.read(piece.get(..read).unwrap_or_default()),
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! One claim, from whatever state its run is in to its finish: look, take the next step, look again. There is no other
+//! road for a run whose first worker died (see `domain::run::next_step`).
+
+use std::{sync::Arc, time::Duration};
+
+use agentlab_domain::run::{Seen, Step, next_step};
+use agentlab_platform::{
+    clock,
+    db::{DbError, claim::Claim},
+    life::Life,
+    run_dir::{self, RunDir},
+};
+use tokio::process::Child;
+
+use crate::{finish, follow, start};
+
+/// Between two looks at a run that nobody can settle yet.
+const HOLD: Duration = Duration::from_secs(1);
+
+/// What can go wrong while a run is handled. None of it decides the job: the lease is let go and the job comes back.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HandleError {
+    #[error("{0}")]
+    Db(#[from] DbError),
+    #[error("the run directory: {0}")]
+    File(#[from] std::io::Error),
+}
+
+/// Handles a claim to its finish, or lets go of it when this worker is asked to stop.
+pub(crate) async fn handle(life: Arc<Life>, claim: Claim) {
+    tracing::info!(task = claim.number, run = %claim.run_id, attempt = claim.attempt, fresh = claim.fresh, "claimed");
+    let mut stop = life.stop();
+    let handled = tokio::select! {
+        handled = walk(&life, &claim) => handled,
+        () = stop.asked(1) => Ok(()),
+    };
+    if let Err(error) = &handled {
+        tracing::error!(task = claim.number, %error, "the run could not be handled; I let go of it");
+        // The next claim must not come in a hot loop.
+        tokio::time::sleep(clock::scaled(HOLD)).await;
+    }
+    // Nothing to release when it was finished; else the run goes on and any worker may take it up.
+    match life.db.release(&claim.worker, &claim.job_id).await {
+        Ok(true) => tracing::info!(task = claim.number, "let go; its run goes on"),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(task = claim.number, %error, "could not let go; the next start of this slot will"),
+    }
+}
+
+async fn walk(life: &Life, claim: &Claim) -> Result<(), HandleError> {
+    let run = RunDir::of(&life.home, &claim.run_id);
+    let mut fresh = claim.fresh;
+    let mut shim: Option<Child> = None;
+    loop {
+        let seen = Seen { fresh, exit: run.exit()?.is_some(), lock_held: run.lock_held()? };
+        match next_step(seen) {
+            Step::Start => {
+                shim = start::start(life, claim, &run).await?;
+                fresh = false;
+            }
+            Step::Attach => match follow::follow(life, claim, &run, shim.take()).await? {
+                follow::Followed::Over => {}
+                follow::Followed::LeaseLost => return Ok(()),
+            },
+            Step::Finish => return finish::finish(life, claim, &run).await,
+            Step::Settle => {
+                let (dir, id) = (run.clone(), claim.run_id.clone());
+                let over = tokio::task::spawn_blocking(move || run_dir::settle(&dir, &id))
+                    .await
+                    .map_err(std::io::Error::other)??;
+                if !over {
+                    tracing::warn!(task = claim.number, "cannot tell whether the run is over; I leave it and look again");
+                    tokio::time::sleep(clock::scaled(HOLD)).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The worker: claims a job, runs it, finishes it; one at a time. `shim` holds each run, so that a worker may die at any
+//! moment without its run noticing.
+
+pub mod events;
+mod finish;
+mod follow;
+mod handle;
+pub mod shim;
+mod start;
+
+use std::sync::Arc;
+
+use agentlab_domain::role::{Post, Role};
+use agentlab_platform::{
+    agent::Agent,
+    life::{Life, Refusal},
+    ping::Ear,
+    queue,
+};
+
+/// Runs the worker at `slot` until it is asked to stop; its run, if it has one, goes on without it.
+pub async fn serve(slot: u32) -> Result<(), Refusal> {
+    let post = Post { role: Role::Worker, slot };
+    let life = Life::begin(post).await?;
+    // Looked for at the start too, so that a system without an agent refuses to start instead of failing every job.
+    Agent::find(&life.config)?;
+    let released = life.db.release_slot(slot).await?;
+    if released > 0 {
+        tracing::info!(released, "took back what an earlier process at this slot had claimed");
+    }
+    let ear = Ear::open(&life.home.socket(&post.to_string())).map_err(Refusal::unavailable)?;
+    life.ready().await?;
+    let (db, name, stop) = (life.db.clone(), life.name.clone(), life.stop());
+    let life = Arc::new(life);
+    let worker = life.clone();
+    queue::work(&db, &name, ear, stop, move |claim| handle::handle(worker.clone(), claim))
+        .await
+        .map_err(Refusal::unavailable)?;
+    tracing::info!("stopped");
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! The shim: a small process that holds one run for life. Worker, supervisor and bot may all die; the shim keeps the
+//! run's lock, starts the agent, sees its end, ends what it left behind, and writes `exit.json`. It has no database, no
+//! network and no async runtime.
+//!
+//! *Holding* means: while the shim lives the lock is held, and when it is dead the lock is free. No signal but SIGKILL
+//! ends a shim; to stop a run, `stop.json` is put into its directory (rule R8).
+
+mod family;
+mod gate;
+mod reaper;
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use agentlab_domain::outcome::{End, Exit};
+use agentlab_platform::{
+    clock,
+    identity::Identity,
+    run_dir::{RunDir, Spec},
+    spawn,
+};
+use nix::sys::signal::{SigSet, Signal};
+
+pub use gate::gate;
+
+use family::Family;
+use reaper::{Reaped, Reaper};
+
+/// Between two looks at the run.
+const LOOK: Duration = Duration::from_millis(100);
+/// Between two listings of the descendants.
+const LIST: Duration = Duration::from_secs(1);
+/// What is left behind by an agent that ended by itself has this long after SIGTERM.
+const LEFT_BEHIND: Duration = Duration::from_secs(2);
+
+/// Holds the run in `directory`. Standard input is the run's locked descriptor (rule R2).
+pub fn hold(directory: PathBuf) -> io::Result<()> {
+    let run = RunDir::at(directory);
+    // A session of its own: what ends the worker's terminal or group does not end the run.
+    nix::unistd::setsid()?;
+    become_subreaper()?;
+    let mut immune = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2] {
+        immune.add(signal);
+    }
+    // Blocked, not ignored: an ignored signal would stay ignored in the agent, a mask does not pass through std's spawn.
+    immune.thread_block()?;
+    // A shim that finds an end never starts a child (rule R3).
+    if run.exit()?.is_some() {
+        return Ok(());
+    }
+    let spec = run.spec()?;
+    run.reserve_exit()?;
+    let exit = match run.stop()? {
+        Some(stop) => Exit { end: End::Stopped { by: stop.by }, code: None, signal: None },
+        None => watch(&run, &spec)?,
+    };
+    run.write_exit(&exit)
+}
+
+/// Starts the agent through its gate and stays until nothing of it is left.
+fn watch(run: &RunDir, spec: &Spec) -> io::Result<Exit> {
+    let mut gate = spawn::gate(run)?;
+    let pid = gate.id().cast_signed();
+    let child = Identity::of(pid)?.ok_or_else(|| io::Error::other("the gate is gone before it was opened"))?;
+    run.write_child(&child)?;
+    // Recorded and synced: now it may begin (rule R4).
+    if let Some(mut latch) = gate.stdin.take() {
+        let _ = latch.write_all(b"1");
+    }
+    let mut watch = Watch {
+        run,
+        spec,
+        child,
+        family: Family::default(),
+        reaper: Reaper::start(),
+        began: clock::instant(),
+        stirred: clock::instant(),
+        size: 0,
+        listed: None,
+        end: None,
+        ended: None,
+    };
+    watch.until_over()
+}
+
+struct Watch<'a> {
+    run: &'a RunDir,
+    spec: &'a Spec,
+    child: Identity,
+    family: Family,
+    reaper: Reaper,
+    began: Instant,
+    /// When output last grew.
+    stirred: Instant,
+    size: u64,
+    listed: Option<Instant>,
+    /// Why we are ending it, and since when; `None` while it may run.
+    end: Option<(End, Instant)>,
+    /// The agent's own exit, and when it was seen.
+    ended: Option<(Exit, Instant)>,
+}
+
+impl Watch<'_> {
+    fn until_over(&mut self) -> io::Result<Exit> {
+        loop {
+            let childless = match self.reaper.next(LOOK) {
+                Some(Reaped::Ended { pid, code, signal }) if pid == self.child.pid => {
+                    self.ended = Some((Exit { end: End::Exited, code, signal }, clock::instant()));
+                    false
+                }
+                Some(Reaped::Ended { .. }) | None => false,
+                Some(Reaped::NoneLeft) => true,
+            };
+            self.list()?;
+            if let Some((exit, since)) = self.ended.clone() {
+                // On Linux "no child left" proves it, for orphans come to us; elsewhere the recorded family decides.
+                if childless || (self.family.is_gone() && !cfg!(target_os = "linux")) {
+                    return self.verdict(exit);
+                }
+                self.sweep(since);
+                continue;
+            }
+            self.decide_end()?;
+            self.press();
+        }
+    }
+
+    fn verdict(&self, exit: Exit) -> io::Result<Exit> {
+        if let Some(why) = self.run.refusal()? {
+            return Ok(Exit { end: End::NotStarted { why }, ..exit });
+        }
+        Ok(match &self.end {
+            Some((end, _)) => Exit { end: end.clone(), ..exit },
+            None => exit,
+        })
+    }
+
+    /// Records who belongs to the run, once a second and whenever it is being ended.
+    fn list(&mut self) -> io::Result<()> {
+        let urgent = self.end.is_some() || self.ended.is_some();
+        if urgent || self.listed.is_none_or(|at| at.elapsed() >= LIST) {
+            self.listed = Some(clock::instant());
+            if self.family.look()? {
+                self.run.write_family(self.family.known())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the run must end now, and why.
+    fn decide_end(&mut self) -> io::Result<()> {
+        if self.end.is_some() {
+            return Ok(());
+        }
+        let size = self.output_size();
+        if size != self.size {
+            (self.size, self.stirred) = (size, clock::instant());
+        }
+        let end = if let Some(stop) = self.run.stop()? {
+            End::Stopped { by: stop.by }
+        } else if self.began.elapsed() >= Duration::from_millis(self.spec.limit_ms) {
+            End::TimeLimit
+        } else if self.stirred.elapsed() >= Duration::from_millis(self.spec.silence_ms) {
+            End::NoProgress
+        } else {
+            return Ok(());
+        };
+        // The tools have sessions of their own: listed now, since afterwards their parent is somebody else.
+        self.family.look()?;
+        self.run.write_family(self.family.known())?;
+        family::signal(&self.child, Signal::SIGINT);
+        self.end = Some((end, clock::instant()));
+        Ok(())
+    }
+
+    /// After the grace, an agent that was asked to end is killed with everything that is its own.
+    fn press(&mut self) {
+        if let Some((_, since)) = &self.end
+            && since.elapsed() >= Duration::from_millis(self.spec.grace_ms)
+        {
+            self.family.kill(Signal::SIGKILL);
+            family::signal(&self.child, Signal::SIGKILL);
+        }
+    }
+
+    /// Ends what the agent left behind: asked first, then killed, as often as something is found.
+    fn sweep(&mut self, since: Instant) {
+        let grace = LEFT_BEHIND.min(Duration::from_millis(self.spec.grace_ms));
+        let stopping = self.end.is_some();
+        let signal = if stopping || since.elapsed() >= grace { Signal::SIGKILL } else { Signal::SIGTERM };
+        self.family.kill(signal);
+    }
+
+    fn output_size(&self) -> u64 {
+        [self.run.events(), self.run.stderr()]
+            .iter()
+            .filter_map(|path| std::fs::metadata(path).ok())
+            .map(|metadata| metadata.len())
+            .sum()
+    }
+}
+
+/// Orphans of this run come to us, not to init: so they can be found and collected.
+#[cfg(target_os = "linux")]
+fn become_subreaper() -> io::Result<()> {
+    Ok(nix::sys::prctl::set_child_subreaper(true)?)
+}
+
+/// macOS has no such thing; there the recorded family and the mark in the environment must do.
+#[cfg(not(target_os = "linux"))]
+fn become_subreaper() -> io::Result<()> {
+    Ok(())
+}
