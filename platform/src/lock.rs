@@ -3,17 +3,16 @@
 //! two processes can never hold "the same" lock on two files.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
 };
 
-use nix::fcntl::{Flock, FlockArg};
-
-/// A lock that is held until this value goes away.
+/// A lock that is held until this value, and every descriptor shared from it, goes away. (std's lock, not nix's: that one
+/// unlocks when it is dropped, which would free the lock under a child that was given the descriptor.)
 #[derive(Debug)]
-pub struct Lock(Flock<File>);
+pub struct Lock(File);
 
 /// How a lock is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,37 +26,33 @@ pub enum Mode {
 impl Lock {
     /// Takes the lock if it is free; `None` while another process holds it.
     pub fn try_take(path: &Path, mode: Mode) -> io::Result<Option<Self>> {
-        let arg = match mode {
-            Mode::Exclusive => FlockArg::LockExclusiveNonblock,
-            Mode::Shared => FlockArg::LockSharedNonblock,
+        let file = open(path)?;
+        let locked = match mode {
+            Mode::Exclusive => file.try_lock(),
+            Mode::Shared => file.try_lock_shared(),
         };
-        Self::flock(path, arg)
+        match locked {
+            // A file that was replaced between open and lock: what we hold is not what others will find.
+            Ok(()) => Ok(is_still_at(&file, path)?.then_some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     /// Waits for the lock. Blocks the thread.
     pub fn wait(path: &Path) -> io::Result<Self> {
         loop {
-            if let Some(lock) = Self::flock(path, FlockArg::LockExclusive)? {
-                return Ok(lock);
+            let file = open(path)?;
+            file.lock()?;
+            if is_still_at(&file, path)? {
+                return Ok(Self(file));
             }
-        }
-    }
-
-    fn flock(path: &Path, arg: FlockArg) -> io::Result<Option<Self>> {
-        let file = open(path)?;
-        match Flock::lock(file, arg) {
-            Ok(lock) if is_still_at(&lock, path)? => Ok(Some(Self(lock))),
-            // The file was replaced between open and lock: what we hold is not what others will find.
-            Ok(_) => Ok(None),
-            Err((_, nix::Error::EWOULDBLOCK)) => Ok(None),
-            Err((_, nix::Error::EINTR)) => Ok(None),
-            Err((_, error)) => Err(error.into()),
         }
     }
 
     /// Keeps the lock through `exec`: whatever this process becomes goes on holding it.
     pub fn keep_through_exec(self) -> io::Result<()> {
-        nix::fcntl::fcntl(&*self.0, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))?;
+        nix::fcntl::fcntl(&self.0, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))?;
         std::mem::forget(self);
         Ok(())
     }
