@@ -1,0 +1,210 @@
+//! The intake loop (rules I1-I4): ask, append to the journal, commit, and only then ask for what comes next. Nothing is
+//! ever confirmed that is not committed; what cannot be committed now is tried again, in order.
+
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    sync::atomic::Ordering,
+    time::Duration,
+};
+
+use agentlab_domain::{intake::{self, Decision}, progress};
+use agentlab_platform::{
+    clock,
+    db::{
+        DbError,
+        intake::{Effect, Incoming},
+        status::Status,
+    },
+    life::Life,
+    ping,
+    run_dir::RunDir,
+};
+use fail::fail_point;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::{
+    telegram::{PollError, Telegram},
+    update,
+};
+
+/// After this long without an update the next one may have any id (rule I2), in milliseconds.
+const QUIET_MS: i64 = 24 * 3_600_000;
+/// Waits after polls that failed in a row.
+const WAITS: [u64; 5] = [1, 2, 5, 15, 30];
+/// The journal is begun anew above this size, in bytes; one old part is kept.
+const JOURNAL: u64 = 16 * 1024 * 1024;
+
+/// Takes updates in, for ever.
+pub(crate) async fn keep(life: &Life, telegram: &Telegram, wake: &Notify) {
+    // At the start without an offset: the earliest unconfirmed one, whatever its id (rule I2).
+    let mut offset = None;
+    let mut last_update = clock::monotonic_ms();
+    let mut failures = 0_usize;
+    loop {
+        if clock::monotonic_ms() - last_update > QUIET_MS {
+            offset = None;
+        }
+        match telegram.updates(offset).await {
+            Ok(updates) => {
+                if failures > 0 {
+                    tracing::info!("Telegram answers again");
+                }
+                failures = 0;
+                life.note(None);
+                life.progress.fetch_add(1, Ordering::Relaxed);
+                if !updates.is_empty() {
+                    last_update = clock::monotonic_ms();
+                    offset = take_in_all(life, telegram, wake, &updates).await.or(offset);
+                } else if offset.is_none() {
+                    forget(life).await;
+                }
+            }
+            Err(error) => {
+                let wait = WAITS.get(failures).or(WAITS.last()).copied().unwrap_or(30);
+                failures += 1;
+                complain(life, &error, failures);
+                let wait = match error {
+                    PollError::Later { seconds: Some(seconds), .. } => Duration::from_secs(seconds.into()),
+                    PollError::Conflict | PollError::Token | PollError::Later { seconds: None, .. } => {
+                        clock::scaled(Duration::from_secs(wait))
+                    }
+                };
+                tokio::time::sleep(wait).await;
+            }
+        }
+    }
+}
+
+fn complain(life: &Life, error: &PollError, failures: usize) {
+    let words = match error {
+        PollError::Conflict => {
+            "another program polls with this bot's token (409): stop it, or take a new token from @BotFather".to_owned()
+        }
+        PollError::Token => "Telegram does not know telegram.token any more: it was revoked".to_owned(),
+        PollError::Later { why, .. } => format!("Telegram cannot be polled: {why}"),
+    };
+    tracing::error!(failures, "{words}");
+    life.note(Some(words));
+}
+
+/// Takes a batch in, in order. Returns the offset that confirms all of it.
+async fn take_in_all(life: &Life, telegram: &Telegram, wake: &Notify, updates: &[Value]) -> Option<i64> {
+    let ids: Vec<i64> = updates.iter().filter_map(update::id).collect();
+    let known = life.db.known_updates(telegram.bot_id(), &ids).await.unwrap_or_default();
+    for raw in updates {
+        let Some(id) = update::id(raw) else {
+            tracing::error!("an update without an id cannot be stored; it is in the journal");
+            journal(life, telegram.bot_id(), raw);
+            continue;
+        };
+        if !known.contains(&id) {
+            fail_point!("intake-journal");
+            journal(life, telegram.bot_id(), raw);
+            take_in(life, telegram, wake, id, raw).await;
+        }
+    }
+    fail_point!("intake-confirm");
+    // By the largest id and not by the last: nothing says that they come in order.
+    ids.iter().max().map(|id| id + 1)
+}
+
+async fn take_in(life: &Life, telegram: &Telegram, wake: &Notify, id: i64, raw: &Value) {
+    let allowed = &life.config.telegram.allowed_users;
+    let decision = intake::decide(update::parse(raw), |user| allowed.contains(&user));
+    let text = raw.to_string();
+    loop {
+        match try_take_in(life, telegram.bot_id(), id, &text, &decision).await {
+            Ok(effect) => return follow_up(life, telegram, wake, &decision, effect).await,
+            Err(error) => {
+                // Not confirmed, so not lost: Telegram holds it for a day.
+                tracing::error!(update = id, %error, "an update could not be stored; I try again before any other");
+                life.note(Some(format!("updates cannot be stored: {error}")));
+                tokio::time::sleep(clock::scaled(Duration::from_secs(1))).await;
+            }
+        }
+    }
+}
+
+async fn try_take_in(
+    life: &Life,
+    bot_id: i64,
+    update_id: i64,
+    raw: &str,
+    decision: &Decision,
+) -> Result<Effect, DbError> {
+    let place = life.config.chat_place(life.home.workspace());
+    let asks_status = matches!(decision, Decision::Command { command: agentlab_domain::command::Command::Status, .. });
+    let status = if asks_status { status_words(&life.db.status().await?) } else { String::new() };
+    life.db.take_in(&Incoming { bot_id, update_id, raw, decision, place, status: &status }).await
+}
+
+async fn follow_up(life: &Life, telegram: &Telegram, wake: &Notify, decision: &Decision, effect: Effect) {
+    match effect {
+        Effect::Accepted { number } => {
+            tracing::info!(task = number, "accepted");
+            ping::ping_workers(&life.home, life.config.workers.count);
+        }
+        Effect::Stop { run_id, number } => {
+            tracing::info!(task = number, "is asked to stop");
+            // A hint that saves a second: the row says it too, and the worker passes it on (rule R8).
+            if let Err(error) = RunDir::of(&life.home, &run_id).request_stop("the chat") {
+                tracing::warn!(%error, "the stop request goes by the row alone");
+            }
+        }
+        Effect::Noted | Effect::Duplicate => {}
+    }
+    if let Decision::Stop { callback, number, .. } = decision {
+        telegram.pressed(callback, &format!("Stopping task {number}")).await;
+    }
+    // The outbox may hold something new.
+    wake.notify_one();
+}
+
+/// `/status` in a chat.
+fn status_words(status: &Status) -> String {
+    let mut words = format!(
+        "{} running, {} queued, {} trying again, {} waiting.\nSpent today: {}.",
+        status.running,
+        status.queued,
+        status.retrying,
+        status.parked + status.waiting,
+        progress::dollars(status.spent_today_usd)
+    );
+    for process in &status.processes {
+        if !process.ready {
+            words.push_str(&format!("\n{} is not ready.", process.id));
+        }
+        if let Some(note) = &process.note {
+            words.push_str(&format!("\n{}: {note}", process.id));
+        }
+    }
+    words
+}
+
+/// The journal line, before the commit (rule I4): it serves when the database is corrupt.
+fn journal(life: &Life, bot_id: i64, raw: &Value) {
+    let path = life.home.journal();
+    let append = || -> std::io::Result<()> {
+        if std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() > JOURNAL) {
+            std::fs::rename(&path, path.with_extension("old.jsonl"))?;
+        }
+        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+        let line = json!({ "at": clock::now_ms(), "bot": bot_id, "update": raw });
+        file.write_all(format!("{line}\n").as_bytes())
+    };
+    if let Err(error) = append() {
+        // The database is what counts; a full disk will say so there.
+        tracing::error!(%error, "the journal could not be written");
+    }
+}
+
+async fn forget(life: &Life) {
+    match life.db.forget_old_updates().await {
+        Ok(0) => {}
+        Ok(forgotten) => tracing::info!(forgotten, "forgot old updates"),
+        Err(error) => tracing::warn!(%error, "old updates were not forgotten"),
+    }
+}

@@ -1,0 +1,141 @@
+//! The outbox loop: due rows become messages. One request in flight per chat, so that what was promised in an order
+//! arrives in it; chats do not wait for one another. Pacing is decided in `domain::pace`, what a request's fate means in
+//! `domain::outbox`.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use agentlab_domain::{
+    outbox::{self, Fate, Next},
+    pace::{self, Bucket},
+};
+use agentlab_platform::{
+    clock,
+    db::{DbError, outbox::Due},
+    life::{Life, Stop},
+    ping::Ear,
+};
+use fail::fail_point;
+use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
+use tokio::sync::Notify;
+
+use crate::telegram::Telegram;
+
+/// Between two looks at the outbox, with or without a ping.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What pacing knows of a chat. Lost with the process: then Telegram says 429 once more.
+#[derive(Debug)]
+struct Chat {
+    bucket: Bucket,
+    /// Nothing to this chat before this time of the monotonic clock.
+    closed_until: i64,
+}
+
+/// A delivery that ended: its chat, and how long that chat is closed (429).
+type Ended = (i64, Option<i64>);
+
+/// What is in flight when the bot is asked to stop has this long to land: a send that is cut is a send in doubt.
+const LANDING: Duration = Duration::from_secs(5);
+
+/// Delivers what is due until the bot is asked to stop.
+pub(crate) async fn keep(life: &Life, telegram: &Telegram, wake: &Notify, ear: &Ear, stop: &mut Stop) {
+    let mut chats: HashMap<i64, Chat> = HashMap::new();
+    let mut busy: HashSet<i64> = HashSet::new();
+    let mut flying: FuturesUnordered<LocalBoxFuture<'_, Ended>> = FuturesUnordered::new();
+    loop {
+        let mut open_at = None;
+        for due in look(life).await {
+            let now = clock::monotonic_ms();
+            let chat = due.place.chat;
+            if busy.contains(&chat) {
+                continue;
+            }
+            let pacing = chats.entry(chat).or_insert_with(|| Chat { bucket: Bucket::for_chat(chat), closed_until: 0 });
+            let allowed = if pacing.closed_until > now { Err(pacing.closed_until) } else { pacing.bucket.take(now) };
+            match allowed {
+                Ok(()) => {
+                    busy.insert(chat);
+                    flying.push(deliver(life, telegram, due).boxed_local());
+                }
+                Err(at) => open_at = Some(open_at.map_or(at, |earlier: i64| earlier.min(at))),
+            }
+        }
+        let wait = open_at.map_or(clock::scaled(LOOK), |at| {
+            let ms = u64::try_from(at - clock::monotonic_ms()).unwrap_or_default().max(1);
+            Duration::from_millis(ms).min(clock::scaled(LOOK))
+        });
+        tokio::select! {
+            Some((chat, closed_ms)) = flying.next() => {
+                busy.remove(&chat);
+                if let (Some(ms), Some(pacing)) = (closed_ms, chats.get_mut(&chat)) {
+                    pacing.closed_until = clock::monotonic_ms() + ms;
+                }
+            }
+            () = stop.asked(1) => break,
+            () = wake.notified() => {}
+            () = ear.heard() => {}
+            () = tokio::time::sleep(wait.max(Duration::from_millis(20))) => {}
+        }
+    }
+    let landing = async { while flying.next().await.is_some() {} };
+    let _ = tokio::time::timeout(clock::scaled(LANDING), landing).await;
+}
+
+async fn look(life: &Life) -> Vec<Due> {
+    match life.db.due().await {
+        Ok(due) => due,
+        Err(error) => {
+            tracing::warn!(%error, "the outbox cannot be read; I look again");
+            Vec::new()
+        }
+    }
+}
+
+async fn deliver(life: &Life, telegram: &Telegram, due: Due) -> Ended {
+    let chat = due.place.chat;
+    match try_deliver(life, telegram, due).await {
+        Ok(closed_ms) => (chat, closed_ms),
+        Err(error) => {
+            tracing::warn!(%error, "a delivery could not be noted");
+            // Not at once again: the row may still say "sending".
+            (chat, Some(clock::scaled_ms(1_000)))
+        }
+    }
+}
+
+/// One delivery: commit that it is being sent, send, note what came of it.
+async fn try_deliver(life: &Life, telegram: &Telegram, due: Due) -> Result<Option<i64>, DbError> {
+    if due.interrupted && due.message.is_none() {
+        let fate = Fate::Unknown { why: "the bot ended while it was sent".into() };
+        let next = outbox::next(due.tried, fate);
+        life.db.delivery(&due, &next, 0).await?;
+        return Ok(None);
+    }
+    fail_point!("outbox-begin");
+    let Some(due) = life.db.sending(due.id, due.message.is_some()).await? else { return Ok(None) };
+    fail_point!("outbox-sending");
+    let fate = telegram.show(&due).await;
+    fail_point!("outbox-sent");
+    let closed_ms = match &fate {
+        Fate::TooMany { seconds } => Some(i64::from(*seconds).saturating_mul(1000)),
+        Fate::Delivered { .. }
+        | Fate::NotModified
+        | Fate::NotFound
+        | Fate::CannotParse
+        | Fate::NoEffect { .. }
+        | Fate::Unknown { .. }
+        | Fate::Refused { .. } => None,
+    };
+    let next = outbox::next(due.tried, fate);
+    match &next {
+        Next::Delivered { .. } => {}
+        Next::Again { wait_ms, .. } => tracing::warn!(message = due.id, wait_ms, "not delivered yet"),
+        Next::GiveUp { why } => tracing::error!(message = due.id, %why, "given up"),
+    }
+    life.db.delivery(&due, &next, clock::scaled_ms(pace::PROGRESS_EDIT_MS)).await?;
+    fail_point!("outbox-noted");
+    Ok(closed_ms)
+}

@@ -1,0 +1,312 @@
+//! Requests to the Bot API: the one file that names teloxide. Its dispatcher is not used, since it confirms updates
+//! before they are durable; nor its Throttle, since we pace by rows (docs/decisions/0010).
+//!
+//! A *fate* is what came of a request, told apart by what may have happened at Telegram: certainly nothing, certainly
+//! something, or nobody knows.
+
+use std::time::Duration;
+
+use agentlab_domain::{
+    answer::Body,
+    chat::Place,
+    command,
+    outbox::{Fate, REPEAT_MARK},
+    text::utf16_len,
+};
+use agentlab_platform::{clock, config::Config, db::outbox::Due, life::Refusal};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde_json::Value;
+use teloxide::{
+    ApiError, Bot, RequestError,
+    net::default_reqwest_settings,
+    payloads::{AnswerCallbackQuerySetters, EditMessageTextSetters, SendMessageSetters},
+    requests::{JsonRequest, Payload, Requester},
+    types::{
+        CallbackQueryId, ChatId, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, MessageEntity, MessageId,
+        ReplyParameters, ThreadId,
+    },
+};
+
+/// How long Telegram may hold a poll that finds nothing.
+const POLL: Duration = Duration::from_secs(25);
+/// How long any other answer may take.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// The Bot API, for one token.
+#[derive(Debug)]
+pub(crate) struct Telegram {
+    bot: Bot,
+    bot_id: i64,
+}
+
+/// Whether Telegram knows our token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Under this name.
+    Yes(String),
+    No,
+    Unreachable(String),
+}
+
+/// Why a poll brought nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PollError {
+    /// Somebody else polls with this token.
+    Conflict,
+    /// The token is not known (any more).
+    Token,
+    /// Later, perhaps; after so many seconds where Telegram said so.
+    Later { why: String, seconds: Option<u32> },
+}
+
+/// `getUpdates` with each update as it came (rule I3): teloxide's own would lose what it cannot parse.
+#[derive(Debug, Clone, Serialize)]
+struct RawGetUpdates {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<i64>,
+    timeout: u64,
+    allowed_updates: [&'static str; 3],
+}
+
+impl Payload for RawGetUpdates {
+    type Output = Vec<Value>;
+    const NAME: &'static str = "GetUpdates";
+}
+
+impl Telegram {
+    /// The Bot API of this configuration.
+    pub(crate) fn of(config: &Config) -> Result<Self, Refusal> {
+        let token = config.telegram.token.as_ref().ok_or_else(|| Refusal::configuration("telegram.token is not set"))?;
+        let token = token.expose_secret();
+        let bot_id = token.split_once(':').and_then(|(id, _)| id.parse().ok()).unwrap_or_default();
+        let url: reqwest::Url = config
+            .telegram
+            .api_url
+            .parse()
+            .map_err(|error| Refusal::configuration(format!("telegram.api_url is no address: {error}")))?;
+        if url.cannot_be_a_base() {
+            return Err(Refusal::configuration("telegram.api_url is no address of a server: it looks like https://host"));
+        }
+        // One client; each request has a limit of its own.
+        let client = default_reqwest_settings().timeout(scaled(POLL) + scaled(ANSWER)).build().map_err(Refusal::unavailable)?;
+        Ok(Self { bot: Bot::with_client(token, client).set_api_url(url), bot_id })
+    }
+
+    /// The bot's own user id.
+    pub(crate) const fn bot_id(&self) -> i64 {
+        self.bot_id
+    }
+
+    /// Asks Telegram whether it knows the token.
+    pub(crate) async fn known(&self) -> Known {
+        match tokio::time::timeout(scaled(ANSWER), self.bot.get_me()).await {
+            Ok(Ok(me)) => Known::Yes(format!("@{}", me.username())),
+            Ok(Err(RequestError::Api(ApiError::InvalidToken))) => Known::No,
+            Ok(Err(error)) => Known::Unreachable(words(&error)),
+            Err(_) => Known::Unreachable("no answer in time".into()),
+        }
+    }
+
+    /// Updates from `offset` on (which confirms those before it), or the earliest unconfirmed ones.
+    pub(crate) async fn updates(&self, offset: Option<i64>) -> Result<Vec<Value>, PollError> {
+        let seconds = scaled(POLL).as_secs().max(1);
+        let poll = RawGetUpdates {
+            offset,
+            timeout: seconds,
+            allowed_updates: ["message", "edited_message", "callback_query"],
+        };
+        let limit = Duration::from_secs(seconds) + scaled(ANSWER);
+        match tokio::time::timeout(limit, async { JsonRequest::new(self.bot.clone(), poll).await }).await {
+            Ok(Ok(updates)) => Ok(updates),
+            Ok(Err(RequestError::Api(ApiError::TerminatedByOtherGetUpdates))) => Err(PollError::Conflict),
+            Ok(Err(RequestError::Api(ApiError::InvalidToken))) => Err(PollError::Token),
+            Ok(Err(RequestError::RetryAfter(wait))) => {
+                Err(PollError::Later { why: "too many requests".into(), seconds: Some(wait.seconds()) })
+            }
+            Ok(Err(error)) => Err(PollError::Later { why: words(&error), seconds: None }),
+            Err(_) => Err(PollError::Later { why: "no answer in time".into(), seconds: None }),
+        }
+    }
+
+    /// Shows this revision of a message: by an edit where it exists, else by a send.
+    pub(crate) async fn show(&self, due: &Due) -> Fate {
+        let body = marked(&due.body, due.message.is_none() && due.tried.doubts > 0);
+        let entities = if due.tried.formatted { entities(&body) } else { Vec::new() };
+        let request = async {
+            match due.message {
+                Some(message) => self.edit(due.place, message, &body, entities).await,
+                None => self.send(due, &body, entities).await,
+            }
+        };
+        match tokio::time::timeout(scaled(ANSWER), request).await {
+            Ok(Ok(message)) => Fate::Delivered { message },
+            Ok(Err(error)) => fate(&error),
+            Err(_) => Fate::Unknown { why: "no answer in time".into() },
+        }
+    }
+
+    /// Ends the waiting of a pressed button. Nothing depends on it.
+    pub(crate) async fn pressed(&self, callback: &str, words: &str) {
+        let request = self.bot.answer_callback_query(CallbackQueryId(callback.to_owned())).text(words);
+        let _ = tokio::time::timeout(scaled(ANSWER), async { request.await }).await;
+    }
+
+    async fn send(&self, due: &Due, body: &Body, entities: Vec<MessageEntity>) -> Result<i64, RequestError> {
+        let mut request = self
+            .bot
+            .send_message(ChatId(due.place.chat), body.rich.text.clone())
+            .entities(entities)
+            .link_preview_options(no_preview());
+        if let Some(topic) = due.place.topic {
+            request = request.message_thread_id(ThreadId(MessageId(id(topic))));
+        }
+        if let Some(reply_to) = due.reply_to {
+            request = request.reply_parameters(ReplyParameters::new(MessageId(id(reply_to))).allow_sending_without_reply());
+        }
+        if let Some(markup) = markup(body) {
+            request = request.reply_markup(markup);
+        }
+        Ok(i64::from(request.await?.id.0))
+    }
+
+    async fn edit(
+        &self,
+        place: Place,
+        message: i64,
+        body: &Body,
+        entities: Vec<MessageEntity>,
+    ) -> Result<i64, RequestError> {
+        let mut request = self
+            .bot
+            .edit_message_text(ChatId(place.chat), MessageId(id(message)), body.rich.text.clone())
+            .entities(entities)
+            .link_preview_options(no_preview());
+        if let Some(markup) = markup(body) {
+            request = request.reply_markup(markup);
+        }
+        Ok(i64::from(request.await?.id.0))
+    }
+}
+
+fn fate(error: &RequestError) -> Fate {
+    let why = words(error);
+    match error {
+        RequestError::RetryAfter(wait) => Fate::TooMany { seconds: wait.seconds() },
+        RequestError::Api(ApiError::MessageNotModified) => Fate::NotModified,
+        RequestError::Api(ApiError::MessageToEditNotFound | ApiError::MessageIdInvalid) => Fate::NotFound,
+        RequestError::Api(ApiError::CantParseEntities(_)) => Fate::CannotParse,
+        RequestError::Api(ApiError::Unknown(text)) if text.contains("entit") => Fate::CannotParse,
+        RequestError::Api(ApiError::Unknown(text)) if is_server_trouble(text) => Fate::NoEffect { why },
+        RequestError::Api(ApiError::InvalidToken) => Fate::NoEffect { why },
+        RequestError::Api(_) | RequestError::MigrateToChatId(_) => Fate::Refused { why },
+        RequestError::Network(error) if error.is_connect() => Fate::NoEffect { why },
+        // A gateway's page instead of an answer: it says 504 when it gave the request on and heard nothing more.
+        RequestError::InvalidJson { raw, .. } if raw.trim_start().starts_with('<') && !raw.contains("504") => {
+            Fate::NoEffect { why }
+        }
+        RequestError::Network(_) | RequestError::InvalidJson { .. } | RequestError::Io(_) => Fate::Unknown { why },
+    }
+}
+
+fn is_server_trouble(text: &str) -> bool {
+    ["Internal Server Error", "Bad Gateway", "Service Unavailable", "Too Many Requests"]
+        .iter()
+        .any(|trouble| text.contains(trouble))
+}
+
+/// The words of an error without the address, which holds the token.
+fn words(error: &RequestError) -> String {
+    match error {
+        RequestError::Network(error) if error.is_timeout() => "no answer in time".into(),
+        RequestError::Network(error) if error.is_connect() => "no connection".into(),
+        RequestError::Network(_) => "the connection broke".into(),
+        RequestError::InvalidJson { .. } => "an answer that is no JSON".into(),
+        RequestError::Api(error) => error.to_string(),
+        RequestError::MigrateToChatId(to) => format!("the group became the supergroup {to}"),
+        RequestError::RetryAfter(wait) => format!("too many requests, again after {} s", wait.seconds()),
+        RequestError::Io(_) => "a local error".into(),
+    }
+}
+
+/// The body, marked as a possible repeat.
+fn marked(body: &Body, repeat: bool) -> Body {
+    let mut body = body.clone();
+    if repeat {
+        body.rich.text.insert_str(0, REPEAT_MARK);
+        for entity in &mut body.rich.entities {
+            entity.offset += utf16_len(REPEAT_MARK);
+        }
+    }
+    body
+}
+
+fn entities(body: &Body) -> Vec<MessageEntity> {
+    // Ours serialise exactly as the Bot API's; one that its types do not know is left out, the text stays whole.
+    body.rich
+        .entities
+        .iter()
+        .filter_map(|entity| serde_json::from_value(serde_json::to_value(entity).ok()?).ok())
+        .collect()
+}
+
+fn markup(body: &Body) -> Option<InlineKeyboardMarkup> {
+    body.stop.map(|number| InlineKeyboardMarkup::new([[InlineKeyboardButton::callback("Stop", command::button(number))]]))
+}
+
+const fn no_preview() -> LinkPreviewOptions {
+    LinkPreviewOptions {
+        is_disabled: true,
+        url: None,
+        prefer_small_media: false,
+        prefer_large_media: false,
+        show_above_text: false,
+    }
+}
+
+fn id(id: i64) -> i32 {
+    i32::try_from(id).unwrap_or_default()
+}
+
+fn scaled(limit: Duration) -> Duration {
+    clock::scaled(limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use agentlab_domain::{answer, text};
+
+    use super::*;
+
+    #[test]
+    fn a_repeat_is_marked_and_its_formatting_moves_along() {
+        let body = Body { rich: text::render("a **b**"), stop: None };
+        let twice = marked(&body, true);
+        assert!(twice.rich.text.starts_with("(may be a repeat)"));
+        assert_eq!(twice.rich.entities[0].offset, body.rich.entities[0].offset + utf16_len(REPEAT_MARK));
+        assert_eq!(marked(&body, false), body);
+    }
+
+    #[test]
+    fn every_entity_we_write_is_one_that_the_bot_api_knows() {
+        let rich = text::render("# h\n**b** *i* ~~s~~ `c` [l](https://example.org)\n```rust\nfn x() {}\n```\n```\ny\n```");
+        let body = Body { rich, stop: None };
+        assert_eq!(entities(&body).len(), body.rich.entities.len());
+        assert!(body.rich.entities.len() >= 8, "{:?}", body.rich.entities);
+    }
+
+    #[test]
+    fn server_trouble_has_no_effect_and_a_broken_answer_is_unknown() {
+        let api = |text: &str| RequestError::Api(ApiError::Unknown(text.into()));
+        assert!(matches!(fate(&api("Internal Server Error")), Fate::NoEffect { .. }));
+        assert!(matches!(fate(&api("Bad Request: something new")), Fate::Refused { .. }));
+        let broken = |raw: &str| RequestError::InvalidJson {
+            source: std::sync::Arc::new(serde_json::from_str::<Value>("{").unwrap_err()),
+            raw: raw.into(),
+        };
+        assert!(matches!(fate(&broken("<html>502 Bad Gateway")), Fate::NoEffect { .. }));
+        assert!(matches!(fate(&broken("<html>504 Gateway Time-out")), Fate::Unknown { .. }));
+        assert!(matches!(fate(&broken("{\"ok\":tr")), Fate::Unknown { .. }));
+        assert_eq!(markup(&answer::accepted(3, 0)).unwrap().inline_keyboard[0][0].text, "Stop");
+    }
+}
