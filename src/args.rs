@@ -42,7 +42,7 @@ pub enum Verb {
     Cancel { id: i64 },
     /// What is wrong, and what to do about it.
     Doctor,
-    /// Ask the database (read only), such as "SELECT * FROM v_queue".
+    /// Ask the database (read only), such as "SELECT * FROM `v_queue`".
     Sql { statement: String },
     /// The role that talks to Telegram.
     Bot,

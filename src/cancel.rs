@@ -17,7 +17,7 @@ pub async fn cancel(id: i64, as_json: bool) -> Result<u8, Failure> {
             let mut private = system::Private::default();
             // The run ends by itself; that it is written down takes a worker.
             loop {
-                private.ensure(&system.home).await?;
+                private.ensure(&system.home)?;
                 let view = system.db.job(number).await?;
                 if view.is_none_or(|view| State::parse(&view.state).is_some_and(State::is_ended)) {
                     break;

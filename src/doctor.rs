@@ -94,7 +94,8 @@ async fn agent(config: &Config) -> (bool, String) {
         Err(error) => (false, error.to_string()),
         Ok(Agent::Rehearse(_)) => (
             true,
-            "no `claude` on PATH: tasks are only rehearsed. Install it with `npm install -g @anthropic-ai/claude-code`".into(),
+            "no `claude` on PATH: tasks are only rehearsed. Install it with `npm install -g @anthropic-ai/claude-code`"
+                .into(),
         ),
         Ok(Agent::Claude(program)) => match spawn::version(&program).await {
             Ok(version) => (true, format!("{} ({version})", program.display())),

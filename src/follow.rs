@@ -23,7 +23,7 @@ pub enum Followed {
 pub async fn follow(system: &System, private: &mut Private, number: i64) -> Result<Followed, Failure> {
     let shown = Shown::start();
     loop {
-        private.ensure(&system.home).await?;
+        private.ensure(&system.home)?;
         let view = system.db.job(number).await?.ok_or_else(|| Failure::words(format!("task {number} is gone")))?;
         match State::parse(&view.state) {
             Some(State::Done | State::Failed | State::Cancelled | State::Poison) => return Ok(Followed::Ended(view)),
@@ -59,7 +59,8 @@ pub fn report(followed: &Followed, as_json: bool) -> Result<(), Failure> {
 fn words(view: &JobView) -> String {
     match (view.state.as_str(), view.claimed_at) {
         ("running", Some(claimed_at)) => {
-            let mut words = format!("{} {}", progress::elapsed(since(claimed_at)), view.activity.as_deref().unwrap_or("starts"));
+            let mut words =
+                format!("{} {}", progress::elapsed(since(claimed_at)), view.activity.as_deref().unwrap_or("starts"));
             if let Some(cost) = view.cost_usd {
                 words.push_str(&format!(" ({} so far)", progress::dollars(cost)));
             }
@@ -90,7 +91,8 @@ struct Shown {
 impl Shown {
     fn start() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let style = ProgressStyle::with_template("{spinner} {wide_msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
             ProgressBar::new_spinner().with_style(style)
         });
         Self { bar, last: std::cell::RefCell::default() }

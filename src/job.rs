@@ -21,7 +21,11 @@ pub async fn job(id: i64, as_json: bool) -> Result<u8, Failure> {
         print::line(&format!("cost: {}", progress::dollars(cost)));
     }
     if let Some(run) = &view.run {
-        print::line(&format!("run: {run}, attempt {}, session {}", view.attempts, view.session.as_deref().unwrap_or("-")));
+        print::line(&format!(
+            "run: {run}, attempt {}, session {}",
+            view.attempts,
+            view.session.as_deref().unwrap_or("-")
+        ));
     }
     print::line(&format!("\n> {}", view.prompt.replace('\n', "\n> ")));
     if let Some(answer) = &view.answer {

@@ -26,7 +26,13 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     ));
     if running {
         let rows = status.processes.iter().map(|process| {
-            let state = if process.ready { "ready" } else if process.alive { "starting" } else { "down" };
+            let state = if process.ready {
+                "ready"
+            } else if process.alive {
+                "starting"
+            } else {
+                "down"
+            };
             vec![process.id.clone(), state.into(), process.pid.to_string(), process.note.clone().unwrap_or_default()]
         });
         print::table(&["process", "state", "pid", "note"], rows.collect());

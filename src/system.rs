@@ -36,7 +36,7 @@ pub struct Private(Option<tokio::process::Child>);
 impl Private {
     /// Sees to it that a system runs; starts a private one if none does. To be called again and again: a system may end
     /// at any moment.
-    pub async fn ensure(&mut self, home: &Home) -> Result<(), Failure> {
+    pub fn ensure(&mut self, home: &Home) -> Result<(), Failure> {
         if let Some(child) = &mut self.0
             && let Some(status) = child.try_wait()?
         {

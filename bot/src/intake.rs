@@ -1,15 +1,12 @@
 //! The intake loop (rules I1-I4): ask, append to the journal, commit, and only then ask for what comes next. Nothing is
 //! ever confirmed that is not committed; what cannot be committed now is tried again, in order.
 
-use std::{
-    fs::OpenOptions,
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
-    sync::atomic::Ordering,
-    time::Duration,
-};
+use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, sync::atomic::Ordering, time::Duration};
 
-use agentlab_domain::{intake::{self, Decision}, progress};
+use agentlab_domain::{
+    intake::{self, Decision},
+    progress,
+};
 use agentlab_platform::{
     clock,
     db::{

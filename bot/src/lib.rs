@@ -64,7 +64,9 @@ pub async fn check(config: &Config) -> (bool, String) {
     match telegram.known().await {
         Known::Yes(name) if nobody => (
             false,
-            format!("{name}: telegram.allowed_users is empty, so nobody may use it. Write to it once; then I list your id here"),
+            format!(
+                "{name}: telegram.allowed_users is empty, so nobody may use it. Write to it once; then I list your id here"
+            ),
         ),
         Known::Yes(name) => (true, name),
         Known::No => (false, REFUSED.into()),
@@ -76,7 +78,9 @@ pub async fn check(config: &Config) -> (bool, String) {
 async fn a_worker(life: &Life) {
     loop {
         match life.db.status().await {
-            Ok(status) if status.processes.iter().any(|process| process.ready && process.id.starts_with("worker-")) => return,
+            Ok(status) if status.processes.iter().any(|process| process.ready && process.id.starts_with("worker-")) => {
+                return;
+            }
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "the database cannot be read yet"),
         }

@@ -23,8 +23,8 @@ use teloxide::{
     payloads::{AnswerCallbackQuerySetters, EditMessageTextSetters, SendMessageSetters},
     requests::{JsonRequest, Payload, Requester},
     types::{
-        CallbackQueryId, ChatId, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, MessageEntity, MessageId,
-        ReplyParameters, ThreadId,
+        CallbackQueryId, ChatId, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, MessageEntity,
+        MessageId, ReplyParameters, ThreadId,
     },
 };
 
@@ -77,7 +77,8 @@ impl Payload for RawGetUpdates {
 impl Telegram {
     /// The Bot API of this configuration.
     pub(crate) fn of(config: &Config) -> Result<Self, Refusal> {
-        let token = config.telegram.token.as_ref().ok_or_else(|| Refusal::configuration("telegram.token is not set"))?;
+        let token =
+            config.telegram.token.as_ref().ok_or_else(|| Refusal::configuration("telegram.token is not set"))?;
         let token = token.expose_secret();
         let bot_id = token.split_once(':').and_then(|(id, _)| id.parse().ok()).unwrap_or_default();
         let url: reqwest::Url = config
@@ -86,10 +87,13 @@ impl Telegram {
             .parse()
             .map_err(|error| Refusal::configuration(format!("telegram.api_url is no address: {error}")))?;
         if url.cannot_be_a_base() {
-            return Err(Refusal::configuration("telegram.api_url is no address of a server: it looks like https://host"));
+            return Err(Refusal::configuration(
+                "telegram.api_url is no address of a server: it looks like https://host",
+            ));
         }
         // One client; each request has a limit of its own.
-        let client = default_reqwest_settings().timeout(scaled(POLL) + scaled(ANSWER)).build().map_err(Refusal::unavailable)?;
+        let client =
+            default_reqwest_settings().timeout(scaled(POLL) + scaled(ANSWER)).build().map_err(Refusal::unavailable)?;
         Ok(Self { bot: Bot::with_client(token, client).set_api_url(url), bot_id })
     }
 
@@ -162,7 +166,8 @@ impl Telegram {
             request = request.message_thread_id(ThreadId(MessageId(id(topic))));
         }
         if let Some(reply_to) = due.reply_to {
-            request = request.reply_parameters(ReplyParameters::new(MessageId(id(reply_to))).allow_sending_without_reply());
+            request =
+                request.reply_parameters(ReplyParameters::new(MessageId(id(reply_to))).allow_sending_without_reply());
         }
         if let Some(markup) = markup(body) {
             request = request.reply_markup(markup);
@@ -251,7 +256,8 @@ fn entities(body: &Body) -> Vec<MessageEntity> {
 }
 
 fn markup(body: &Body) -> Option<InlineKeyboardMarkup> {
-    body.stop.map(|number| InlineKeyboardMarkup::new([[InlineKeyboardButton::callback("Stop", command::button(number))]]))
+    body.stop
+        .map(|number| InlineKeyboardMarkup::new([[InlineKeyboardButton::callback("Stop", command::button(number))]]))
 }
 
 const fn no_preview() -> LinkPreviewOptions {
@@ -289,7 +295,8 @@ mod tests {
 
     #[test]
     fn every_entity_we_write_is_one_that_the_bot_api_knows() {
-        let rich = text::render("# h\n**b** *i* ~~s~~ `c` [l](https://example.org)\n```rust\nfn x() {}\n```\n```\ny\n```");
+        let rich =
+            text::render("# h\n**b** *i* ~~s~~ `c` [l](https://example.org)\n```rust\nfn x() {}\n```\n```\ny\n```");
         let body = Body { rich, stop: None };
         assert_eq!(entities(&body).len(), body.rich.entities.len());
         assert!(body.rich.entities.len() >= 8, "{:?}", body.rich.entities);

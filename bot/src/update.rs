@@ -88,7 +88,12 @@ mod tests {
         };
         let topic = |raw: &Value| match parse(raw) {
             Update::Message { place, .. } => place.topic,
-            other => panic!("{other:?}"),
+            other @ (Update::Edited { .. }
+            | Update::Button { .. }
+            | Update::Other { .. }
+            | Update::Unparsable { .. }) => {
+                panic!("{other:?}")
+            }
         };
         assert_eq!(topic(&message(true)), Some(3));
         assert_eq!(topic(&message(false)), None);
@@ -96,7 +101,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_said_and_never_refused() {
-        for raw in [json!({ "update_id": 1, "message": 7 }), json!({ "update_id": 1 }), json!("x"), json!({ "callback_query": {} })] {
+        for raw in [
+            json!({ "update_id": 1, "message": 7 }),
+            json!({ "update_id": 1 }),
+            json!("x"),
+            json!({ "callback_query": {} }),
+        ] {
             assert!(matches!(parse(&raw), Update::Unparsable { .. }), "{raw}");
         }
         assert_eq!(parse(&json!({ "update_id": 1, "poll": {} })), Update::Other { kind: "poll".into() });

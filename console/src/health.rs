@@ -31,11 +31,6 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    /// The look that a fresh console starts with.
-    pub(crate) async fn first(life: &Life) -> Self {
-        Self::now(life).await
-    }
-
     /// Looks now.
     pub(crate) async fn now(life: &Life) -> Self {
         let now = clock::monotonic_ms();
@@ -56,7 +51,11 @@ impl Look {
     /// Posts without a ready process.
     pub(crate) fn missing(&self, expected: &Expected) -> Vec<String> {
         let ready = |post: &&String| {
-            !self.status.iter().flat_map(|status| &status.processes).any(|process| process.id == **post && process.ready)
+            !self
+                .status
+                .iter()
+                .flat_map(|status| &status.processes)
+                .any(|process| process.id == **post && process.ready)
         };
         expected.posts.iter().filter(ready).cloned().collect()
     }
@@ -66,7 +65,8 @@ impl Look {
         let missing = self.missing(expected);
         let stale = clock::monotonic_ms() - self.at > clock::scaled_ms(STALE_MS);
         let status = self.status.clone().unwrap_or_default();
-        let working = status.processes.iter().filter(|process| process.id.starts_with("worker-") && process.ready).count();
+        let working =
+            status.processes.iter().filter(|process| process.id.starts_with("worker-") && process.ready).count();
         let bot_missing = missing.iter().any(|post| post == "bot");
         // One worker serves; without a bot that was configured, messages are not served.
         let ok = !stale && working > 0 && !bot_missing;
@@ -79,7 +79,13 @@ impl Look {
             .processes
             .iter()
             .map(|process| {
-                let state = if process.ready { "ready" } else if process.alive { "starting" } else { "down" };
+                let state = if process.ready {
+                    "ready"
+                } else if process.alive {
+                    "starting"
+                } else {
+                    "down"
+                };
                 (process.id.clone(), json!({ "state": state, "note": process.note }))
             })
             .collect();

@@ -41,7 +41,7 @@ pub fn accepted(number: i64, ahead: i64) -> Body {
 
 /// What runs.
 pub fn running(number: i64, attempt: u32, elapsed_ms: i64, progress: &Progress) -> Body {
-    let mut line = format!("Task {number}: running, {}", progress::elapsed(elapsed_ms));
+    let mut line = format!("Task {number}: running, {}", progress::elapsed(coarse(elapsed_ms)));
     if attempt > 1 {
         line.push_str(&format!(", attempt {attempt}"));
     }
@@ -52,6 +52,16 @@ pub fn running(number: i64, attempt: u32, elapsed_ms: i64, progress: &Progress) 
         line.push_str(&format!("\n{} tokens written", progress.output_tokens));
     }
     Body { rich: text::plain(&line), stop: Some(number) }
+}
+
+/// The clock of a status message: the longer a run lasts the more seldom it moves, since each move is an edit.
+const fn coarse(elapsed_ms: i64) -> i64 {
+    let step = match elapsed_ms {
+        ..60_000 => 1_000,
+        60_000..600_000 => 10_000,
+        _ => 60_000,
+    };
+    elapsed_ms / step * step
 }
 
 /// What a run left behind, for the words of its end.
@@ -173,8 +183,7 @@ mod tests {
     fn denials_and_rehearsals_are_said() {
         let result =
             ResultEvent { text: Some("did it".into()), denials: vec!["Bash".into()], ..ResultEvent::default() };
-        let text =
-            markdown(Ended { rehearsed: true, ..ended(&Outcome::Succeeded, Next::Done, Some(&result)) });
+        let text = markdown(Ended { rehearsed: true, ..ended(&Outcome::Succeeded, Next::Done, Some(&result)) });
         assert!(text.contains("Not permitted: Bash"));
         assert!(text.contains("rehearsal"));
     }
@@ -187,6 +196,14 @@ mod tests {
         let sum: String = bodies.iter().map(|body| body.rich.text.as_str()).collect();
         assert_eq!(sum, long);
         assert!(bodies.iter().all(|body| text::utf16_len(&body.rich.text) <= text::MESSAGE_LIMIT));
+    }
+
+    #[test]
+    fn a_run_of_an_hour_is_not_edited_three_thousand_times() {
+        let looks = (0..3600).map(|second| running(1, 1, second * 1000, &Progress::default()));
+        let mut texts: Vec<String> = looks.map(|body| body.rich.text).collect();
+        texts.dedup();
+        assert_eq!(texts.len(), 60 + 54 + 50);
     }
 
     #[test]

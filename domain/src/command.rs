@@ -7,7 +7,9 @@ pub enum Command {
     Help,
     Status,
     /// Stop this job, or without a number the running one, else the newest queued one.
-    Cancel { number: Option<i64> },
+    Cancel {
+        number: Option<i64>,
+    },
     /// A command whose argument could not be understood; the text says what is expected.
     Unclear(&'static str),
     /// A command that does not exist here.

@@ -9,13 +9,32 @@ use crate::{
 /// An update, as far as it was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Update {
-    Message { user: Option<i64>, place: Place, message: i64, text: Option<String> },
-    Edited { user: Option<i64>, place: Place, message: i64, text: Option<String> },
-    Button { user: Option<i64>, place: Option<Place>, callback: String, data: Option<String> },
+    Message {
+        user: Option<i64>,
+        place: Place,
+        message: i64,
+        text: Option<String>,
+    },
+    Edited {
+        user: Option<i64>,
+        place: Place,
+        message: i64,
+        text: Option<String>,
+    },
+    Button {
+        user: Option<i64>,
+        place: Option<Place>,
+        callback: String,
+        data: Option<String>,
+    },
     /// A kind that we do not use, or one of a later Bot API.
-    Other { kind: String },
+    Other {
+        kind: String,
+    },
     /// It could not be parsed; the raw text is kept all the same.
-    Unparsable { why: String },
+    Unparsable {
+        why: String,
+    },
 }
 
 /// What an update causes.

@@ -118,7 +118,7 @@ pub fn next(state: State, event: Event) -> Result<State, Illegal> {
     use State as S;
     let illegal = Err(Illegal { state, event });
     match (state, event) {
-        (S::Queued | S::Retrying | S::Parked, E::Claim) | (S::Running, E::Claim) => Ok(S::Running),
+        (S::Queued | S::Retrying | S::Parked | S::Running, E::Claim) => Ok(S::Running),
         (S::Running, E::Succeed) => Ok(S::Done),
         (S::Running, E::Fail) => Ok(S::Failed),
         (S::Running, E::Retry) => Ok(S::Retrying),
@@ -131,10 +131,7 @@ pub fn next(state: State, event: Event) -> Result<State, Illegal> {
             S::Queued | S::Retrying | S::Parked,
             E::Succeed | E::Fail | E::Retry | E::Park | E::AskPerson | E::SetAside,
         )
-        | (
-            S::Waiting,
-            E::Claim | E::Succeed | E::Fail | E::Retry | E::Park | E::AskPerson | E::SetAside,
-        )
+        | (S::Waiting, E::Claim | E::Succeed | E::Fail | E::Retry | E::Park | E::AskPerson | E::SetAside)
         | (S::Queued | S::Retrying | S::Running, E::Requeue)
         | (S::Done | S::Failed | S::Cancelled | S::Poison, _) => illegal,
     }

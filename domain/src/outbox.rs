@@ -60,7 +60,9 @@ pub fn next(tried: Tried, fate: Fate) -> Next {
         Fate::NotModified => Next::Delivered { message: None },
         Fate::TooMany { seconds } => again(i64::from(seconds).saturating_mul(1000)),
         Fate::NoEffect { .. } => again(backoff_ms(tried.failures)),
-        Fate::CannotParse if tried.formatted => Next::Again { wait_ms: 0, plain: true, doubt: false, forget_message: false },
+        Fate::CannotParse if tried.formatted => {
+            Next::Again { wait_ms: 0, plain: true, doubt: false, forget_message: false }
+        }
         Fate::CannotParse => Next::GiveUp { why: "Telegram refuses to parse even the plain text".into() },
         Fate::NotFound if tried.edit => Next::Again { wait_ms: 0, plain: false, doubt: false, forget_message: true },
         Fate::NotFound => Next::GiveUp { why: "the chat or the topic is gone".into() },
@@ -125,7 +127,7 @@ mod tests {
         let waits: Vec<i64> = (0..9)
             .map(|failures| match next(Tried { failures, ..SEND }, Fate::NoEffect { why: String::new() }) {
                 Next::Again { wait_ms, doubt: false, .. } => wait_ms,
-                other => panic!("{other:?}"),
+                other @ (Next::Again { .. } | Next::Delivered { .. } | Next::GiveUp { .. }) => panic!("{other:?}"),
             })
             .collect();
         assert_eq!(waits, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]);

@@ -71,7 +71,9 @@ pub enum Outcome {
     /// The service was overloaded, limited or out of order (429, 5xx, refused connection): it may pass.
     Unavailable(String),
     /// The subscription's limit is reached; Unix seconds of its reset where known.
-    UsageLimit { resets_at: Option<i64> },
+    UsageLimit {
+        resets_at: Option<i64>,
+    },
     /// No login, or a key that the service does not accept.
     NotLoggedIn,
     MaxTurns,
@@ -80,7 +82,9 @@ pub enum Outcome {
     Errored(String),
     /// It ended without a result.
     Crashed(String),
-    Stopped { by: String },
+    Stopped {
+        by: String,
+    },
     TimeLimit,
     NoProgress,
     NotStarted(String),

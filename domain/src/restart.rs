@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Delays before the second, third and later starts of a process that dies before it is ready.
 const STEPS: [u64; 4] = [2, 5, 10, 30];
 /// A process that refused (a taken port, a wrong token) is tried again this often: nothing but a person's change helps.
-const REFUSED: Duration = Duration::from_secs(60);
+const REFUSED: Duration = Duration::from_mins(1);
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,6 @@ mod tests {
         let waits: Vec<u64> = (1..=6).map(|n| delay(End::NeverReady, n, 0.0).as_secs()).collect();
         assert_eq!(waits, [2, 5, 10, 30, 30, 30]);
         assert_eq!(delay(End::NeverReady, 2, 1.0), Duration::from_millis(6250));
-        assert_eq!(delay(End::Refused, 1, 0.5), Duration::from_secs(60));
+        assert_eq!(delay(End::Refused, 1, 0.5), Duration::from_mins(1));
     }
 }

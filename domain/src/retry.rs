@@ -19,9 +19,13 @@ pub enum Next {
     Failed,
     Cancelled,
     /// Run again at this time (Unix milliseconds).
-    Retry { at: i64 },
+    Retry {
+        at: i64,
+    },
     /// Look again at this time (Unix milliseconds), without using up an attempt.
-    Park { at: i64 },
+    Park {
+        at: i64,
+    },
 }
 
 impl Next {

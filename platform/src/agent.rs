@@ -21,7 +21,9 @@ pub enum Agent {
 /// There is no agent, and rehearsing would deceive.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentMissing {
-    #[error("agent.command {0:?} is not there or not executable: correct the path, or remove the key to use `claude` from PATH")]
+    #[error(
+        "agent.command {0:?} is not there or not executable: correct the path, or remove the key to use `claude` from PATH"
+    )]
     Configured(PathBuf),
     #[error(
         "no `claude` was found on PATH: install it with `npm install -g @anthropic-ai/claude-code`, \

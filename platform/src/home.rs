@@ -32,12 +32,11 @@ pub struct Home(PathBuf);
 impl Home {
     /// Finds the home and makes it, with its folders, if it is not there.
     pub fn open() -> Result<Self, HomeError> {
-        let path = match std::env::var_os("AGENTLAB_HOME").filter(|path| !path.is_empty()) {
-            Some(path) => PathBuf::from(path),
-            None => {
-                let user = std::env::var_os("HOME").filter(|path| !path.is_empty()).ok_or(HomeError::Nowhere)?;
-                PathBuf::from(user).join(".agentlab")
-            }
+        let path = if let Some(path) = std::env::var_os("AGENTLAB_HOME").filter(|path| !path.is_empty()) {
+            PathBuf::from(path)
+        } else {
+            let user = std::env::var_os("HOME").filter(|path| !path.is_empty()).ok_or(HomeError::Nowhere)?;
+            PathBuf::from(user).join(".agentlab")
         };
         Self::at(path)
     }

@@ -167,7 +167,7 @@ struct LaneQueue {
 }
 
 /// apalis asks for a heartbeat this often; ours does nothing.
-const HEARTBEAT: Duration = Duration::from_secs(3600);
+const HEARTBEAT: Duration = Duration::from_hours(1);
 
 impl Backend for LaneQueue {
     type Task = Task<Vec<u8>>;

@@ -192,7 +192,8 @@ mod tests {
         let has = |name: &str, value: &str| clean.iter().any(|(n, v)| n == name && v == value);
         assert!(has("ANTHROPIC_API_KEY", "key") && has(run_dir::MARK, "run-1"));
         let leaked = clean.iter().any(|(n, v)| {
-            (n.to_string_lossy().starts_with("AGENTLAB_") && n != run_dir::MARK) || v.to_string_lossy().contains("1:never")
+            (n.to_string_lossy().starts_with("AGENTLAB_") && n != run_dir::MARK)
+                || v.to_string_lossy().contains("1:never")
         });
         assert!(!leaked);
     }

@@ -59,7 +59,7 @@ fn follow(voice: &Voice, directive: &Directive, answer: &mut Vec<String>) -> Res
             voice.uses("Bash", &format!("sleep {seconds} (pid {pid})"));
         }
         Directive::Env => answer.push(environment()),
-        Directive::Noise(bytes) => voice.noise(*bytes),
+        Directive::Noise(bytes) => speak::noise(*bytes),
         Directive::Deny(tool) => voice.denies(tool),
         Directive::Fail(status) => {
             voice.fails(*status);
@@ -75,7 +75,7 @@ fn follow(voice: &Voice, directive: &Directive, answer: &mut Vec<String>) -> Res
         }
         Directive::Exit(code) => return Ok(Some(*code)),
         Directive::Hang => loop {
-            std::thread::sleep(Duration::from_secs(3600));
+            std::thread::sleep(Duration::from_hours(1));
         },
     }
     Ok(None)

@@ -17,7 +17,7 @@ impl Voice {
     }
 
     pub fn begin(&self) {
-        self.event(json!({
+        event(json!({
             "type": "system", "subtype": "init", "session_id": self.session, "model": "rehearsal",
             "cwd": std::env::current_dir().unwrap_or_default(), "tools": [], "permissionMode": "acceptEdits",
         }));
@@ -31,7 +31,7 @@ impl Voice {
         *self.turns.borrow_mut() += 1;
         let key = if tool == "Bash" { "command" } else { "file_path" };
         self.assistant(&json!({ "type": "tool_use", "id": "toolu_rehearsal", "name": tool, "input": { key: detail } }));
-        self.event(json!({
+        event(json!({
             "type": "user", "session_id": self.session,
             "message": { "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "toolu_rehearsal", "content": "" }] },
         }));
@@ -39,11 +39,6 @@ impl Voice {
 
     pub fn denies(&self, tool: &str) {
         self.denials.borrow_mut().push(json!({ "tool_name": tool, "tool_use_id": "toolu_rehearsal" }));
-    }
-
-    pub fn noise(&self, bytes: usize) {
-        let _ = std::io::stdout().write_all(&vec![b'x'; bytes]);
-        let _ = std::io::stdout().write_all(b"\n");
     }
 
     pub fn answer(&self, text: &str) {
@@ -60,7 +55,7 @@ impl Voice {
     }
 
     pub fn limited(&self, resets_at: i64) {
-        self.event(json!({
+        event(json!({
             "type": "rate_limit_event", "session_id": self.session,
             "rate_limit_info": { "status": "rejected", "resetsAt": resets_at, "rateLimitType": "five_hour" },
         }));
@@ -68,7 +63,7 @@ impl Voice {
     }
 
     fn assistant(&self, block: &Value) {
-        self.event(json!({
+        event(json!({
             "type": "assistant", "session_id": self.session,
             "message": { "role": "assistant", "model": "rehearsal", "content": [block],
                          "usage": { "input_tokens": 10, "output_tokens": 1 } },
@@ -76,16 +71,22 @@ impl Voice {
     }
 
     fn result(&self, is_error: bool, subtype: &str, text: &str, status: Option<u16>) {
-        self.event(json!({
+        event(json!({
             "type": "result", "subtype": subtype, "is_error": is_error, "api_error_status": status, "result": text,
             "session_id": self.session, "num_turns": *self.turns.borrow(), "total_cost_usd": 0.0, "duration_ms": 1,
             "usage": { "input_tokens": 10, "output_tokens": 5 }, "permission_denials": *self.denials.borrow(),
         }));
     }
+}
 
-    fn event(&self, event: Value) {
-        let mut out = std::io::stdout().lock();
-        let _ = writeln!(out, "{event}");
-        let _ = out.flush();
-    }
+/// Bytes that are no JSON, in one line.
+pub fn noise(bytes: usize) {
+    let _ = std::io::stdout().write_all(&vec![b'x'; bytes]);
+    let _ = std::io::stdout().write_all(b"\n");
+}
+
+fn event(event: Value) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{event}");
+    let _ = out.flush();
 }

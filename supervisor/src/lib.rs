@@ -151,4 +151,3 @@ pub fn is_running(home: &Home) -> bool {
 pub fn last_words(home: &Home) -> Option<String> {
     spawn::last_words(home, Post { role: Role::Supervisor, slot: 0 })
 }
-

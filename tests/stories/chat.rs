@@ -22,7 +22,8 @@ fn ten_messages_in_the_first_second_all_run_in_order_at_most_three_at_a_time_and
     let (bob, chats) = (7002, [ANN, 7002, -50, -60]);
     for n in 0..10 {
         let chat = chats[n % 4];
-        let text = format!("[[append: {0} +{n}]] [[sleep: 0.2]] [[append: {0} -{n}]] [[say: answer-{n}.]]", log.display());
+        let text =
+            format!("[[append: {0} +{n}]] [[sleep: 0.2]] [[append: {0} -{n}]] [[say: answer-{n}.]]", log.display());
         api.user_says(chat, if chat == bob { bob } else { ANN }, &text);
     }
     up.wait_for_line("ready:", LONG);

@@ -84,7 +84,8 @@ fn two_pollers_are_told_apart_and_the_conflict_is_said() {
     let _up = world.up();
     let conflict = agentlab_stand_ins::bot_api::Fault::Status {
         code: 409,
-        description: "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running".into(),
+        description:
+            "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running".into(),
     };
     api.fail_next("getUpdates", conflict, 6);
     // The open poll ends with a message; the next ones meet the conflict.

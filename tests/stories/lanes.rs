@@ -12,7 +12,10 @@ fn two_chats(isolation: &str) -> Vec<String> {
     world.configure(&format!("[projects.p]\npath = '{}'\nisolation = '{isolation}'\n", world.path("p").display()));
     let _up = world.up();
     for (chat, word) in [(ANN, "a"), (-50, "b")] {
-        let text = format!("[[append: {0} +{word}]] [[sleep: 1]] [[append: {0} -{word}]] [[say: ok]]", log.display());
+        let text = format!(
+            "[[append: {0} +{word}]] [[sleep: 1]] [[append: {0} -{word}]] [[sleep: 0.1]] [[say: finished]]",
+            log.display()
+        );
         api.user_says(chat, ANN, &text);
     }
     if isolation == "exclusive" {
@@ -20,8 +23,8 @@ fn two_chats(isolation: &str) -> Vec<String> {
             world.sql("SELECT place FROM v_queue").iter().any(|row| row["place"] == "its directory is in use")
         });
     }
-    api.wait_for_text(ANN, "ok", LONG);
-    api.wait_for_text(-50, "ok", LONG);
+    api.wait_for_text(ANN, "finished", LONG);
+    api.wait_for_text(-50, "finished", LONG);
     std::fs::read_to_string(log).unwrap().lines().map(str::to_owned).collect()
 }
 

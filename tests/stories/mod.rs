@@ -2,6 +2,9 @@
 
 mod ask;
 mod bad_input;
+mod bad_input_tasks;
+mod bad_input_updates;
+mod bad_input_verbs;
 mod chat;
 mod intake;
 mod lanes;

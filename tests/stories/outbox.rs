@@ -94,7 +94,10 @@ fn a_chat_that_blocked_the_bot_is_given_up_visibly_and_disturbs_nobody() {
     api.user_says(ANN, ANN, "[[say: seen]]");
     api.wait_for_text(ANN, "seen", LONG);
     wait_until("it is said", LONG, || {
-        world.sql("SELECT why FROM v_owed").iter().any(|row| row["why"].as_str().is_some_and(|why| why.contains("blocked")))
+        world
+            .sql("SELECT why FROM v_owed")
+            .iter()
+            .any(|row| row["why"].as_str().is_some_and(|why| why.contains("blocked")))
     });
     assert!(world.run(&["status"]).stdout.contains("1 given up"));
 }
@@ -102,7 +105,9 @@ fn a_chat_that_blocked_the_bot_is_given_up_visibly_and_disturbs_nobody() {
 /// Wherever the bot is killed around a send, the answer arrives; where Telegram may have it already, that is said.
 #[test]
 fn kill_9_around_a_send_loses_no_answer() {
-    for (point, repeated) in [("outbox-begin", false), ("outbox-sending", true), ("outbox-sent", true), ("outbox-noted", false)] {
+    for (point, repeated) in
+        [("outbox-begin", false), ("outbox-sending", true), ("outbox-sent", true), ("outbox-noted", false)]
+    {
         let api = BotApi::start();
         let mut world = World::with_bot(&api);
         world.env.push(("AGENTLAB_TEST_KILL_AT".into(), format!("{point}:{}", world.path("killed").display())));

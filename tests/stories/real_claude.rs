@@ -1,1 +1,1 @@
-//! real_claude
+//! `real_claude`

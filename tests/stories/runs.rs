@@ -48,8 +48,7 @@ fn r4_r8_nothing_of_a_run_is_left_when_it_ends_by_itself() {
 
 #[test]
 fn r3_a_run_whose_shim_and_agent_were_killed_is_settled_as_lost_and_run_again() {
-    let world = World::new();
-    let _up = world.up();
+    let mut world = World::new();
     let marker = world.path("first");
     // The first run hangs, the second finds the file and answers.
     let script = world.path("bin/agent.sh");
@@ -61,8 +60,6 @@ fn r3_a_run_whose_shim_and_agent_were_killed_is_settled_as_lost_and_run_again() 
             marker.display()
         ),
     );
-    drop(_up.stop());
-    let mut world = world;
     world.configure(&format!("[agent]\ncommand = '{}'\n", script.display()));
     let _up = world.up();
     let ask = world.start(&["ask", "[[say: second try]]"]);

@@ -44,7 +44,8 @@ fn what_dies_is_started_again_and_the_supervisor_finds_its_daemons_after_its_own
     let before = world.pid("worker", 2);
     kill_9(before);
     wait_until("a new worker is ready", LONG, || {
-        world.count("SELECT COUNT(*) FROM v_workers WHERE slot = 2 AND ready = 1") == 1 && world.pid("worker", 2) != before
+        world.count("SELECT COUNT(*) FROM v_workers WHERE slot = 2 AND ready = 1") == 1
+            && world.pid("worker", 2) != before
     });
     let pids = |world: &World| [world.pid("worker", 1), world.pid("worker", 3), world.pid("console", 0)];
     let daemons = pids(&world);
@@ -87,7 +88,8 @@ fn ctrl_c_lets_a_running_task_go_on_and_the_next_up_answers_it() {
     let _up = world.up();
     api.wait_for_text(ANN, "went on", LONG);
     assert_eq!(world.count("SELECT COUNT(*) FROM run"), 1);
-    assert_eq!(api.messages(ANN).len(), 1, "{}", api.transcript(ANN));
+    let answers = api.messages(ANN).iter().filter(|message| message.text.contains("went on")).count();
+    assert_eq!(answers, 1, "{}", api.transcript(ANN));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use serde_json::Value;
 pub(crate) use program::{Ended, Running};
 
 /// How long anything may take on a slow machine.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 /// The person who may use the bot.
 pub(crate) const ANN: i64 = 7001;
 

@@ -156,7 +156,7 @@ mod tests {
         let good = result_with("\"All done.\"").result.unwrap();
         assert!(!good.is_error);
         assert_eq!((good.turns, good.output_tokens), (2, 46));
-        assert_eq!(good.cost_usd, Some(0.197_180_000_000_000_02));
+        assert!((good.cost_usd.unwrap() - 0.197_18).abs() < 1e-9);
         let refused = result_with("API Error: 400").result.unwrap();
         assert!(refused.is_error);
         assert_eq!((refused.subtype.as_str(), refused.api_status), ("success", Some(400)));

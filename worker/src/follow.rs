@@ -73,9 +73,8 @@ fn collect(shim: Option<Child>) {
 /// Writes progress, and passes a stop request on; true when the lease is lost.
 async fn tell(life: &Life, claim: &Claim, run: &RunDir, transcript: &Transcript) -> Result<bool, HandleError> {
     let progress = &transcript.progress;
-    let body = claim
-        .chat
-        .map(|_| answer::running(claim.number, claim.attempt, clock::now_ms() - claim.claimed_at, progress));
+    let body =
+        claim.chat.map(|_| answer::running(claim.number, claim.attempt, clock::now_ms() - claim.claimed_at, progress));
     let watch = match life.db.progress(claim, progress.bytes, progress.activity.as_deref(), body.as_ref()).await {
         Ok(watch) => watch,
         // Progress that cannot be written now is written in a second: the run goes on.

@@ -69,7 +69,10 @@ async fn walk(life: &Life, claim: &Claim) -> Result<(), HandleError> {
                     .await
                     .map_err(std::io::Error::other)??;
                 if !over {
-                    tracing::warn!(task = claim.number, "cannot tell whether the run is over; I leave it and look again");
+                    tracing::warn!(
+                        task = claim.number,
+                        "cannot tell whether the run is over; I leave it and look again"
+                    );
                     tokio::time::sleep(clock::scaled(HOLD)).await;
                 }
             }

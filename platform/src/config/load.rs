@@ -62,8 +62,8 @@ fn check(mut config: Config, path: &Path) -> Result<Config, ConfigError> {
         if config.telegram.token.is_some() {
             return Err(invalid("set telegram.token or telegram.token_file, not both".into()));
         }
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| ConfigError::Unreadable { path: file.clone(), error })?;
+        let text =
+            std::fs::read_to_string(file).map_err(|error| ConfigError::Unreadable { path: file.clone(), error })?;
         config.telegram.token = Some(SecretString::from(text.trim().to_owned()));
     }
     config.telegram.token = config.telegram.token.filter(|token| !token.expose_secret().trim().is_empty());

@@ -30,7 +30,7 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Telegram {
-    /// From @BotFather. Without one the bot is off.
+    /// From @`BotFather`. Without one the bot is off.
     pub token: Option<SecretString>,
     /// A file that holds the token, instead of `token`.
     pub token_file: Option<PathBuf>,
@@ -161,9 +161,10 @@ impl Config {
 
     /// The place of a directory that is not named by a project: a project with this very path, else its own name.
     pub fn directory_place(&self, directory: &std::path::Path) -> Place {
-        let named = self.projects.iter().find(|(_, project)| {
-            std::fs::canonicalize(&project.path).is_ok_and(|path| path == directory)
-        });
+        let named = self
+            .projects
+            .iter()
+            .find(|(_, project)| std::fs::canonicalize(&project.path).is_ok_and(|path| path == directory));
         match named {
             Some((name, project)) => Self::place(name, project),
             None => Place {

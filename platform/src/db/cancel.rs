@@ -30,9 +30,11 @@ impl Db {
 
     /// The runs that live now, with their jobs.
     pub async fn live_runs(&self) -> Result<Vec<(String, i64)>, DbError> {
-        Ok(sqlx::query_as("SELECT run.id, job.number FROM run JOIN job ON job.id = run.job_id WHERE run.state <> 'over'")
-            .fetch_all(self.read())
-            .await?)
+        Ok(sqlx::query_as(
+            "SELECT run.id, job.number FROM run JOIN job ON job.id = run.job_id WHERE run.state <> 'over'",
+        )
+        .fetch_all(self.read())
+        .await?)
     }
 }
 

@@ -74,12 +74,14 @@ impl Db {
         let Some(row) = sqlx::query_as::<_, Row>(CLAIMABLE).bind(now).fetch_optional(&mut *write).await? else {
             return Ok(None);
         };
-        sqlx::query("UPDATE Jobs SET status = 'Running', lock_by = ?2, lock_at = ?3 WHERE id = ?1 AND status = 'Pending'")
-            .bind(&row.0)
-            .bind(worker)
-            .bind(now / 1000)
-            .execute(&mut *write)
-            .await?;
+        sqlx::query(
+            "UPDATE Jobs SET status = 'Running', lock_by = ?2, lock_at = ?3 WHERE id = ?1 AND status = 'Pending'",
+        )
+        .bind(&row.0)
+        .bind(worker)
+        .bind(now / 1000)
+        .execute(&mut *write)
+        .await?;
         let claim = match row {
             (job_id, number, Some(run_id), Some(token), attempt, session, workspace, prompt, chat, at, rehearsed) => {
                 sqlx::query("UPDATE run SET worker = ?2 WHERE id = ?1")

@@ -85,7 +85,6 @@ pub(super) async fn enqueue(write: &mut Write, job: &NewJob) -> Result<Enqueued,
     Ok(Enqueued { number, id, ahead })
 }
 
-
 /// The job's id derives from the key of its source (rule I1): the same update can never make a second job.
 fn ulid_of(source: &Source) -> Ulid {
     let key = match source {

@@ -120,7 +120,9 @@ async fn record(write: &mut Write, incoming: &Incoming<'_>) -> Result<bool, DbEr
 
 async fn cause(write: &mut Write, incoming: &Incoming<'_>) -> Result<Effect, DbError> {
     match incoming.decision {
-        Decision::Job { user, place, message, prompt } => accept(write, incoming, (*user, *place, *message), prompt).await,
+        Decision::Job { user, place, message, prompt } => {
+            accept(write, incoming, (*user, *place, *message), prompt).await
+        }
         Decision::Command { user, place, message, command } => {
             obey(write, incoming, (*user, *place, *message), command).await
         }
@@ -128,7 +130,9 @@ async fn cause(write: &mut Write, incoming: &Incoming<'_>) -> Result<Effect, DbE
         Decision::Stop { user, number, .. } => {
             Ok(match cancel::cancel(write, *number, &format!("user {user}")).await? {
                 cancel::Cancel::Stopping { number, run_id } => Effect::Stop { run_id, number },
-                cancel::Cancel::Cancelled { .. } | cancel::Cancel::Ended { .. } | cancel::Cancel::NotFound => Effect::Noted,
+                cancel::Cancel::Cancelled { .. } | cancel::Cancel::Ended { .. } | cancel::Cancel::NotFound => {
+                    Effect::Noted
+                }
             })
         }
         Decision::NoText { place, message } => {
@@ -152,8 +156,7 @@ async fn accept(
     (user, place, message): (i64, Place, i64),
     prompt: &str,
 ) -> Result<Effect, DbError> {
-    let source =
-        Source::Telegram { bot_id: incoming.bot_id, update_id: incoming.update_id, user, place, message };
+    let source = Source::Telegram { bot_id: incoming.bot_id, update_id: incoming.update_id, user, place, message };
     let new = NewJob { source, place: incoming.place.clone(), prompt: prompt.to_owned() };
     let job = enqueue::enqueue(write, &new).await?;
     fail_point!("intake-status");

@@ -4,10 +4,7 @@
 use sqlx::migrate::Migrator;
 
 use super::{Db, DbError};
-use crate::{
-    lock::Lock,
-    queue,
-};
+use crate::{lock::Lock, queue};
 
 /// Our migrations.
 pub fn ours() -> Migrator {
@@ -38,17 +35,20 @@ pub(super) async fn run(db: &Db) -> Result<(), DbError> {
 /// Whether nothing is missing; refuses a database that is too new for this release.
 async fn is_current(db: &Db) -> Result<bool, DbError> {
     // Tolerates a file that is empty or half made: then everything is missing.
-    let known: Vec<i64> = match sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success = 1").fetch_all(db.read()).await {
-        Ok(known) => known,
-        Err(sqlx::Error::Database(error)) if error.message().contains("no such table") => return Ok(false),
-        Err(error) => return Err(error.into()),
-    };
-    let minimum: Option<String> =
-        match sqlx::query_scalar("SELECT value FROM meta WHERE key = 'schema_min_release'").fetch_optional(db.read()).await {
-            Ok(minimum) => minimum,
+    let known: Vec<i64> =
+        match sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success = 1").fetch_all(db.read()).await {
+            Ok(known) => known,
             Err(sqlx::Error::Database(error)) if error.message().contains("no such table") => return Ok(false),
             Err(error) => return Err(error.into()),
         };
+    let minimum: Option<String> = match sqlx::query_scalar("SELECT value FROM meta WHERE key = 'schema_min_release'")
+        .fetch_optional(db.read())
+        .await
+    {
+        Ok(minimum) => minimum,
+        Err(sqlx::Error::Database(error)) if error.message().contains("no such table") => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
     let own = env!("CARGO_PKG_VERSION");
     if !agentlab_domain::schema::may_open(own, minimum.as_deref()) {
         return Err(DbError::Newer { needed: minimum.unwrap_or_default(), own });

@@ -1,6 +1,6 @@
-//! The database: one SQLite file in WAL mode. SQL lives only below this folder.
+//! The database: one `SQLite` file in WAL mode. SQL lives only below this folder.
 //!
-//! A *write* is a `BEGIN IMMEDIATE` transaction behind a ticket: a lock file that writers take in turn, because SQLite's
+//! A *write* is a `BEGIN IMMEDIATE` transaction behind a ticket: a lock file that writers take in turn, because `SQLite`'s
 //! own waiting starves one of three writers (measured: 1.3-2.2 s; facts in docs/decisions/0006). Two pools, since a
 //! pragma belongs to a connection: FULL for what must survive a power cut, NORMAL for heartbeats and progress.
 

@@ -28,7 +28,8 @@ pub struct Due {
 
 type Row = (i64, i64, Option<i64>, Option<i64>, String, i64, Option<i64>, bool, bool, u32, u32, String);
 
-/// Due rows; a part waits until what stands before it in its answer has arrived.
+/// Due rows, what is owed first: pictures of progress must never keep an answer waiting. A part waits until what stands
+/// before it in its answer has arrived.
 const DUE: &str = "
     SELECT id, chat, topic, reply_to, body, revision, message_id, owed, plain, doubts, failures, state
     FROM outbox o
@@ -36,11 +37,11 @@ const DUE: &str = "
       AND NOT EXISTS (
           SELECT 1 FROM outbox earlier
           WHERE earlier.job_id = o.job_id AND earlier.id < o.id AND earlier.state IN ('pending', 'sending'))
-    ORDER BY chat, id
+    ORDER BY owed DESC, id
     LIMIT 200";
 
 impl Db {
-    /// What is due now, by chat and in order.
+    /// What is due now, in the order in which it should go out.
     pub async fn due(&self) -> Result<Vec<Due>, DbError> {
         let rows: Vec<Row> = sqlx::query_as(DUE).bind(clock::now_ms()).fetch_all(self.read()).await?;
         rows.into_iter().map(due).collect()

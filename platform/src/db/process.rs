@@ -72,13 +72,15 @@ impl Db {
     /// One more turn of this process' loop; `progress` counts what it got done, `note` says what is wrong.
     pub async fn heartbeat(&self, name: &str, progress: i64, note: Option<&str>) -> Result<(), DbError> {
         let mut write = self.begin(Durability::Normal).await?;
-        sqlx::query("UPDATE process SET heartbeat = heartbeat + 1, progress = ?2, note = ?3, seen_at = ?4 WHERE name = ?1")
-            .bind(name)
-            .bind(progress)
-            .bind(note)
-            .bind(clock::now_ms())
-            .execute(&mut *write)
-            .await?;
+        sqlx::query(
+            "UPDATE process SET heartbeat = heartbeat + 1, progress = ?2, note = ?3, seen_at = ?4 WHERE name = ?1",
+        )
+        .bind(name)
+        .bind(progress)
+        .bind(note)
+        .bind(clock::now_ms())
+        .execute(&mut *write)
+        .await?;
         write.commit().await
     }
 

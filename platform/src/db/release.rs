@@ -41,10 +41,12 @@ impl Db {
             .bind(&earlier)
             .execute(&mut *write)
             .await?;
-        sqlx::query("DELETE FROM Workers WHERE id GLOB ?1 AND id NOT IN (SELECT lock_by FROM Jobs WHERE lock_by IS NOT NULL)")
-            .bind(&earlier)
-            .execute(&mut *write)
-            .await?;
+        sqlx::query(
+            "DELETE FROM Workers WHERE id GLOB ?1 AND id NOT IN (SELECT lock_by FROM Jobs WHERE lock_by IS NOT NULL)",
+        )
+        .bind(&earlier)
+        .execute(&mut *write)
+        .await?;
         write.commit().await?;
         Ok(released)
     }

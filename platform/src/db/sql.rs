@@ -15,8 +15,12 @@ pub struct Table {
 
 /// Runs `statement` without any way to change the database.
 pub async fn query(home: &Home, statement: &str) -> Result<Table, DbError> {
-    let mut connection =
-        SqliteConnectOptions::new().filename(home.database()).read_only(true).pragma("query_only", "1").connect().await?;
+    let mut connection = SqliteConnectOptions::new()
+        .filename(home.database())
+        .read_only(true)
+        .pragma("query_only", "1")
+        .connect()
+        .await?;
     let rows = sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).fetch_all(&mut connection).await?;
     let columns = rows.first().map(|row| row.columns().iter().map(|column| column.name().to_owned()).collect());
     Ok(Table {

@@ -1,5 +1,5 @@
-//! Write transactions. A *ticket* is the lock file that writers take in turn before SQLite's own write lock; it carries
-//! fairness only, not correctness: a writer that never heard of it (someone's `sqlite3`) is still kept out by SQLite.
+//! Write transactions. A *ticket* is the lock file that writers take in turn before `SQLite`'s own write lock; it carries
+//! fairness only, not correctness: a writer that never heard of it (someone's `sqlite3`) is still kept out by `SQLite`.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -50,8 +50,11 @@ impl Db {
             .with_total_delay(Some(patience))
             .without_max_times()
             .with_jitter();
-        let transaction =
-            begin.retry(policy).when(is_busy).await.map_err(|error| if is_busy(&error) { busy() } else { error.into() })?;
+        let transaction = begin
+            .retry(policy)
+            .when(is_busy)
+            .await
+            .map_err(|error| if is_busy(&error) { busy() } else { error.into() })?;
         Ok(Write { transaction, _ticket: ticket })
     }
 

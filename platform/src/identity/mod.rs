@@ -34,7 +34,8 @@ pub enum Living {
 impl Identity {
     /// This process.
     pub fn own() -> std::io::Result<Self> {
-        Self::of(std::process::id().cast_signed())?.ok_or_else(|| std::io::Error::other("this process cannot see itself"))
+        Self::of(std::process::id().cast_signed())?
+            .ok_or_else(|| std::io::Error::other("this process cannot see itself"))
     }
 
     /// The process that has `pid` now; `None` when there is none.
