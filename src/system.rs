@@ -44,8 +44,8 @@ impl Private {
             let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit_code::FAILED);
             // "Already running" is what we wanted; an ordinary end is answered by starting another.
             if code != exit_code::ALREADY_RUNNING && code != exit_code::DONE {
-                let words = agentlab_supervisor::last_words(home).unwrap_or_else(|| "the system did not start".into());
-                let message = words.strip_prefix("agentlab: ").unwrap_or(&words).to_owned();
+                let message =
+                    agentlab_supervisor::last_words(home).unwrap_or_else(|| "the system did not start".into());
                 return Err(Refusal { code, message }.into());
             }
         }

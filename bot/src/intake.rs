@@ -31,6 +31,8 @@ use crate::{
 const QUIET_MS: i64 = 24 * 3_600_000;
 /// Waits after polls that failed in a row.
 const WAITS: [u64; 5] = [1, 2, 5, 15, 30];
+/// Between two polls that bring only what cannot be confirmed.
+const UNCONFIRMABLE: Duration = Duration::from_secs(30);
 /// The journal is begun anew above this size, in bytes; one old part is kept.
 const JOURNAL: u64 = 16 * 1024 * 1024;
 
@@ -54,7 +56,12 @@ pub(crate) async fn keep(life: &Life, telegram: &Telegram, wake: &Notify) {
                 life.progress.fetch_add(1, Ordering::Relaxed);
                 if !updates.is_empty() {
                     last_update = clock::monotonic_ms();
-                    offset = take_in_all(life, telegram, wake, &updates).await.or(offset);
+                    let next = take_in_all(life, telegram, wake, &updates).await;
+                    if next.is_none() {
+                        // Nothing in it can be confirmed, so the next answer is the same one.
+                        tokio::time::sleep(clock::scaled(UNCONFIRMABLE)).await;
+                    }
+                    offset = next.or(offset);
                 } else if offset.is_none() {
                     forget(life).await;
                 }

@@ -28,6 +28,8 @@ use teloxide::{
     },
 };
 
+use crate::batch;
+
 /// How long Telegram may hold a poll that finds nothing.
 const POLL: Duration = Duration::from_secs(25);
 /// How long any other answer may take.
@@ -128,6 +130,8 @@ impl Telegram {
             Ok(Err(RequestError::RetryAfter(wait))) => {
                 Err(PollError::Later { why: "too many requests".into(), seconds: Some(wait.seconds()) })
             }
+            Ok(Err(RequestError::InvalidJson { raw, .. })) => batch::apart(&raw)
+                .ok_or_else(|| PollError::Later { why: "an answer that is no JSON".into(), seconds: None }),
             Ok(Err(error)) => Err(PollError::Later { why: words(&error), seconds: None }),
             Err(_) => Err(PollError::Later { why: "no answer in time".into(), seconds: None }),
         }

@@ -11,6 +11,9 @@ pub(crate) fn id(raw: &Value) -> Option<i64> {
 
 /// What the update is.
 pub(crate) fn parse(raw: &Value) -> Update {
+    if raw.get("unparsable").is_some() {
+        return unparsable("its JSON is broken");
+    }
     if let Some(message) = raw.get("message") {
         return match place_of(message) {
             Some((place, id)) => Update::Message { user: sender(message), place, message: id, text: text(message) },

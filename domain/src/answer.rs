@@ -17,7 +17,7 @@ pub const NOTICE_AFTER_MS: i64 = 30_000;
 /// UTF-16 units of one part: room is left for the mark of a repeat.
 const PART_LIMIT: usize = text::MESSAGE_LIMIT - REPEAT_MARK.len();
 /// Above this many parts the answer is cut and says where the whole of it is.
-const MOST_PARTS: usize = 20;
+const MOST_PARTS: usize = 50;
 
 /// One message as it should stand in the chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

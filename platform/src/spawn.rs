@@ -71,7 +71,9 @@ fn error_path(home: &Home, name: &str) -> std::path::PathBuf {
 /// The last line that the process of a post printed: why it refused, when it did.
 pub fn last_words(home: &Home, post: Post) -> Option<String> {
     let text = std::fs::read_to_string(error_path(home, &post.to_string())).ok()?;
-    text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned)
+    let last = text.lines().rev().find(|line| !line.trim().is_empty())?;
+    // Whoever passes it on says by himself who speaks.
+    Some(last.strip_prefix("agentlab: ").unwrap_or(last).to_owned())
 }
 
 /// Starts the shim of a run and hands it the locked descriptor as its standard input (rule R2): the lock is never free

@@ -69,13 +69,13 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     let mut announced = false;
     loop {
         let filled = keeper.look().await?;
-        for (post, words) in filled.died {
-            tracing::warn!(%post, words = words.as_deref(), "died; it is started again");
-            tell(News::Died { post, words });
-        }
         if let Some(refusal) = filled.refused.filter(|_| !announced) {
             stop::all(&life, &mut keeper).await;
             return Err(refusal);
+        }
+        for (post, words) in filled.died {
+            tracing::warn!(%post, words = words.as_deref(), "died; it is started again");
+            tell(News::Died { post, words });
         }
         if filled.all_ready && !announced {
             announced = true;

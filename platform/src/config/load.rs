@@ -34,7 +34,11 @@ pub fn load(home: &Home) -> Result<Config, ConfigError> {
     };
     let figment = Figment::from(Toml::string(&text)).merge(environment());
     let config: Config = figment.extract().map_err(|error| explain(error, &path))?;
-    check(config, &path)
+    let place_of = |key: &str| {
+        let known = figment.find_metadata(key).is_some_and(|metadata| metadata.name.contains("environment"));
+        if known { "the environment".to_owned() } else { path.display().to_string() }
+    };
+    check(config, place_of)
 }
 
 /// `AGENTLAB_SECTION__KEY`: only names with `__` are configuration (`AGENTLAB_HOME` is not).
@@ -56,11 +60,15 @@ fn explain(error: figment::Error, path: &Path) -> ConfigError {
     ConfigError::Invalid { place, what }
 }
 
-fn check(mut config: Config, path: &Path) -> Result<Config, ConfigError> {
-    let invalid = |what: String| ConfigError::Invalid { place: path.display().to_string(), what };
+fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config, ConfigError> {
+    // Each sentence begins with the key it is about.
+    let invalid = |what: String| {
+        let key = what.split([' ', ',']).next().unwrap_or_default().to_owned();
+        ConfigError::Invalid { place: place_of(&key), what }
+    };
     if let Some(file) = &config.telegram.token_file {
         if config.telegram.token.is_some() {
-            return Err(invalid("set telegram.token or telegram.token_file, not both".into()));
+            return Err(invalid("telegram.token_file and telegram.token are both set: keep one".into()));
         }
         let text =
             std::fs::read_to_string(file).map_err(|error| ConfigError::Unreadable { path: file.clone(), error })?;
