@@ -33,7 +33,7 @@ pub async fn ask(ask: Ask, as_json: bool) -> Result<u8, Failure> {
     // Refused here rather than in a run that nobody can help.
     let agent = Agent::find(&system.config).map_err(Refusal::from)?;
     // Held while we wait: a private system does not end under us.
-    let _waiting = Lock::try_take(&system.home.lock("ask"), Mode::Shared)?;
+    let _waiting = Lock::take(&system.home.lock("ask"), Mode::Shared)?;
     let mut stop = Stop::listen()?;
     let source = Source::Terminal { request_id: uuid::Uuid::new_v4().to_string() };
     let job = system.db.enqueue(&NewJob { source, place: place.clone(), prompt }).await?;

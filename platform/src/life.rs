@@ -101,7 +101,7 @@ impl Life {
     pub async fn begin(post: Post) -> Result<Self, Refusal> {
         let home = Home::open()?;
         let config = config::load(&home)?;
-        let lock = Lock::try_take(&home.post_lock(post), Mode::Exclusive)
+        let lock = Lock::take(&home.post_lock(post), Mode::Exclusive)
             .map_err(|error| Refusal::unavailable(format!("{:?}: {error}", home.post_lock(post))))?
             .ok_or_else(|| Refusal {
                 code: exit_code::ALREADY_RUNNING,

@@ -39,6 +39,18 @@ impl Lock {
         }
     }
 
+    /// Takes the lock, and takes "held" for an answer only after a tenth of a second: whoever looks whether a lock is held
+    /// (`is_held`) holds it for a moment. Blocks the thread for that long.
+    pub fn take(path: &Path, mode: Mode) -> io::Result<Option<Self>> {
+        for _ in 0..10 {
+            if let Some(lock) = Self::try_take(path, mode)? {
+                return Ok(Some(lock));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        Self::try_take(path, mode)
+    }
+
     /// Waits for the lock. Blocks the thread.
     pub fn wait(path: &Path) -> io::Result<Self> {
         loop {

@@ -106,7 +106,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
 }
 
 fn take_up_lock(home: &Home) -> Result<Lock, Refusal> {
-    Lock::try_take(&home.lock("up"), LockMode::Exclusive).map_err(Refusal::unavailable)?.ok_or_else(|| Refusal {
+    Lock::take(&home.lock("up"), LockMode::Exclusive).map_err(Refusal::unavailable)?.ok_or_else(|| Refusal {
         code: exit_code::ALREADY_RUNNING,
         message: format!("`agentlab up` is already running in {}", home.path().display()),
     })

@@ -36,8 +36,8 @@ fn nothing_is_left(world: &World) {
 fn starts(world: &World, role: &str) -> usize {
     let files = fs::read_dir(world.home().join("logs")).unwrap().map(|entry| entry.unwrap().path());
     let logs = files.filter(|path| {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        name.starts_with(role) && name.ends_with(".jsonl")
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.starts_with(role) && path.extension().is_some_and(|extension| extension == "jsonl")
     });
     let begun = |text: String| text.lines().filter(|line| line.contains(r#""message":"started","post":"#)).count();
     logs.map(|path| begun(fs::read_to_string(path).unwrap())).sum()

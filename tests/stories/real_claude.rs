@@ -1,6 +1,10 @@
 //! The real Claude Code CLI through the whole product; only the service behind it is a stand-in.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use agentlab_platform::identity::{Identity, marked};
 use agentlab_stand_ins::{
@@ -12,7 +16,7 @@ use serde_json::{Value, json};
 use crate::world::{ANN, LONG, World, wait_until};
 
 /// The CLI is large: on a busy machine it takes its time.
-const LONGER: Duration = Duration::from_secs(120);
+const LONGER: Duration = Duration::from_mins(2);
 
 /// Where the CLI is not installed its tests are skipped and say so; where it must be, they fail.
 fn claude() -> Option<PathBuf> {
@@ -28,22 +32,18 @@ fn claude() -> Option<PathBuf> {
 }
 
 /// A world whose agent is the real CLI, which asks this stand-in and nobody else.
-fn world(claude: &std::path::Path, api: &MessagesApi, settings: &str, env: &[(&str, &str)]) -> World {
+fn world(claude: &Path, api: &MessagesApi, settings: &str, env: &[(&str, &str)]) -> World {
     let mut world = World::new();
     let more = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    let env: String = api
-        .child_env(&world.path("user"))
-        .into_iter()
-        .chain(more)
-        .map(|(name, value)| format!("{name} = '{value}'\n"))
-        .collect();
-    world.configure(&format!("[agent]\ncommand = '{}'\n{settings}\n[agent.env]\n{env}", claude.display()));
+    let all = api.child_env(&world.path("user")).into_iter().chain(more);
+    let env: Vec<String> = all.map(|(name, value)| format!("{name} = '{value}'\n")).collect();
+    world.configure(&format!("[agent]\ncommand = '{}'\n{settings}\n[agent.env]\n{}", claude.display(), env.concat()));
     world
 }
 
 /// The same with a bot that Ann may use.
-fn with_bot(claude: &std::path::Path, bot: &BotApi, api: &MessagesApi, settings: &str) -> World {
-    let mut world = world(claude, api, settings, &[]);
+fn with_bot(claude: &Path, bot: &BotApi, api: &MessagesApi, settings: &str, env: &[(&str, &str)]) -> World {
+    let mut world = world(claude, api, settings, env);
     world.configure(&format!(
         "[telegram]\ntoken = '{}'\napi_url = '{}'\nallowed_users = [{ANN}]\n",
         bot.token(),
@@ -69,7 +69,7 @@ fn run_dir(world: &World) -> PathBuf {
     world.home().join("runs").join(run)
 }
 
-fn command_of(run: &std::path::Path) -> Vec<String> {
+fn command_of(run: &Path) -> Vec<String> {
     let spec: Value = serde_json::from_slice(&fs::read(run.join("spec.json")).unwrap()).unwrap();
     serde_json::from_value(spec["command"].clone()).unwrap()
 }
@@ -78,7 +78,7 @@ fn command_of(run: &std::path::Path) -> Vec<String> {
 fn a_message_edits_a_file_in_a_project_and_its_cost_is_recorded() {
     let Some(claude) = claude() else { return };
     let (bot, api) = (BotApi::start(), MessagesApi::start());
-    let mut world = with_bot(&claude, &bot, &api, "");
+    let mut world = with_bot(&claude, &bot, &api, "", &[]);
     let project = world.project("p");
     world.configure(&format!("[projects.p]\npath = '{}'\n", project.display()));
     let _up = world.up();
@@ -145,12 +145,7 @@ fn too_many_requests_are_tried_again_and_answered_once() {
 fn an_error_that_passes(status: u16) {
     let Some(claude) = claude() else { return };
     let (bot, api) = (BotApi::start(), MessagesApi::start());
-    let mut world = world(&claude, &api, "", &ONE_RETRY);
-    world.configure(&format!(
-        "[telegram]\ntoken = '{}'\napi_url = '{}'\nallowed_users = [{ANN}]\n",
-        bot.token(),
-        bot.url()
-    ));
+    let world = with_bot(&claude, &bot, &api, "", &ONE_RETRY);
     api.script(vec![Reply::error(status), Reply::error(status), Reply::Text("after the storm".into())]);
     let _up = world.up();
     bot.user_says(ANN, ANN, "hello");
@@ -196,7 +191,7 @@ fn a_key_that_is_not_accepted_parks_the_task_as_not_logged_in() {
 fn cancel_stops_a_run_that_hangs_and_nothing_of_it_is_left() {
     let Some(claude) = claude() else { return };
     let (bot, api) = (BotApi::start(), MessagesApi::start());
-    let mut world = with_bot(&claude, &bot, &api, "");
+    let mut world = with_bot(&claude, &bot, &api, "", &[]);
     // The grace at its full length: that the CLI ends within it must not depend on a busy machine.
     world.env = vec![("AGENTLAB_TEST_TIME_SCALE".into(), "1".into())];
     let _up = world.up();
@@ -249,7 +244,7 @@ const fn nothing_of_ours_shows(_living: &[Identity], _token: &str) {}
 fn a_run_that_stalls_is_stopped_and_the_chat_is_told() {
     let Some(claude) = claude() else { return };
     let (bot, api) = (BotApi::start(), MessagesApi::start());
-    let mut world = with_bot(&claude, &bot, &api, "no_progress_minutes = 1");
+    let mut world = with_bot(&claude, &bot, &api, "no_progress_minutes = 1", &[]);
     // A minute becomes nine seconds: longer than the CLI takes to begin.
     world.env = vec![("AGENTLAB_TEST_TIME_SCALE".into(), "0.15".into())];
     let _up = world.up();

@@ -188,7 +188,8 @@ fn write_in_place(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Writes a file so that it is there whole or not at all, also after a power cut.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("tmp");
+    // Several processes may write the same file (a stop request): each through a file of its own.
+    let new = path.with_extension(format!("{}.tmp", std::process::id()));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(bytes)?;
     file.sync_data()?;

@@ -58,7 +58,14 @@ pub fn hold(directory: PathBuf) -> io::Result<()> {
         Some(stop) => Exit { end: End::Stopped { by: stop.by }, code: None, signal: None },
         None => watch(&run, &spec)?,
     };
-    run.write_exit(&exit)
+    // A disk that is full now is not full for ever: an end that is not told would be done again.
+    while let Err(error) = run.write_exit(&exit) {
+        if !run.path().exists() {
+            return Err(error);
+        }
+        std::thread::sleep(LIST);
+    }
+    Ok(())
 }
 
 /// Starts the agent through its gate and stays until nothing of it is left.
@@ -84,7 +91,7 @@ fn watch(run: &RunDir, spec: &Spec) -> io::Result<Exit> {
         end: None,
         ended: None,
     };
-    watch.until_over()
+    Ok(watch.until_over())
 }
 
 struct Watch<'a> {
@@ -105,7 +112,7 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    fn until_over(&mut self) -> io::Result<Exit> {
+    fn until_over(&mut self) -> Exit {
         loop {
             let childless = match self.reaper.next(LOOK) {
                 Some(Reaped::Ended { pid, code, signal }) if pid == self.child.pid => {
@@ -115,7 +122,7 @@ impl Watch<'_> {
                 Some(Reaped::Ended { .. }) | None => false,
                 Some(Reaped::NoneLeft) => true,
             };
-            self.list()?;
+            self.list();
             if let Some((exit, since)) = self.ended.clone() {
                 // On Linux "no child left" proves it, for orphans come to us; elsewhere the recorded family decides.
                 if childless || (self.family.is_gone() && !cfg!(target_os = "linux")) {
@@ -124,57 +131,63 @@ impl Watch<'_> {
                 self.sweep(since);
                 continue;
             }
-            self.decide_end()?;
+            self.decide_end();
             self.press();
         }
     }
 
-    fn verdict(&self, exit: Exit) -> io::Result<Exit> {
-        if let Some(why) = self.run.refusal()? {
-            return Ok(Exit { end: End::NotStarted { why }, ..exit });
+    fn verdict(&self, exit: Exit) -> Exit {
+        if let Ok(Some(why)) = self.run.refusal() {
+            return Exit { end: End::NotStarted { why }, ..exit };
         }
-        Ok(match &self.end {
+        match &self.end {
             Some((end, _)) => Exit { end: end.clone(), ..exit },
             None => exit,
-        })
+        }
     }
 
     /// Records who belongs to the run, once a second and whenever it is being ended.
-    fn list(&mut self) -> io::Result<()> {
+    fn list(&mut self) {
         let urgent = self.end.is_some() || self.ended.is_some();
         if urgent || self.listed.is_none_or(|at| at.elapsed() >= LIST) {
             self.listed = Some(clock::instant());
-            if self.family.look()? {
-                self.run.write_family(self.family.known())?;
-            }
+            self.record();
         }
-        Ok(())
+    }
+
+    /// Nothing here may end the shim: a run must not lose its keeper because a file could not be written.
+    fn record(&mut self) {
+        match self.family.look() {
+            Ok(false) => {}
+            Ok(true) => {
+                let _ = self.run.write_family(self.family.known());
+            }
+            Err(_) => self.listed = None,
+        }
     }
 
     /// Whether the run must end now, and why.
-    fn decide_end(&mut self) -> io::Result<()> {
+    fn decide_end(&mut self) {
         if self.end.is_some() {
-            return Ok(());
+            return;
         }
         let size = self.output_size();
         if size != self.size {
             (self.size, self.stirred) = (size, clock::instant());
         }
-        let end = if let Some(stop) = self.run.stop()? {
+        let end = if let Ok(Some(stop)) = self.run.stop() {
             End::Stopped { by: stop.by }
         } else if self.began.elapsed() >= Duration::from_millis(self.spec.limit_ms) {
             End::TimeLimit
         } else if self.stirred.elapsed() >= Duration::from_millis(self.spec.silence_ms) {
             End::NoProgress
         } else {
-            return Ok(());
+            return;
         };
         // The tools have sessions of their own: listed now, since afterwards their parent is somebody else.
-        self.family.look()?;
-        self.run.write_family(self.family.known())?;
+        self.record();
         family::signal(&self.child, Signal::SIGINT);
         self.end = Some((end, clock::instant()));
-        Ok(())
     }
 
     /// After the grace, an agent that was asked to end is killed with everything that is its own.
