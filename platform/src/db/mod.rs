@@ -19,6 +19,8 @@ pub mod progress;
 pub mod release;
 pub mod sql;
 pub mod status;
+#[cfg(test)]
+mod tests;
 pub mod write;
 
 use std::{path::Path, time::Duration};
