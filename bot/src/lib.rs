@@ -4,6 +4,7 @@
 //! An update is *confirmed* by asking Telegram for what comes after it; that happens only when it is committed.
 
 mod batch;
+mod fate;
 mod intake;
 mod outbox;
 mod telegram;

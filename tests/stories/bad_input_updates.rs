@@ -152,6 +152,27 @@ fn updates_without_work_are_answered_or_passed_over() {
 }
 
 #[test]
+fn a_button_of_a_task_that_has_ended_or_never_was_promises_nothing() {
+    let api = BotApi::start();
+    let world = World::with_bot(&api);
+    let _up = world.up();
+    answered(&api, "done before");
+    let message = api.messages(ANN)[0].message_id;
+    for button in ["stop:1", "stop:999"] {
+        api.user_presses(ANN, ANN, message, button);
+    }
+    let told = api.wait_for(LONG, "both buttons stop waiting", |state| {
+        let answers = state.requests().iter().filter(|it| it.method == "answerCallbackQuery" && it.status == 200);
+        let words: Vec<String> = answers.map(|it| it.params["text"].as_str().unwrap_or_default().to_owned()).collect();
+        (words.len() == 2).then_some(words)
+    });
+    assert!(told.iter().all(|words| !words.contains("Stopping")), "nothing is being stopped: {told:?}");
+    settled(&api, &world);
+    assert_eq!(world.sql("SELECT state FROM job"), [json!({ "state": "done" })]);
+    assert_eq!(api.messages(ANN).len(), 1, "{}", api.transcript(ANN));
+}
+
+#[test]
 fn an_update_that_comes_again_is_done_once() {
     let api = BotApi::start();
     let world = World::with_bot(&api);

@@ -1,0 +1,23 @@
+-- Messages: shown, about to be edited, in flight, given up; with and without a job.
+INSERT INTO outbox (id, kind, job_id, chat, topic, reply_to, body, owed, revision, delivered_revision, state, message_id, plain,
+                    doubts, failures, not_before, error, created_at, delivered_at) VALUES
+    (1, 'status', '01KAPZ00000000000000000001', 501, NULL, 11, '{"text":"Fixed: the form posts to /login now.","entities":[{"type":"bold","offset":26,"length":6}]}',
+     1, 7, 7, 'delivered', 101, 0, 0, 0, 0, NULL, 1795340010000, 1795340070500),
+    (2, 'notice', '01KAPZ00000000000000000001', 501, NULL, NULL, '{"text":"Task 1 is done.","entities":[]}',
+     1, 1, 1, 'delivered', 102, 0, 0, 0, 0, NULL, 1795340070000, 1795340071000),
+    (3, 'status', '01KAPZ00000000000000000002', 501, NULL, 12, '{"text":"Task 2: running, 0:12\nBash: cargo test","entities":[],"stop":2}',
+     0, 9, 8, 'pending', 103, 0, 0, 0, 1795340095000, NULL, 1795340020000, 1795340092000),
+    (4, 'status', '01KAPZ00000000000000000003', 501, NULL, 13, '{"text":"Task 3: accepted, 1 task of this chat before it","entities":[],"stop":3}',
+     1, 1, 0, 'sending', NULL, 0, 1, 0, 0, NULL, 1795340030000, NULL),
+    (5, 'status', '01KAPZ00000000000000000004', 501, 7, 21, '{"text":"Task 4: Claude was not available. Trying again in 0:02","entities":[],"stop":4}',
+     1, 3, 3, 'delivered', 104, 0, 0, 0, 0, NULL, 1795340040000, 1795340044500),
+    (6, 'part', '01KAPZ00000000000000000004', 501, 7, NULL, '{"text":"second part","entities":[]}',
+     1, 1, 1, 'delivered', 105, 1, 0, 0, 0, NULL, 1795340044000, 1795340045500),
+    (7, 'status', '01KAPZ00000000000000000005', 502, NULL, 31, '{"text":"Task 5: waits","entities":[],"stop":5}',
+     1, 2, 2, 'delivered', 106, 0, 0, 0, 0, NULL, 1795340050000, 1795340052500),
+    (8, 'status', '01KAPZ00000000000000000006', 503, NULL, 41, '{"text":"Task 6: waits","entities":[],"stop":6}',
+     1, 2, 2, 'delivered', 107, 0, 0, 0, 0, NULL, 1795340060000, 1795340062500),
+    (9, 'status', '01KAPZ00000000000000000007', -1009, NULL, 51, '{"text":"Task 7: failed","entities":[]}',
+     1, 2, 1, 'given_up', 108, 0, 0, 4, 0, 'the bot was blocked by the user', 1795340070000, 1795340071500),
+    (10, 'reply', NULL, 501, NULL, 14, '{"text":"1 running, 2 queued","entities":[]}',
+     1, 1, 1, 'delivered', 109, 0, 0, 0, 0, NULL, 1795340031000, 1795340031500);

@@ -1,0 +1,120 @@
+//! The words in Rust are the words in the CHECKs of the schema: a word that is missing on either side fails. Where a list has
+//! no type in Rust, it is written down here, so that a new word is noticed.
+
+use std::collections::BTreeMap;
+
+use agentlab_domain::{
+    chat::Place, command::Command, intake::Decision, isolation::Isolation, job, outcome::Outcome, role::Role, run,
+};
+
+use super::tree::{all, none, production};
+
+/// Every `CHECK (column IN ('a', 'b'))` of the schema, by "table.column"; a table made anew later replaces the earlier.
+fn checks(sql: &str) -> BTreeMap<String, Vec<String>> {
+    let sql: String = sql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect::<Vec<_>>().join(" ");
+    let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut found = BTreeMap::new();
+    for table in sql.split("CREATE TABLE ").skip(1) {
+        let name = table.split([' ', '(']).next().unwrap_or_default();
+        // Up to the end of this statement: a view or a trigger behind it has lists of its own.
+        let body = table.split(';').next().unwrap_or_default();
+        for check in body.split("CHECK (").skip(1) {
+            let Some((column, list)) = check.split_once(" IN (") else { continue };
+            let list = list.split(')').next().unwrap_or_default();
+            // Numbers are no words, and a condition over several columns is no list.
+            if column.contains([' ', '(']) || !list.contains('\'') {
+                continue;
+            }
+            let words = list.split(',').map(|word| word.trim().trim_matches('\'').to_owned()).collect();
+            found.insert(format!("{name}.{column}"), words);
+        }
+    }
+    found
+}
+
+fn schema() -> BTreeMap<String, Vec<String>> {
+    let migrations = all("sql").into_iter().filter(|file| file.path.starts_with("migrations/"));
+    checks(&migrations.map(|file| file.text).collect::<Vec<_>>().join("\n"))
+}
+
+/// The word of every decision; the match makes a new one fail to compile until it is added.
+fn decisions() -> Vec<&'static str> {
+    let place = Place { chat: 1, topic: None };
+    let text = String::new;
+    let every = [
+        Decision::Job { user: 1, place, message: 1, prompt: text() },
+        Decision::Command { user: 1, place, message: 1, command: Command::Start },
+        Decision::Edit { place, message: 1, prompt: text() },
+        Decision::Stop { user: 1, place, number: 1, callback: text() },
+        Decision::NoText { place, message: 1 },
+        Decision::Stranger { user: 1 },
+        Decision::Ignore { why: text() },
+    ];
+    for decision in &every {
+        match decision {
+            Decision::Job { .. }
+            | Decision::Command { .. }
+            | Decision::Edit { .. }
+            | Decision::Stop { .. }
+            | Decision::NoText { .. }
+            | Decision::Stranger { .. }
+            | Decision::Ignore { .. } => {}
+        }
+    }
+    every.iter().map(Decision::word).collect()
+}
+
+/// Every list of words, as Rust has it.
+fn words() -> BTreeMap<String, Vec<&'static str>> {
+    let lists: [(&str, Vec<&str>); 10] = [
+        ("job.state", job::State::ALL.map(job::State::as_str).to_vec()),
+        ("job.isolation", Isolation::ALL.map(Isolation::as_str).to_vec()),
+        ("run.state", run::State::ALL.map(run::State::as_str).to_vec()),
+        ("run.outcome", Outcome::WORDS.to_vec()),
+        ("process.role", Role::ALL.map(Role::as_str).to_vec()),
+        ("telegram_update.decision", decisions()),
+        // Written as they are in platform/src/db; "page" waits for the web page.
+        ("job.channel", vec!["telegram", "terminal", "page"]),
+        ("outbox.kind", vec!["status", "part", "notice", "reply"]),
+        ("outbox.state", vec!["pending", "sending", "delivered", "given_up"]),
+        ("audit.action", vec!["stranger", "cancel"]),
+    ];
+    lists.into_iter().map(|(name, words)| (name.to_owned(), words)).collect()
+}
+
+#[test]
+fn words_in_rust_are_the_words_in_sql() {
+    let (schema, words) = (schema(), words());
+    let in_sql: Vec<&String> = schema.keys().collect();
+    let in_rust: Vec<&String> = words.keys().collect();
+    assert_eq!(in_sql, in_rust, "the lists of words: left in the schema, right in this test");
+    for (list, rust) in &words {
+        let (mut sql, mut rust) = (schema[list].clone(), rust.clone());
+        sql.sort();
+        rust.sort_unstable();
+        assert_eq!(sql, rust, "{list}: left the CHECK in migrations, right the words in Rust");
+    }
+}
+
+#[test]
+fn lists_are_read_from_sql() {
+    let sql = "CREATE TABLE a (\n x TEXT CHECK (x IN (\n 'one', 'two')), -- CHECK (z IN ('no'))\n n INTEGER CHECK (n IN (0, 1)),\n\
+               CHECK ((y IS NULL) = (x IN ('one')))) STRICT;\nCREATE VIEW v AS SELECT 1 WHERE x IN ('three');";
+    let found = checks(sql);
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), [("a.x".to_owned(), vec!["one".to_owned(), "two".to_owned()])]);
+}
+
+#[test]
+fn a_state_that_ended_in_rust_has_ended_in_sql() {
+    let ended: Vec<&str> =
+        job::State::ALL.into_iter().filter(|state| state.is_ended()).map(job::State::as_str).collect();
+    let list = format!("'{}')", ended.join("', '"));
+    let sql = all("sql").into_iter().filter(|file| file.path.starts_with("migrations/"));
+    let rust = production().into_iter().filter(|file| file.path.starts_with("platform/src/db/"));
+    let mut found = Vec::new();
+    for file in sql.chain(rust) {
+        let wrong = file.code().filter(|(_, line)| line.contains("'done'") && !line.contains(&list));
+        found.extend(wrong.map(|(number, line)| format!("{}:{number}: {}", file.path, line.trim())));
+    }
+    none(&found, &format!("the ended states are {list}, everywhere and in this order"));
+}
