@@ -39,7 +39,10 @@ pub async fn ask(ask: Ask, as_json: bool) -> Result<u8, Failure> {
     let job = system.db.enqueue(&NewJob { source, place: place.clone(), prompt }).await?;
     ping::ping_workers(&system.home, system.config.workers.count);
     let mut private = Private::default();
-    private.ensure(&system.home)?;
+    if let Err(failure) = private.ensure(&system.home) {
+        print::note(&format!("task {} is kept and runs when the system does", job.number));
+        return Err(failure);
+    }
     if ask.no_wait {
         if as_json {
             print::json(&json!({ "id": job.number, "state": "queued" }))?;

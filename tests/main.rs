@@ -2,5 +2,6 @@
 #![expect(clippy::disallowed_methods, reason = "tests start processes, read the environment and measure time")]
 #![allow(clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
+mod house;
 mod stories;
 mod world;

@@ -1,4 +1,4 @@
-//! Time that two processes can compare. A *moment* is a reading of CLOCK_MONOTONIC, which is one clock for the whole
+//! Time that two processes can compare. A *moment* is a reading of `CLOCK_MONOTONIC`, which is one clock for the whole
 //! machine; std's `Instant` cannot be written down and read by another process.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Writing through sqlx as anybody would: `BEGIN IMMEDIATE`, synchronous FULL, and SQLite's own `busy_timeout` where
+//! Writing through sqlx as anybody would: `BEGIN IMMEDIATE`, synchronous FULL, and `SQLite`'s own `busy_timeout` where
 //! another process writes. *Plain* means: without our ticket. It is what ours is compared with.
 
 use std::{path::Path, time::Duration};
@@ -24,7 +24,7 @@ pub(crate) async fn open(path: &Path) -> anyhow::Result<SqliteConnection> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         // Longer than any wait that was ever seen: a wait is to be measured, not given up.
-        .busy_timeout(Duration::from_secs(60))
+        .busy_timeout(Duration::from_mins(1))
         .connect()
         .await?;
     sqlx::query("CREATE TABLE IF NOT EXISTS figures (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")

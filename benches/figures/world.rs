@@ -22,7 +22,7 @@ const MARK: &str = "FIGURES_WORLD";
 /// The person who may use the bot.
 pub(crate) const ANN: i64 = 7001;
 /// How long anything may take on any machine.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 
 /// Runs async work on one thread, as the roles do.
 pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

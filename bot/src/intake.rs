@@ -106,7 +106,6 @@ async fn take_in_all(life: &Life, telegram: &Telegram, wake: &Notify, updates: &
         };
         if !known.contains(&id) {
             fail_point!("intake-journal");
-            journal(life, telegram.bot_id(), raw);
             take_in(life, telegram, wake, id, raw).await;
         }
     }
@@ -118,6 +117,10 @@ async fn take_in_all(life: &Life, telegram: &Telegram, wake: &Notify, updates: &
 async fn take_in(life: &Life, telegram: &Telegram, wake: &Notify, id: i64, raw: &Value) {
     let allowed = &life.config.telegram.allowed_users;
     let decision = intake::decide(update::parse(raw), |user| allowed.contains(&user));
+    // A stranger's words are not kept anywhere, and cannot push those of others out.
+    if !matches!(decision, Decision::Stranger { .. }) {
+        journal(life, telegram.bot_id(), raw);
+    }
     let text = raw.to_string();
     loop {
         match try_take_in(life, telegram.bot_id(), id, &text, &decision).await {
@@ -146,25 +149,30 @@ async fn try_take_in(
 }
 
 async fn follow_up(life: &Life, telegram: &Telegram, wake: &Notify, decision: &Decision, effect: Effect) {
+    // The outbox may hold something new. Said before a button is answered, which may take its time.
+    wake.notify_one();
     match effect {
         Effect::Accepted { number } => {
             tracing::info!(task = number, "accepted");
             ping::ping_workers(&life.home, life.config.workers.count);
         }
-        Effect::Stop { run_id, number } => {
-            tracing::info!(task = number, "is asked to stop");
+        Effect::Stop { run_id, by, words } => {
             // A hint that saves a second: the row says it too, and the worker passes it on (rule R8).
-            if let Err(error) = RunDir::of(&life.home, &run_id).request_stop("the chat") {
+            if let Err(error) = RunDir::of(&life.home, &run_id).request_stop(&by) {
                 tracing::warn!(%error, "the stop request goes by the row alone");
             }
+            pressed(telegram, decision, &words).await;
         }
-        Effect::Noted | Effect::Duplicate => {}
+        Effect::Noted { words } => pressed(telegram, decision, &words).await,
+        Effect::Duplicate => {}
     }
-    if let Decision::Stop { callback, number, .. } = decision {
-        telegram.pressed(callback, &format!("Stopping task {number}")).await;
+}
+
+/// Answers a button with what came of it.
+async fn pressed(telegram: &Telegram, decision: &Decision, words: &str) {
+    if let Decision::Stop { callback, .. } = decision {
+        telegram.pressed(callback, words).await;
     }
-    // The outbox may hold something new.
-    wake.notify_one();
 }
 
 /// `/status` in a chat.

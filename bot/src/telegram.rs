@@ -37,6 +37,9 @@ const POLL: Duration = Duration::from_secs(25);
 /// How long any other answer may take.
 const ANSWER: Duration = Duration::from_secs(15);
 
+/// How long the answer to a pressed button may take.
+const TOAST: Duration = Duration::from_secs(3);
+
 /// The Bot API, for one token.
 #[derive(Debug)]
 pub(crate) struct Telegram {
@@ -159,7 +162,8 @@ impl Telegram {
     /// Ends the waiting of a pressed button. Nothing depends on it.
     pub(crate) async fn pressed(&self, callback: &str, words: &str) {
         let request = self.bot.answer_callback_query(CallbackQueryId(callback.to_owned())).text(words);
-        let _ = tokio::time::timeout(scaled(ANSWER), async { request.await }).await;
+        // The intake waits for it: not for long.
+        let _ = tokio::time::timeout(scaled(TOAST), async { request.await }).await;
     }
 
     async fn send(&self, due: &Due, body: &Body, entities: Vec<MessageEntity>) -> Result<i64, RequestError> {

@@ -109,18 +109,27 @@ impl Life {
             })?;
         telemetry::start(&home, &post.to_string(), &config.secrets())
             .map_err(|error| Refusal::unavailable(format!("the log cannot be written: {error}")))?;
-        let stop = Stop::listen().map_err(Refusal::unavailable)?;
-        let db = open(&home).await?;
+        let mut stop = Stop::listen().map_err(Refusal::unavailable)?;
         let identity = Identity::own().map_err(Refusal::unavailable)?;
         let name = format!("{post}.{}", ulid::Ulid::generate());
-        db.enter(post, &name, &identity).await?;
+        let entered = async {
+            let db = open(&home).await?;
+            patiently(|| db.enter(post, &name, &identity)).await?;
+            Ok::<Db, DbError>(db)
+        };
+        let db = tokio::select! {
+            db = entered => db?,
+            () = stop.asked(1) => {
+                return Err(Refusal { code: exit_code::DONE, message: format!("{post} was stopped before it was ready") });
+            }
+        };
         tracing::info!(post = %post, pid = identity.pid, "started");
         Ok(Self { home, config, db, post, name, progress: Arc::default(), note: Arc::default(), stop, _lock: lock })
     }
 
     /// Says that this process is ready, and beats from now on.
     pub async fn ready(&self) -> Result<(), Refusal> {
-        self.db.mark_ready(&self.name).await?;
+        patiently(|| self.db.mark_ready(&self.name)).await?;
         ping::ping(&self.home.socket(Role::Supervisor.as_str()));
         let (db, name) = (self.db.clone(), self.name.clone());
         let (progress, note) = (self.progress.clone(), self.note.clone());
@@ -151,13 +160,18 @@ impl Life {
 
 /// Opens the database; one that is locked is waited for, never given up.
 pub async fn open(home: &Home) -> Result<Db, DbError> {
+    patiently(|| Db::open(home)).await
+}
+
+/// Does it again while all that is wrong is somebody else's lock.
+async fn patiently<T, F: Future<Output = Result<T, DbError>>>(act: impl Fn() -> F) -> Result<T, DbError> {
     loop {
-        match Db::open(home).await {
+        match act().await {
             Err(error) if error.is_busy() => {
                 tracing::warn!(%error, "the database is locked; I try again");
                 tokio::time::sleep(clock::scaled(Duration::from_secs(1))).await;
             }
-            opened => return opened,
+            done => return done,
         }
     }
 }

@@ -101,7 +101,12 @@ impl Source {
             if stop.is_asked() {
                 return None;
             }
-            match self.db.claim(worker).await {
+            // An idle worker holds nothing: what a handler could not let go of (a locked database, a panic) goes here.
+            let claimed = match self.db.release_own(worker).await {
+                Ok(()) => self.db.claim(worker).await,
+                Err(error) => Err(error),
+            };
+            match claimed {
                 Ok(Some(claim)) => return Some(claim),
                 Ok(None) => {}
                 Err(error) if error.is_busy() => tracing::warn!(%error, "the queue is locked; I go on asking"),

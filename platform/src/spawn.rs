@@ -53,6 +53,8 @@ fn detached(command: &mut Command, home: &Home, name: &str) -> io::Result<()> {
     let errors = error_file(home, name)?;
     command
         .env("AGENTLAB_HOME", home.path())
+        // Started from within an agent's run, it is still no part of that run.
+        .env_remove(run_dir::MARK)
         .stdin(Stdio::null())
         .stdout(Stdio::from(errors.try_clone()?))
         .stderr(Stdio::from(errors))

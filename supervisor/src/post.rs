@@ -11,7 +11,7 @@ use agentlab_domain::{
 use agentlab_platform::{
     clock,
     db::process::ProcessRow,
-    identity::Living,
+    identity::{Identity, Living},
     life::{Life, Refusal},
     lock, spawn,
 };
@@ -97,22 +97,21 @@ impl<'a> Keeper<'a> {
         self.order.iter().rev().copied()
     }
 
-    /// Collects those that have ended.
-    pub(crate) fn collect(&mut self) {
-        for state in self.posts.values_mut() {
+    /// The processes that we started and that have not ended; those that have are collected.
+    pub(crate) fn children(&mut self) -> Vec<Identity> {
+        let living = self.posts.values_mut().filter_map(|state| {
             let _ = ended(state);
-        }
+            state.child.as_ref()?.id()
+        });
+        // A child that was not collected keeps its PID: it cannot be another process.
+        living.filter_map(|pid| Identity::of(pid.cast_signed()).ok()?).collect()
     }
 }
 
 fn is_ready(rows: &[ProcessRow], post: Post, state: &State) -> bool {
     rows.iter().any(|row| {
         let ours = state.child.as_ref().and_then(Child::id).is_none_or(|pid| pid.cast_signed() == row.pid);
-        row.role == post.role.as_str()
-            && row.slot == post.slot
-            && ours
-            && row.ready_at.is_some()
-            && row.identity().living() == Living::Yes
+        row.is_at(post) && ours && row.ready_at.is_some() && row.identity().living() == Living::Yes
     })
 }
 

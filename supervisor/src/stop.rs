@@ -1,11 +1,13 @@
 //! Stopping the system: the daemons are asked, waited for, and only a process of ours that does not go is killed. Runs
 //! are not daemons: they go on, unless they too are to stop.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use agentlab_domain::role::Post;
 use agentlab_platform::{
     clock,
+    db::process::ProcessRow,
+    identity::Identity,
     life::{Life, Refusal, Stop},
     lock,
     run_dir::RunDir,
@@ -23,39 +25,37 @@ const RUNS_END: Duration = Duration::from_secs(30);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Stops every daemon and waits until each one's lock is free, which proves that it is gone.
+/// Stops every daemon and waits until each is gone: a child of ours collected, and every post's lock free.
 pub(crate) async fn all(life: &Life, keeper: &mut Keeper<'_>) {
-    let posts: Vec<Post> = keeper.posts().collect();
-    signal(life, &posts, spawn::Wish::End).await;
-    if wait_free(life, keeper, &posts, clock::scaled(GRACE)).await {
+    if wait_gone(life, keeper, spawn::Wish::End).await {
         return;
     }
     tracing::warn!("a daemon did not stop in time; it is killed");
-    signal(life, &posts, spawn::Wish::Kill).await;
-    wait_free(life, keeper, &posts, clock::scaled(GRACE)).await;
+    wait_gone(life, keeper, spawn::Wish::Kill).await;
 }
 
-async fn signal(life: &Life, posts: &[Post], wish: spawn::Wish) {
-    let rows = life.db.processes().await.unwrap_or_default();
-    for post in posts.iter().filter(|post| is_held(life, **post)) {
-        let row = rows.iter().find(|row| row.role == post.role.as_str() && row.slot == post.slot);
-        if let Some(row) = row {
-            spawn::signal(&row.identity(), wish);
-        }
-    }
-}
-
-async fn wait_free(life: &Life, keeper: &mut Keeper<'_>, posts: &[Post], limit: Duration) -> bool {
+/// Signals each daemon once, as soon as it is known who it is (one that only starts has no row yet), and waits.
+async fn wait_gone(life: &Life, keeper: &mut Keeper<'_>, wish: spawn::Wish) -> bool {
     let started = clock::instant();
-    while posts.iter().any(|post| is_held(life, *post)) {
-        if started.elapsed() > limit {
+    let mut signalled: HashSet<Identity> = HashSet::new();
+    loop {
+        let held: Vec<Post> = keeper.posts().filter(|post| is_held(life, *post)).collect();
+        let children = keeper.children();
+        if held.is_empty() && children.is_empty() {
+            return true;
+        }
+        let rows = life.db.processes().await.unwrap_or_default();
+        let at_posts = rows.iter().filter(|row| held.iter().any(|post| row.is_at(*post))).map(ProcessRow::identity);
+        for process in at_posts.chain(children).collect::<Vec<_>>() {
+            if signalled.insert(process.clone()) {
+                spawn::signal(&process, wish);
+            }
+        }
+        if started.elapsed() > clock::scaled(GRACE) {
             return false;
         }
-        keeper.collect();
         tokio::time::sleep(LOOK).await;
     }
-    keeper.collect();
-    true
 }
 
 fn is_held(life: &Life, post: Post) -> bool {

@@ -108,3 +108,17 @@ fn a_second_ctrl_c_stops_the_tasks_too() {
     let _up = world.up();
     wait_until("the task says so", LONG, || world.sql("SELECT state FROM job")[0]["state"] == "cancelled");
 }
+
+#[test]
+fn ctrl_c_while_it_starts_stops_it_at_once_and_leaves_nothing() {
+    for wait_ms in [5, 20, 40, 80] {
+        let world = World::new();
+        let up = world.start(&["up"]);
+        std::thread::park_timeout(std::time::Duration::from_millis(wait_ms));
+        // Before it listens for signals, the signal's own effect ends it: that too is an end at once.
+        up.signal(Signal::SIGINT);
+        up.end(std::time::Duration::from_secs(2));
+        let left = agentlab_platform::identity::marked(&format!("TEST_WORLD={}", world.path("").display()));
+        assert_eq!(left.unwrap(), [], "{wait_ms} ms");
+    }
+}

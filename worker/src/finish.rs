@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use agentlab_domain::{
     answer::{self, Ended},
-    outcome::{self, Outcome},
+    outcome::{self, Exit, Outcome, ResultEvent},
     retry::{self, Next},
 };
 use agentlab_platform::{
@@ -32,12 +32,39 @@ pub(crate) async fn finish(life: &Life, claim: &Claim, run: &RunDir) -> Result<(
     reader.transcript.end();
     let result = reader.transcript.result.as_ref();
     let outcome = outcome::judge(&exit, result, reader.transcript.limit, &stderr_tail(run));
+    let settled = match settle(life, claim, run, &exit, &outcome, result).await? {
+        // Asked while the run was ending by itself: the asker's word holds, it never runs again (rule R8).
+        Finished::StopAsked { by } => settle(life, claim, run, &exit, &Outcome::Stopped { by }, result).await?,
+        settled @ (Finished::Settled | Finished::LeaseLost) => settled,
+    };
+    match settled {
+        Finished::Settled => tracing::info!(task = claim.number, outcome = outcome.word(), "finished"),
+        Finished::LeaseLost | Finished::StopAsked { .. } => {
+            tracing::warn!(task = claim.number, "the lease was lost; somebody else finishes it");
+        }
+    }
+    fail_point!("finish-end");
+    ping::ping(&life.home.socket("bot"));
+    // The lane has a new head, and the directory is free: another worker may have waited for just that.
+    ping::ping_workers(&life.home, life.config.workers.count);
+    Ok(())
+}
+
+/// Decides the job by this outcome, and settles both in one transaction.
+async fn settle(
+    life: &Life,
+    claim: &Claim,
+    run: &RunDir,
+    exit: &Exit,
+    outcome: &Outcome,
+    result: Option<&ResultEvent>,
+) -> Result<Finished, HandleError> {
     let used = life.db.attempts_used(&claim.job_id, retry::uses_attempt(outcome.word())).await?;
     let now = clock::now_ms();
-    let next = decide(&outcome, used, life.config.retry.max_attempts, now);
+    let next = decide(outcome, used, life.config.retry.max_attempts, now);
     let ended = Ended {
         number: claim.number,
-        outcome: &outcome,
+        outcome,
         next,
         result,
         rehearsed: rehearsed(run),
@@ -49,24 +76,9 @@ pub(crate) async fn finish(life: &Life, claim: &Claim, run: &RunDir) -> Result<(
     let long = now - claim.claimed_at >= clock::scaled_ms(answer::NOTICE_AFTER_MS);
     let notice = (long && next.ends_job()).then(|| answer::notice(claim.number, next));
     fail_point!("finish-begin");
-    let finish = Finish {
-        exit: &exit,
-        outcome: &outcome,
-        next,
-        result,
-        answer: &text,
-        messages: &messages,
-        notice: notice.as_ref(),
-    };
-    match life.db.finish(claim, &finish).await? {
-        Finished::Settled => tracing::info!(task = claim.number, outcome = outcome.word(), ?next, "finished"),
-        Finished::LeaseLost => tracing::warn!(task = claim.number, "the lease was lost; somebody else finishes it"),
-    }
-    fail_point!("finish-end");
-    ping::ping(&life.home.socket("bot"));
-    // The lane has a new head, and the directory is free: another worker may have waited for just that.
-    ping::ping_workers(&life.home, life.config.workers.count);
-    Ok(())
+    let notice = notice.as_ref();
+    let finish = Finish { exit, outcome, next, result, answer: &text, messages: &messages, notice };
+    Ok(life.db.finish(claim, &finish).await?)
 }
 
 /// The decision, its delay shortened where tests shorten time.

@@ -14,9 +14,26 @@ use agentlab_domain::role::{Post, Role};
 use agentlab_platform::{
     agent::Agent,
     life::{Life, Refusal},
+    lock::{Lock, Mode},
     ping::Ear,
     queue,
 };
+
+/// Takes back what dead processes had claimed: those of this slot, and those of a slot that nobody fills any more.
+async fn take_back(life: &Life, own: u32) -> Result<(), Refusal> {
+    let mut released = life.db.release_slot(own).await?;
+    for slot in life.db.leased_slots().await?.into_iter().filter(|slot| *slot != own) {
+        let path = life.home.post_lock(Post { role: Role::Worker, slot });
+        // To hold the lock proves that nobody lives there, for as long as it is held.
+        if let Some(_nobody) = Lock::try_take(&path, Mode::Exclusive).map_err(Refusal::unavailable)? {
+            released += life.db.release_slot(slot).await?;
+        }
+    }
+    if released > 0 {
+        tracing::info!(released, "took back what earlier processes had claimed");
+    }
+    Ok(())
+}
 
 /// Runs the worker at `slot` until it is asked to stop; its run, if it has one, goes on without it.
 pub async fn serve(slot: u32) -> Result<(), Refusal> {
@@ -24,10 +41,7 @@ pub async fn serve(slot: u32) -> Result<(), Refusal> {
     let life = Life::begin(post).await?;
     // Looked for at the start too, so that a system without an agent refuses to start instead of failing every job.
     Agent::find(&life.config)?;
-    let released = life.db.release_slot(slot).await?;
-    if released > 0 {
-        tracing::info!(released, "took back what an earlier process at this slot had claimed");
-    }
+    take_back(&life, slot).await?;
     let ear = Ear::open(&life.home.socket(&post.to_string())).map_err(Refusal::unavailable)?;
     life.ready().await?;
     let (db, name, stop) = (life.db.clone(), life.name.clone(), life.stop());

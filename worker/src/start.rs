@@ -23,7 +23,7 @@ const GRACE_MS: i64 = 10_000;
 pub(crate) async fn start(life: &Life, claim: &Claim, run: &RunDir) -> Result<Option<Child>, HandleError> {
     fail_point!("start-begin");
     run.create()?;
-    let Some(lock) = Lock::try_take(&run.run_lock(), Mode::Exclusive)? else { return Ok(None) };
+    let Some(lock) = Lock::take(&run.run_lock(), Mode::Exclusive)? else { return Ok(None) };
     let agent = match ready(life, claim) {
         Ok(agent) => agent,
         Err(why) => {

@@ -88,7 +88,10 @@ pub(super) async fn enqueue(write: &mut Write, job: &NewJob) -> Result<Enqueued,
 /// The job's id derives from the key of its source (rule I1): the same update can never make a second job.
 fn ulid_of(source: &Source) -> Ulid {
     let key = match source {
-        Source::Telegram { bot_id, update_id, .. } => format!("telegram:{bot_id}:{update_id}"),
+        // With the message: after a quiet week update ids start anew, and must not meet an old job's.
+        Source::Telegram { bot_id, update_id, place, message, .. } => {
+            format!("telegram:{bot_id}:{update_id}:{}:{message}", place.chat)
+        }
         Source::Terminal { request_id } => format!("terminal:{request_id}"),
     };
     let digest = Sha256::digest(key.as_bytes());

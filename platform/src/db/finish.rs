@@ -27,9 +27,13 @@ pub struct Finish<'a> {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finished {
     Settled,
+    /// Somebody asked for it to stop: it must not run again. Nothing was changed.
+    StopAsked {
+        by: String,
+    },
     /// The lease was lost: somebody else holds this job, and nothing was changed.
     LeaseLost,
 }
@@ -64,6 +68,13 @@ impl Db {
         .execute(&mut *write)
         .await?
         .rows_affected();
+        let stop_by: Option<String> = sqlx::query_scalar("SELECT stop_by FROM job WHERE id = ?1")
+            .bind(&claim.job_id)
+            .fetch_one(&mut *write)
+            .await?;
+        if let Some(by) = stop_by.filter(|_| !finish.next.ends_job()) {
+            return Ok(Finished::StopAsked { by });
+        }
         if leased == 0 || settle_run(&mut write, claim, finish, now).await? == 0 {
             return Ok(Finished::LeaseLost);
         }

@@ -42,10 +42,10 @@ pub enum Effect {
     Duplicate,
     /// A job was accepted.
     Accepted { number: i64 },
-    /// A run is to stop.
-    Stop { run_id: String, number: i64 },
-    /// At most a reply.
-    Noted,
+    /// A run is to stop, as `by` wants it; these words answer a button.
+    Stop { run_id: String, by: String, words: String },
+    /// At most a reply; these words answer a button.
+    Noted { words: String },
 }
 
 impl Db {
@@ -127,14 +127,7 @@ async fn cause(write: &mut Write, incoming: &Incoming<'_>) -> Result<Effect, DbE
             obey(write, incoming, (*user, *place, *message), command).await
         }
         Decision::Edit { place, message, prompt } => edit(write, *place, *message, prompt).await,
-        Decision::Stop { user, number, .. } => {
-            Ok(match cancel::cancel(write, *number, &format!("user {user}")).await? {
-                cancel::Cancel::Stopping { number, run_id } => Effect::Stop { run_id, number },
-                cancel::Cancel::Cancelled { .. } | cancel::Cancel::Ended { .. } | cancel::Cancel::NotFound => {
-                    Effect::Noted
-                }
-            })
-        }
+        Decision::Stop { user, number, .. } => stop(write, *number, *user).await,
         Decision::NoText { place, message } => {
             reply(write, *place, *message, "I read text only, for now: please write the task as a message.").await
         }
@@ -144,9 +137,9 @@ async fn cause(write: &mut Write, incoming: &Incoming<'_>) -> Result<Effect, DbE
                 .bind(user.to_string())
                 .execute(&mut **write)
                 .await?;
-            Ok(Effect::Noted)
+            Ok(Effect::Noted { words: String::new() })
         }
-        Decision::Ignore { .. } => Ok(Effect::Noted),
+        Decision::Ignore { .. } => Ok(Effect::Noted { words: String::new() }),
     }
 }
 
@@ -186,22 +179,27 @@ async fn obey(
             let Some(number) = number else {
                 return reply(write, place, message, "Nothing of this chat runs or waits.").await;
             };
-            return match cancel::cancel(write, number, &format!("user {user}")).await? {
-                cancel::Cancel::Stopping { number, run_id } => {
-                    reply(write, place, message, &format!("Stopping task {number}.")).await?;
-                    Ok(Effect::Stop { run_id, number })
-                }
-                cancel::Cancel::Cancelled { number } => {
-                    reply(write, place, message, &format!("Task {number} is cancelled.")).await
-                }
-                cancel::Cancel::Ended { number, state } => {
-                    reply(write, place, message, &format!("Task {number} has ended before ({state}).")).await
-                }
-                cancel::Cancel::NotFound => reply(write, place, message, &format!("There is no task {number}.")).await,
-            };
+            let effect = stop(write, number, user).await?;
+            let (Effect::Stop { words, .. } | Effect::Noted { words }) = &effect else { return Ok(effect) };
+            reply(write, place, message, words).await?;
+            return Ok(effect);
         }
     };
     reply(write, place, message, &words).await
+}
+
+/// Cancels a job on behalf of a person.
+async fn stop(write: &mut Write, number: i64, user: i64) -> Result<Effect, DbError> {
+    let by = format!("user {user}");
+    let noted = |words| Ok(Effect::Noted { words });
+    match cancel::cancel(write, number, &by).await? {
+        cancel::Cancel::Stopping { number, run_id } => {
+            Ok(Effect::Stop { run_id, by, words: format!("Stopping task {number}.") })
+        }
+        cancel::Cancel::Cancelled { number } => noted(format!("Task {number} is cancelled.")),
+        cancel::Cancel::Ended { number, state } => noted(format!("Task {number} has ended before ({state}).")),
+        cancel::Cancel::NotFound => noted(format!("There is no task {number}.")),
+    }
 }
 
 /// An edited message: its job takes the new words while no run exists.
@@ -215,11 +213,11 @@ async fn edit(write: &mut Write, place: Place, message: i64, prompt: &str) -> Re
     .bind(prompt)
     .execute(&mut **write)
     .await?;
-    Ok(Effect::Noted)
+    Ok(Effect::Noted { words: String::new() })
 }
 
 async fn reply(write: &mut Write, place: Place, message: i64, words: &str) -> Result<Effect, DbError> {
     let body: Body = answer::reply(words);
     outbox::add(write, New { kind: "reply", job_id: None, place, reply_to: Some(message), body: &body }).await?;
-    Ok(Effect::Noted)
+    Ok(Effect::Noted { words: String::new() })
 }

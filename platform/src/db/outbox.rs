@@ -38,7 +38,7 @@ const DUE: &str = "
           SELECT 1 FROM outbox earlier
           WHERE earlier.job_id = o.job_id AND earlier.id < o.id AND earlier.state IN ('pending', 'sending'))
     ORDER BY owed DESC, id
-    LIMIT 200";
+    LIMIT 2000";
 
 impl Db {
     /// What is due now, in the order in which it should go out.
@@ -98,11 +98,16 @@ impl Db {
                 .await?;
             }
             Next::GiveUp { why } => {
-                sqlx::query("UPDATE outbox SET state = 'given_up', error = ?2 WHERE id = ?1")
-                    .bind(message.id)
-                    .bind(why)
-                    .execute(&mut *write)
-                    .await?;
+                // What was written since is tried all the same.
+                sqlx::query(
+                    "UPDATE outbox SET state = CASE WHEN revision > ?3 THEN 'pending' ELSE 'given_up' END, error = ?2
+                     WHERE id = ?1",
+                )
+                .bind(message.id)
+                .bind(why)
+                .bind(message.revision)
+                .execute(&mut *write)
+                .await?;
             }
         }
         write.commit().await

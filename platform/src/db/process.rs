@@ -26,6 +26,11 @@ pub struct ProcessRow {
 }
 
 impl ProcessRow {
+    /// Whether it fills this post.
+    pub fn is_at(&self, post: Post) -> bool {
+        self.role == post.role.as_str() && self.slot == post.slot
+    }
+
     /// Who it is.
     pub fn identity(&self) -> Identity {
         Identity { boot: self.boot.clone(), pid: self.pid, start: self.start_time }

@@ -24,6 +24,28 @@ impl Db {
         Ok(released > 0)
     }
 
+    /// Releases whatever this worker process holds. For a worker that is idle; costs a look when it holds nothing.
+    pub async fn release_own(&self, worker: &str) -> Result<(), DbError> {
+        let held: Vec<String> = sqlx::query_scalar("SELECT id FROM Jobs WHERE lock_by = ?1 AND status = 'Running'")
+            .bind(worker)
+            .fetch_all(self.read())
+            .await?;
+        for job_id in held {
+            self.release(worker, &job_id).await?;
+        }
+        Ok(())
+    }
+
+    /// The worker slots under which leases are held now.
+    pub async fn leased_slots(&self) -> Result<Vec<u32>, DbError> {
+        let names: Vec<String> =
+            sqlx::query_scalar("SELECT DISTINCT lock_by FROM Jobs WHERE status = 'Running' AND lock_by IS NOT NULL")
+                .fetch_all(self.read())
+                .await?;
+        let slot = |name: &String| name.strip_prefix("worker-")?.split_once('.')?.0.parse().ok();
+        Ok(names.iter().filter_map(slot).collect())
+    }
+
     /// Releases every lease of earlier processes at a worker's slot. Only the holder of the slot's lock may call this:
     /// that lock is held for life, so to hold it proves that they are dead.
     pub async fn release_slot(&self, slot: u32) -> Result<u64, DbError> {

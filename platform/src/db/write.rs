@@ -38,7 +38,13 @@ impl Db {
         let started = clock::instant();
         let patience = clock::scaled(PATIENCE);
         let busy = || DbError::Busy { waited_ms: started.elapsed().as_millis() };
-        let ticket = tokio::time::timeout(patience, self.ticket()).await.map_err(|_| busy())??;
+        // One limit for ticket and lock together: whoever waits in vain gives the ticket back in time.
+        let begun = tokio::time::timeout(patience, self.begin_patiently(durability, patience)).await;
+        begun.map_err(|_| busy())?.map_err(|error| if error.is_busy() { busy() } else { error })
+    }
+
+    async fn begin_patiently(&self, durability: Durability, patience: Duration) -> Result<Write, DbError> {
+        let ticket = self.ticket().await?;
         let pool = match durability {
             Durability::Full => &self.full,
             Durability::Normal => &self.normal,
@@ -50,11 +56,7 @@ impl Db {
             .with_total_delay(Some(patience))
             .without_max_times()
             .with_jitter();
-        let transaction = begin
-            .retry(policy)
-            .when(is_busy)
-            .await
-            .map_err(|error| if is_busy(&error) { busy() } else { error.into() })?;
+        let transaction = begin.retry(policy).when(is_busy).await?;
         Ok(Write { transaction, _ticket: ticket })
     }
 
