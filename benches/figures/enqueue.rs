@@ -1,5 +1,5 @@
 //! Durable enqueue, alone and while three other processes write without a pause. A *wait* is the whole call: from asking
-//! to having it committed. Beside it the same contention without our ticket, where `SQLite`'s `busy_timeout` alone
+//! to having it committed. Beside it the same contention without our ticket, where the database's `busy_timeout` alone
 //! decides who is next.
 
 use std::{path::PathBuf, time::Duration};

@@ -52,7 +52,7 @@ pub(crate) fn measure(floor: &Floor, table: &mut Table) -> anyhow::Result<()> {
         measured: format!("p50 {}, p95 {}", ms(claim.p50()), ms(claim.p95())),
         floor: format!("{} (1 commit)", ms(commit)),
         ratio: ratio(claim.p50(), commit),
-        aim: format!("the commit is {:.0} % of the pick-up", 100.0 * commit.div_duration_f64(pickup.p50())),
+        aim: format!("a bare commit is {:.0} % of the pick-up", 100.0 * commit.div_duration_f64(pickup.p50())),
     });
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Writing through sqlx as anybody would: `BEGIN IMMEDIATE`, synchronous FULL, and `SQLite`'s own `busy_timeout` where
+//! Writing through sqlx as anybody would: `BEGIN IMMEDIATE`, synchronous FULL, and the database's own `busy_timeout` where
 //! another process writes. *Plain* means: without our ticket. It is what ours is compared with.
 
 use std::{path::Path, time::Duration};

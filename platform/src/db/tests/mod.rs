@@ -1,14 +1,14 @@
 //! The database with racing connections: what the indexes, the fences and the lanes hold.
 
+mod delivery;
+
 use std::{collections::HashSet, time::Duration};
 
 use agentlab_domain::{
     answer,
     chat::Place,
-    intake::Decision,
     isolation::Isolation,
     job::State,
-    outbox::{Fate, Next as Delivery, next as delivery},
     outcome::{End, Exit, Outcome, ResultEvent},
     retry::Next,
 };
@@ -18,7 +18,6 @@ use super::{
     claim::Claim,
     enqueue::{NewJob, Source},
     finish::{Finish, Finished},
-    intake::{Effect, Incoming},
     *,
 };
 use crate::config;
@@ -195,66 +194,6 @@ async fn r8_cancel_asks_a_living_run_and_ends_what_has_none() {
     consistent(&db).await;
 }
 
-fn incoming(update_id: i64, decision: &Decision) -> Incoming<'_> {
-    Incoming { bot_id: 1, update_id, raw: "{}", decision, place: place("p", Isolation::None), status: "" }
-}
-
-#[tokio::test]
-async fn i1_the_same_update_twice_is_one_job_and_a_stranger_one_audit_row() {
-    let (_folder, db) = fresh().await;
-    let job = Decision::Job { user: 5, place: Place { chat: 1, topic: None }, message: 3, prompt: "x".into() };
-    assert_eq!(db.take_in(&incoming(10, &job)).await.unwrap(), Effect::Accepted { number: 1 });
-    assert_eq!(db.take_in(&incoming(10, &job)).await.unwrap(), Effect::Duplicate);
-    for update in 11..14 {
-        db.take_in(&incoming(update, &Decision::Stranger { user: 66 })).await.unwrap();
-    }
-    assert_eq!(db.strangers().await.unwrap(), ["66"]);
-    assert_eq!(db.known_updates(1, &[9, 10, 13, 14]).await.unwrap(), HashSet::from([10, 13]));
-}
-
-#[tokio::test]
-async fn a_part_waits_for_what_stands_before_it_and_an_answer_goes_before_progress() {
-    let (_folder, db) = fresh().await;
-    worker(&db, "w").await;
-    for (update, chat) in [(1, 1), (2, 2)] {
-        let decision = Decision::Job { user: 5, place: Place { chat, topic: None }, message: 3, prompt: "x".into() };
-        let place = place(&format!("p{chat}"), Isolation::None);
-        db.take_in(&Incoming { place, ..incoming(update, &decision) }).await.unwrap();
-    }
-    let progressing = db.claim("w").await.unwrap().unwrap();
-    db.progress(&progressing, 1, None, Some(&answer::reply("busy"))).await.unwrap();
-    let claim = db.claim("w").await.unwrap().unwrap();
-    finish(&db, &claim, Outcome::Succeeded, Next::Done).await;
-    let due = db.due().await.unwrap();
-    let texts: Vec<&str> = due.iter().map(|due| due.body.rich.text.as_str()).collect();
-    assert_eq!(texts, ["the answer", "busy"], "the second part waits");
-    let first = db.sending(due[0].id, false).await.unwrap().unwrap();
-    let fate = delivery(first.tried, Fate::Delivered { message: 77 });
-    db.delivery(&first, &fate, 0).await.unwrap();
-    let due = db.due().await.unwrap();
-    assert_eq!(due[0].body.rich.text, "its second part");
-    // Its sender dies: the row says so, and the fate is unknown.
-    db.sending(due[0].id, false).await.unwrap();
-    let due = db.due().await.unwrap();
-    assert!(due[0].interrupted);
-    let unknown = delivery(due[0].tried, Fate::Unknown { why: "gone".into() });
-    assert!(matches!(unknown, Delivery::Again { doubt: true, .. }));
-}
-
-#[tokio::test]
-async fn a_revision_made_while_the_one_before_is_sent_is_delivered_too() {
-    let (_folder, db) = fresh().await;
-    worker(&db, "w").await;
-    let decision = Decision::Job { user: 5, place: Place { chat: 1, topic: None }, message: 3, prompt: "x".into() };
-    db.take_in(&incoming(1, &decision)).await.unwrap();
-    let claim = db.claim("w").await.unwrap().unwrap();
-    let sent = db.sending(db.due().await.unwrap()[0].id, false).await.unwrap().unwrap();
-    finish(&db, &claim, Outcome::Succeeded, Next::Done).await;
-    db.delivery(&sent, &Delivery::Delivered { message: Some(5) }, 3_600_000).await.unwrap();
-    let due = db.due().await.unwrap();
-    assert_eq!((due[0].body.rich.text.as_str(), due[0].message), ("the answer", Some(5)));
-}
-
 #[tokio::test]
 async fn a_writer_that_never_heard_of_the_ticket_is_waited_for_and_then_named() {
     let (_folder, db) = fresh().await;
@@ -268,4 +207,29 @@ async fn a_writer_that_never_heard_of_the_ticket_is_waited_for_and_then_named() 
     assert!(early.is_err(), "it waits");
     sqlx::query("COMMIT").execute(&mut foreign).await.unwrap();
     assert_eq!(waiting.await.unwrap().number, 1);
+}
+
+#[tokio::test]
+async fn r8_a_stop_asked_while_the_run_was_ending_by_itself_is_not_lost() {
+    let (_folder, db) = fresh().await;
+    worker(&db, "w").await;
+    db.enqueue(&from_chat(1, 1, place("p", Isolation::None))).await.unwrap();
+    let claim = db.claim("w").await.unwrap().unwrap();
+    db.cancel(1, "Ann").await.unwrap();
+    let finished = finish(&db, &claim, Outcome::Crashed("x".into()), Next::Retry { at: 0 }).await;
+    assert_eq!(finished, Finished::StopAsked { by: "Ann".into() });
+    let finished = finish(&db, &claim, Outcome::Stopped { by: "Ann".into() }, Next::Cancelled).await;
+    assert_eq!(finished, Finished::Settled);
+    consistent(&db).await;
+}
+
+#[tokio::test]
+async fn an_idle_worker_holds_nothing() {
+    let (_folder, db) = fresh().await;
+    worker(&db, "worker-7.A").await;
+    db.enqueue(&from_chat(1, 1, place("p", Isolation::None))).await.unwrap();
+    let claim = db.claim("worker-7.A").await.unwrap().unwrap();
+    assert_eq!(db.leased_slots().await.unwrap(), [7]);
+    db.release_own("worker-7.A").await.unwrap();
+    assert_eq!(db.claim("worker-7.A").await.unwrap().unwrap().run_id, claim.run_id);
 }

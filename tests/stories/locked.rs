@@ -1,0 +1,105 @@
+//! A database that somebody else keeps locked, and leases that nobody could let go of.
+
+use std::time::Duration;
+
+use crate::world::{LONG, World, kill_9, wait_until};
+
+/// Somebody's `sqlite3` inside a write transaction, until it is dropped.
+struct Foreign(std::sync::mpsc::Sender<()>, Option<std::thread::JoinHandle<()>>);
+
+impl Foreign {
+    fn lock(world: &World) -> Self {
+        let path = world.home().join("agentlab.db");
+        let (stop, stopped) = std::sync::mpsc::channel();
+        let (locked, is_locked) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).busy_timeout(LONG);
+                let mut connection =
+                    <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.unwrap();
+                sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+                locked.send(()).unwrap();
+                let _ = stopped.recv();
+                sqlx::query("ROLLBACK").execute(&mut connection).await.unwrap();
+            });
+        });
+        is_locked.recv_timeout(LONG).unwrap();
+        Self(stop, Some(thread))
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+        let _ = self.1.take().map(std::thread::JoinHandle::join);
+    }
+}
+
+/// A world in which a writer loses its patience after 0.75 s.
+fn impatient() -> World {
+    let mut world = World::new();
+    world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.05".into()));
+    assert_eq!(world.run(&["status"]).code, Some(0));
+    world
+}
+
+#[test]
+fn up_waits_for_a_locked_database_and_hears_ctrl_c_while_it_does() {
+    let world = impatient();
+    let foreign = Foreign::lock(&world);
+    let log = world.home().join("logs");
+    let mut up = world.start(&["up"]);
+    let says = |words: &str| {
+        let entries = std::fs::read_dir(&log).unwrap().filter_map(Result::ok);
+        entries.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).any(|text| text.contains(words))
+    };
+    wait_until("it says that it waits", LONG, || says("the database is locked"));
+    drop(foreign);
+    up.wait_for_line("ready:", LONG);
+    up.stop();
+    let _foreign = Foreign::lock(&world);
+    let up = world.start(&["up"]);
+    std::thread::park_timeout(Duration::from_millis(300));
+    let ended = up.stop();
+    assert!(ended.stderr.contains("stopped before it was ready"), "{ended:?}");
+}
+
+#[test]
+fn a_finish_that_met_a_lock_is_made_once_the_lock_is_gone() {
+    let world = impatient();
+    let mut up = world.up();
+    let mut ask = world.start(&["ask", "[[tool: Bash slow]] [[sleep: 1]] [[say: kept]]"]);
+    ask.wait_for_line("Bash: slow", LONG);
+    let foreign = Foreign::lock(&world);
+    let log = world.home().join("logs");
+    // Finish and release have both lost their patience.
+    wait_until("the worker could not let go", LONG, || {
+        let entries = std::fs::read_dir(&log).unwrap().filter_map(Result::ok);
+        entries.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).any(|t| t.contains("could not let go"))
+    });
+    drop(foreign);
+    let ended = ask.end(LONG);
+    assert!(ended.stdout.starts_with("kept"), "{ended:?}");
+    assert_eq!(world.count("SELECT COUNT(*) FROM run"), 1);
+    up.wait_for_line("ready:", LONG);
+}
+
+#[test]
+fn a_run_of_a_slot_that_nobody_fills_any_more_is_taken_over() {
+    let mut world = World::new();
+    let up = world.up();
+    let asks: Vec<_> = (0..3).map(|n| world.start(&["ask", &format!("[[sleep: 3]] [[say: answer {n}]]")])).collect();
+    // Each ask has the same directory: one runs, whoever took it.
+    wait_until("one runs", LONG, || world.count("SELECT COUNT(*) FROM v_workers WHERE task IS NOT NULL") == 1);
+    let slots = [1, 2, 3].map(|slot| world.pid("worker", slot));
+    kill_9(up.pid());
+    drop(up);
+    slots.into_iter().for_each(kill_9);
+    world.configure("[workers]\ncount = 1\n");
+    for (n, ask) in asks.into_iter().enumerate() {
+        let ended = ask.end(LONG);
+        assert!(ended.stdout.starts_with(&format!("answer {n}")), "{ended:?}");
+    }
+    assert_eq!(world.count("SELECT COUNT(*) FROM run"), 3);
+}
