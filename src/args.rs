@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
@@ -58,12 +58,6 @@ pub enum Verb {
     },
     /// The role that serves HTTP on this machine.
     Console,
-    /// Holds one run (started by a worker).
-    #[command(hide = true)]
-    Shim { directory: PathBuf },
-    /// Becomes the agent of a run (started by its shim).
-    #[command(hide = true)]
-    Gate { directory: PathBuf },
     /// Speaks like Claude from directives in the prompt, without one.
     #[command(hide = true, disable_help_flag = true)]
     Rehearse {

@@ -17,7 +17,7 @@ mod status;
 mod system;
 mod up;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use agentlab_platform::life;
 use clap::Parser;
@@ -26,7 +26,7 @@ use args::{Args, Verb};
 use failure::Failure;
 
 fn main() -> ExitCode {
-    let ended = run(Args::parse());
+    let ended = keep_run().unwrap_or_else(|| run(Args::parse()));
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
@@ -36,12 +36,21 @@ fn main() -> ExitCode {
     }
 }
 
+/// `shim DIRECTORY` and `gate DIRECTORY`, which a worker and a shim start: before anything else, since every task waits
+/// for them and they stay small.
+fn keep_run() -> Option<Result<u8, Failure>> {
+    let mut arguments = std::env::args_os().skip(1);
+    let (role, directory) = (arguments.next()?, PathBuf::from(arguments.next()?));
+    match role.to_str()? {
+        "shim" => Some(agentlab_worker::shim::hold(directory).map(|()| 0).map_err(Failure::from)),
+        "gate" => Some(agentlab_worker::shim::gate(directory).map(|()| 127).map_err(Failure::from)),
+        _ => None,
+    }
+}
+
 fn run(args: Args) -> Result<u8, Failure> {
     let json = args.json;
     match args.verb {
-        // Without a runtime and without anything else: these stay small.
-        Verb::Shim { directory } => Ok(agentlab_worker::shim::hold(directory).map(|()| 0)?),
-        Verb::Gate { directory } => Ok(agentlab_worker::shim::gate(directory).map(|()| 127)?),
         Verb::Rehearse { arguments } => rehearse::rehearse(&arguments),
         Verb::Bot => role(agentlab_bot::serve()),
         Verb::Worker { slot } => role(agentlab_worker::serve(slot)),

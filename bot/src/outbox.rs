@@ -23,8 +23,8 @@ use tokio::sync::Notify;
 
 use crate::telegram::Telegram;
 
-/// Between two looks at the outbox, with or without a ping.
-const LOOK: Duration = Duration::from_secs(1);
+/// Between two looks at the outbox without a ping: the net under lost pings. What waits for a time is looked at in time.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// What pacing knows of a chat. Lost with the process: then Telegram says 429 once more.
 #[derive(Debug)]
@@ -63,10 +63,7 @@ pub(crate) async fn keep(life: &Life, telegram: &Telegram, wake: &Notify, ear: &
                 Err(at) => open_at = Some(open_at.map_or(at, |earlier: i64| earlier.min(at))),
             }
         }
-        let wait = open_at.map_or(clock::scaled(LOOK), |at| {
-            let ms = u64::try_from(at - clock::monotonic_ms()).unwrap_or_default().max(1);
-            Duration::from_millis(ms).min(clock::scaled(LOOK))
-        });
+        let wait = wait(life, open_at).await;
         tokio::select! {
             Some((chat, closed_ms)) = flying.next() => {
                 busy.remove(&chat);
@@ -82,6 +79,14 @@ pub(crate) async fn keep(life: &Life, telegram: &Telegram, wake: &Notify, ear: &
     }
     let landing = async { while flying.next().await.is_some() {} };
     let _ = tokio::time::timeout(clock::scaled(LANDING), landing).await;
+}
+
+/// How long until something may be due: a chat opens, a row's time comes, or the poll.
+async fn wait(life: &Life, open_at: Option<i64>) -> Duration {
+    let until = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or_default());
+    let opens = open_at.map(|at| until(at - clock::monotonic_ms()));
+    let due = life.db.next_due_at().await.unwrap_or_default().map(|at| until(at - clock::now_ms()));
+    opens.into_iter().chain(due).chain([clock::scaled(LOOK)]).min().unwrap_or(LOOK)
 }
 
 async fn look(life: &Life) -> Vec<Due> {

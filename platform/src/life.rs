@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Between two heartbeats.
-const BEAT: Duration = Duration::from_secs(5);
+const BEAT: Duration = Duration::from_secs(10);
 
 /// Why a process does not start: one line, and its exit code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,7 @@
 //! loop with its handler; claiming, finishing, retrying, order and cancelling are ours (docs/decisions/0001).
 //!
 //! A *backend* here is apalis' word for where tasks come from. Ours has a `Persistence` whose `fetch_next` returns only
-//! with a claim in hand: it waits for a ping or a second, whichever comes first, and starts again. So there is no timer
+//! with a claim in hand: it waits for a ping, a job's time or five seconds, whichever comes first, and starts again. So there is no timer
 //! to lose a wake-up, and a locked database never ends the worker's loop.
 
 use std::{
@@ -35,8 +35,10 @@ use crate::{
 
 /// The name of our queue in `Jobs.job_type`.
 pub const QUEUE: &str = "agentlab";
-/// Between two looks at the queue, with or without a ping.
-const POLL: Duration = Duration::from_secs(1);
+/// Between two looks at the queue without a ping: the net under lost pings. What waits for a time is looked at in time.
+const POLL: Duration = Duration::from_secs(5);
+/// No two looks without a ping are nearer than this.
+const SHORTEST: Duration = Duration::from_millis(50);
 
 /// apalis' own migrations. Never its `setup()`, which turns `synchronous` off.
 pub fn migrations() -> sqlx::migrate::Migrator {
@@ -114,10 +116,21 @@ impl Source {
             }
             tokio::select! {
                 () = self.ear.heard() => {}
-                () = tokio::time::sleep(clock::scaled(POLL).max(Duration::from_millis(50))) => {}
+                () = self.next_look() => {}
                 () = stop.asked(1) => return None,
             }
         }
+    }
+}
+
+impl Source {
+    /// Waits until a job's time comes, or for the poll.
+    async fn next_look(&self) {
+        let until = match self.db.next_run_at().await {
+            Ok(Some(at)) => Duration::from_millis(u64::try_from(at - clock::now_ms()).unwrap_or_default()),
+            Ok(None) | Err(_) => POLL,
+        };
+        tokio::time::sleep(until.min(clock::scaled(POLL)).max(SHORTEST)).await;
     }
 }
 

@@ -23,8 +23,10 @@ use agentlab_platform::{
 
 use post::Keeper;
 
-/// Between two looks, with or without a ping.
+/// Between two looks while something is missing, or filled by a process whose death nobody tells us.
 const LOOK: Duration = Duration::from_secs(1);
+/// Between two looks while every post is filled by a child of ours: its death wakes us.
+const QUIET_LOOK: Duration = Duration::from_secs(5);
 /// How long a private system may take to make room for `up`.
 const HANDOVER: Duration = Duration::from_secs(15);
 
@@ -90,10 +92,11 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
             stop::all(&life, &mut keeper).await;
             return Ok(());
         }
+        let quiet = full && filled.all_ready && keeper.knows_every_death();
         tokio::select! {
             () = ear.heard() => {}
             () = keeper.any_death() => {}
-            () = tokio::time::sleep(clock::scaled(LOOK)) => {}
+            () = tokio::time::sleep(clock::scaled(if quiet { QUIET_LOOK } else { LOOK })) => {}
             () = stop.asked(1) => break,
         }
     }

@@ -92,6 +92,11 @@ impl<'a> Keeper<'a> {
         let _ = futures::future::select_all(waits).await;
     }
 
+    /// Whether every post is filled by a child of ours.
+    pub(crate) fn knows_every_death(&self) -> bool {
+        self.posts.values().all(|state| state.child.is_some())
+    }
+
     /// The posts, last started first.
     pub(crate) fn posts(&self) -> impl Iterator<Item = Post> + '_ {
         self.order.iter().rev().copied()

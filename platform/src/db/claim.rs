@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Db, DbError, Durability};
+use super::{Db, DbError, Durability, Write};
 use crate::clock;
 
 /// A job in the hands of one worker, with its newest run.
@@ -28,104 +28,101 @@ pub struct Claim {
     pub rehearsed: bool,
 }
 
-/// What may be claimed now: heads only, the living first; a head whose directory or session is in use under another job
-/// is passed over, never claimed and then refused by the index (rule R7).
-const CLAIMABLE: &str = "
-    SELECT job.id, job.number, run.id, run.token, run.attempt, run.session, job.workspace, job.prompt, job.chat,
-           run.claimed_at, run.rehearsed
-    FROM job_lane l
-    CROSS JOIN job ON job.id = l.job_id
-    CROSS JOIN Jobs q ON q.id = job.id
-    LEFT JOIN run ON run.job_id = job.id AND run.state <> 'over'
-    WHERE l.head = 1 AND q.status = 'Pending'
-      AND (run.id IS NOT NULL
-           OR (job.state IN ('queued', 'retrying', 'parked') AND job.run_at <= ?1
-               AND NOT EXISTS (
-                   SELECT 1 FROM run other
-                   WHERE other.state <> 'over' AND other.workspace = job.workspace AND other.job_id <> job.id
-                     AND (other.exclusive = 1 OR job.isolation = 'exclusive'))))
-    ORDER BY run.id IS NULL, l.seq
-    LIMIT 1";
+/// Whether a job may run now (`?1`): its run lives already, or nothing keeps it. A head whose directory is in use under
+/// another job is passed over, never claimed and then refused by the index (rule R7).
+macro_rules! may_run {
+    () => {
+        "(run.id IS NOT NULL
+          OR (job.state IN ('queued', 'retrying', 'parked') AND job.run_at <= ?1
+              AND NOT EXISTS (
+                  SELECT 1 FROM run other
+                  WHERE other.state <> 'over' AND other.workspace = job.workspace AND other.job_id <> job.id
+                    AND (other.exclusive = 1 OR job.isolation = 'exclusive'))))"
+    };
+}
 
-type Row = (
-    String,
-    i64,
-    Option<String>,
-    Option<String>,
-    Option<u32>,
-    Option<String>,
-    String,
-    String,
-    Option<i64>,
-    Option<i64>,
-    Option<bool>,
+/// What may be claimed now: heads only, those whose run lives first.
+const CLAIMABLE: &str = concat!(
+    "SELECT job.id AS job_id, job.number, job.workspace, job.prompt, job.chat, run.id AS run_id, run.token, run.attempt,
+            run.session, run.claimed_at, run.rehearsed
+     FROM job_lane l
+     CROSS JOIN job ON job.id = l.job_id
+     CROSS JOIN Jobs q ON q.id = job.id
+     LEFT JOIN run ON run.job_id = job.id AND run.state <> 'over'
+     WHERE l.head = 1 AND q.status = 'Pending' AND ",
+    may_run!(),
+    " ORDER BY run.id IS NULL, l.seq LIMIT 1"
 );
+
+/// Takes the lease on the job that was seen, if all that was seen of it still holds.
+const LEASE: &str = concat!(
+    "UPDATE Jobs SET status = 'Running', lock_by = ?4, lock_at = ?1 / 1000
+     WHERE id = ?2 AND status = 'Pending' AND EXISTS (
+         SELECT 1 FROM job_lane l
+         CROSS JOIN job ON job.id = l.job_id
+         LEFT JOIN run ON run.job_id = job.id AND run.state <> 'over'
+         WHERE l.job_id = ?2 AND l.head = 1 AND run.id IS ?3 AND ",
+    may_run!(),
+    ")"
+);
+
+/// A job that may be claimed, with its living run if it has one.
+#[derive(Debug, sqlx::FromRow)]
+struct Seen {
+    job_id: String,
+    number: i64,
+    workspace: String,
+    prompt: String,
+    chat: Option<i64>,
+    run_id: Option<String>,
+    token: Option<String>,
+    attempt: Option<u32>,
+    session: Option<String>,
+    claimed_at: Option<i64>,
+    rehearsed: Option<bool>,
+}
 
 impl Db {
     /// Claims the next job for the worker process `worker`; `None` when there is nothing for it to do.
     pub async fn claim(&self, worker: &str) -> Result<Option<Claim>, DbError> {
-        // A look without the write lock: idle polls must not make anybody wait.
-        let seen: Option<Row> = sqlx::query_as(CLAIMABLE).bind(clock::now_ms()).fetch_optional(self.read()).await?;
-        if seen.is_none() {
-            return Ok(None);
+        loop {
+            // A look without the write lock: idle polls must not make anybody wait.
+            let now = clock::now_ms();
+            let Some(seen) = sqlx::query_as::<_, Seen>(CLAIMABLE).bind(now).fetch_optional(self.read()).await? else {
+                return Ok(None);
+            };
+            let mut write = self.begin(Durability::Full).await?;
+            let leased = sqlx::query(LEASE)
+                .bind(now)
+                .bind(&seen.job_id)
+                .bind(&seen.run_id)
+                .bind(worker)
+                .execute(&mut *write)
+                .await?
+                .rows_affected();
+            if leased == 0 {
+                // Another worker was faster, or a person: look again.
+                continue;
+            }
+            let claim = match seen.run_id.clone() {
+                Some(run_id) => adopt(&mut write, seen, run_id, worker).await?,
+                None => begin_run(&mut write, seen, worker, now).await?,
+            };
+            write.commit().await?;
+            return Ok(Some(claim));
         }
-        let now = clock::now_ms();
-        let mut write = self.begin(Durability::Full).await?;
-        let Some(row) = sqlx::query_as::<_, Row>(CLAIMABLE).bind(now).fetch_optional(&mut *write).await? else {
-            return Ok(None);
-        };
-        sqlx::query(
-            "UPDATE Jobs SET status = 'Running', lock_by = ?2, lock_at = ?3 WHERE id = ?1 AND status = 'Pending'",
+    }
+
+    /// When the next job that waits for a time may run (Unix milliseconds).
+    pub async fn next_run_at(&self) -> Result<Option<i64>, DbError> {
+        Ok(sqlx::query_scalar(
+            "SELECT MIN(run_at) FROM job
+             WHERE state NOT IN ('done', 'failed', 'cancelled', 'poison') AND state IN ('queued', 'retrying', 'parked')
+               AND run_at > ?1",
         )
-        .bind(&row.0)
-        .bind(worker)
-        .bind(now / 1000)
-        .execute(&mut *write)
-        .await?;
-        let claim = match row {
-            (job_id, number, Some(run_id), Some(token), attempt, session, workspace, prompt, chat, at, rehearsed) => {
-                sqlx::query("UPDATE run SET worker = ?2 WHERE id = ?1")
-                    .bind(&run_id)
-                    .bind(worker)
-                    .execute(&mut *write)
-                    .await?;
-                Claim {
-                    job_id,
-                    number,
-                    run_id,
-                    token,
-                    worker: worker.to_owned(),
-                    attempt: attempt.unwrap_or(1),
-                    session: session.unwrap_or_default(),
-                    workspace,
-                    prompt,
-                    chat,
-                    claimed_at: at.unwrap_or(now),
-                    fresh: false,
-                    rehearsed: rehearsed.unwrap_or_default(),
-                }
-            }
-            (job_id, number, _, _, _, _, workspace, prompt, chat, _, _) => {
-                let claim = Claim {
-                    attempt: 0,
-                    run_id: Uuid::new_v4().to_string(),
-                    token: Uuid::new_v4().to_string(),
-                    session: Uuid::new_v4().to_string(),
-                    worker: worker.to_owned(),
-                    claimed_at: now,
-                    fresh: true,
-                    rehearsed: false,
-                    job_id,
-                    number,
-                    workspace,
-                    prompt,
-                    chat,
-                };
-                begin_run(&mut write, claim).await?
-            }
-        };
-        write.commit().await?;
-        Ok(Some(claim))
+        .bind(clock::now_ms())
+        .fetch_one(self.read())
+        .await?)
     }
 
     /// Notes that the shim of a run was started.
@@ -145,34 +142,71 @@ impl Db {
     }
 }
 
-async fn begin_run(write: &mut super::Write, mut claim: Claim) -> Result<Claim, DbError> {
-    claim.attempt = sqlx::query_scalar(
+/// Takes up a run that lives: nothing new is begun.
+async fn adopt(write: &mut Write, seen: Seen, run_id: String, worker: &str) -> Result<Claim, DbError> {
+    sqlx::query("UPDATE run SET worker = ?2 WHERE id = ?1").bind(&run_id).bind(worker).execute(&mut **write).await?;
+    Ok(Claim {
+        run_id,
+        token: seen.token.unwrap_or_default(),
+        attempt: seen.attempt.unwrap_or(1),
+        session: seen.session.unwrap_or_default(),
+        claimed_at: seen.claimed_at.unwrap_or_default(),
+        rehearsed: seen.rehearsed.unwrap_or_default(),
+        fresh: false,
+        worker: worker.to_owned(),
+        job_id: seen.job_id,
+        number: seen.number,
+        workspace: seen.workspace,
+        prompt: seen.prompt,
+        chat: seen.chat,
+    })
+}
+
+/// Begins a run: its row and its reservation, before any file or process (rule R1).
+async fn begin_run(write: &mut Write, seen: Seen, worker: &str, now: i64) -> Result<Claim, DbError> {
+    let (run_id, token, session) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
+    // The words as they stand now: they may have been edited since the look.
+    let prompt = sqlx::query_scalar("UPDATE job SET state = 'running', reason = NULL WHERE id = ?1 RETURNING prompt")
+        .bind(&seen.job_id)
+        .fetch_one(&mut **write)
+        .await?;
+    let attempt = sqlx::query_scalar(
         "INSERT INTO run (id, job_id, attempt, token, state, worker, session, workspace, exclusive, claimed_at)
          SELECT ?1, job.id, 1 + (SELECT COUNT(*) FROM run WHERE run.job_id = job.id), ?2, 'claimed', ?3, ?4,
                 job.workspace, job.isolation = 'exclusive', ?5
          FROM job WHERE job.id = ?6 RETURNING attempt",
     )
-    .bind(&claim.run_id)
-    .bind(&claim.token)
-    .bind(&claim.worker)
-    .bind(&claim.session)
-    .bind(claim.claimed_at)
-    .bind(&claim.job_id)
+    .bind(&run_id)
+    .bind(&token)
+    .bind(worker)
+    .bind(&session)
+    .bind(now)
+    .bind(&seen.job_id)
     .fetch_one(&mut **write)
     .await?;
-    // Nothing is reserved while no budget is configured; the row exists so that what is spent has its place (rule R1).
+    // Nothing is reserved while no budget is configured; the row exists so that what is spent has its place.
     sqlx::query(
         "INSERT INTO spend (run_id, user_id, reserved_micro_usd, reserved_at)
          SELECT ?1, user_id, 0, ?2 FROM job WHERE id = ?3",
     )
-    .bind(&claim.run_id)
-    .bind(claim.claimed_at)
-    .bind(&claim.job_id)
+    .bind(&run_id)
+    .bind(now)
+    .bind(&seen.job_id)
     .execute(&mut **write)
     .await?;
-    sqlx::query("UPDATE job SET state = 'running', reason = NULL WHERE id = ?1")
-        .bind(&claim.job_id)
-        .execute(&mut **write)
-        .await?;
-    Ok(claim)
+    Ok(Claim {
+        run_id,
+        token,
+        attempt,
+        session,
+        prompt,
+        claimed_at: now,
+        rehearsed: false,
+        fresh: true,
+        worker: worker.to_owned(),
+        job_id: seen.job_id,
+        number: seen.number,
+        workspace: seen.workspace,
+        chat: seen.chat,
+    })
 }

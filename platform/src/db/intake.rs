@@ -1,8 +1,6 @@
 //! Intake [tx A]: the raw update and everything that it causes, in one FULL transaction (rules I1-I3). Only after its
 //! commit may Telegram be asked for what comes next.
 
-use std::collections::HashSet;
-
 use agentlab_domain::{
     answer::{self, Body},
     chat::Place,
@@ -63,19 +61,6 @@ impl Db {
         write.commit().await?;
         fail_point!("intake-committed");
         Ok(effect)
-    }
-
-    /// Which of these updates are known already.
-    pub async fn known_updates(&self, bot_id: i64, ids: &[i64]) -> Result<HashSet<i64>, DbError> {
-        let json = serde_json::to_string(ids)?;
-        let known: Vec<i64> = sqlx::query_scalar(
-            "SELECT update_id FROM telegram_update WHERE bot_id = ?1 AND update_id IN (SELECT value FROM json_each(?2))",
-        )
-        .bind(bot_id)
-        .bind(json)
-        .fetch_all(self.read())
-        .await?;
-        Ok(known.into_iter().collect())
     }
 
     /// Forgets updates that Telegram cannot send again.

@@ -47,6 +47,16 @@ impl Db {
         rows.into_iter().map(due).collect()
     }
 
+    /// When the next message that waits for a time may go out (Unix milliseconds).
+    pub async fn next_due_at(&self) -> Result<Option<i64>, DbError> {
+        Ok(sqlx::query_scalar(
+            "SELECT MIN(not_before) FROM outbox WHERE state IN ('pending', 'sending') AND not_before > ?1",
+        )
+        .bind(clock::now_ms())
+        .fetch_one(self.read())
+        .await?)
+    }
+
     /// Commits that this message is being sent. Returns it as it stands now, or `None` if it is due no more.
     pub async fn sending(&self, id: i64, edit: bool) -> Result<Option<Due>, DbError> {
         // An edit can be made twice without harm; a send that a power cut forgot would stand there twice unmarked.

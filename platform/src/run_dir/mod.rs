@@ -97,10 +97,14 @@ impl RunDir {
         lock::is_held(&self.run_lock())
     }
 
-    /// What the shim is to do, and the prompt.
+    /// What the shim is to do, and the prompt. Not synced: no shim survives the power cut that would lose them.
     pub fn write_spec(&self, spec: &Spec, prompt: &str) -> io::Result<()> {
-        write(&self.prompt(), prompt.as_bytes())?;
-        write(&self.0.join("spec.json"), &serde_json::to_vec_pretty(spec)?)
+        for (path, bytes) in
+            [(self.prompt(), prompt.as_bytes()), (self.0.join("spec.json"), &serde_json::to_vec_pretty(spec)?)]
+        {
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(bytes)?;
+        }
+        Ok(())
     }
 
     /// What the shim is to do.

@@ -53,7 +53,6 @@ pub fn hold(directory: PathBuf) -> io::Result<()> {
         return Ok(());
     }
     let spec = run.spec()?;
-    run.reserve_exit()?;
     let exit = match run.stop()? {
         Some(stop) => Exit { end: End::Stopped { by: stop.by }, code: None, signal: None },
         None => watch(&run, &spec)?,
@@ -73,6 +72,8 @@ fn watch(run: &RunDir, spec: &Spec) -> io::Result<Exit> {
     let mut gate = spawn::gate(run)?;
     let pid = gate.id().cast_signed();
     let child = Identity::of(pid)?.ok_or_else(|| io::Error::other("the gate is gone before it was opened"))?;
+    // While the gate loads. Where there is no space to tell an end, nothing begins: the gate's pipe closes with us.
+    run.reserve_exit()?;
     run.write_child(&child)?;
     // Recorded and synced: now it may begin (rule R4).
     if let Some(mut latch) = gate.stdin.take() {
