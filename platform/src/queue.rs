@@ -99,12 +99,15 @@ struct Source {
 impl Source {
     async fn next_claim(&self, worker: &str) -> Option<Claim> {
         let mut stop = self.stop.clone();
+        let mut holds_nothing = false;
         loop {
             if stop.is_asked() {
                 return None;
             }
             // An idle worker holds nothing: what a handler could not let go of (a locked database, a panic) goes here.
-            let claimed = match self.db.release_own(worker).await {
+            let claimed = if holds_nothing { Ok(()) } else { self.db.release_own(worker).await };
+            holds_nothing = claimed.is_ok();
+            let claimed = match claimed {
                 Ok(()) => self.db.claim(worker).await,
                 Err(error) => Err(error),
             };
