@@ -8,7 +8,7 @@ SELECT
     job.project,
     CASE
         WHEN q.lock_by IS NOT NULL THEN 'with ' || rtrim(rtrim(q.lock_by, '0123456789ABCDEFGHJKMNPQRSTVWXYZ'), '.')
-        WHEN EXISTS (SELECT 1 FROM run WHERE run.job_id = job.id AND run.state <> 'over') THEN 'its run lives, no worker follows it'
+        WHEN EXISTS (SELECT 1 FROM run WHERE run.job_id = job.id AND run.state <> 'over') THEN 'no worker follows its run'
         WHEN job.state = 'waiting' THEN 'waits for a person'
         WHEN l.head = 0 THEN 'behind another task of its chat'
         WHEN EXISTS (

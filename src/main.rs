@@ -26,10 +26,20 @@ use args::{Args, Verb};
 use failure::Failure;
 
 fn main() -> ExitCode {
-    let ended = keep_run().unwrap_or_else(|| run(Args::parse()));
+    let (ended, as_json) = if let Some(ended) = keep_run() {
+        (ended, false)
+    } else {
+        let args = Args::parse();
+        let as_json = args.json;
+        (run(args), as_json)
+    };
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
+            if as_json {
+                let error = serde_json::json!({ "error": failure.to_string(), "code": failure.code() });
+                print::line(&error.to_string());
+            }
             print::error(&failure.to_string());
             ExitCode::from(failure.code())
         }

@@ -41,8 +41,9 @@ impl Private {
             && let Some(status) = child.try_wait()?
         {
             self.0 = None;
-            let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit_code::FAILED);
-            // "Already running" is what we wanted; an ordinary end is answered by starting another.
+            // Ended by a signal is ended by somebody: another is started. So it is after an ordinary end, and "already
+            // running" is what we wanted.
+            let code = status.code().map_or(exit_code::DONE, |code| u8::try_from(code).unwrap_or(exit_code::FAILED));
             if code != exit_code::ALREADY_RUNNING && code != exit_code::DONE {
                 let message =
                     agentlab_supervisor::last_words(home).unwrap_or_else(|| "the system did not start".into());

@@ -113,7 +113,7 @@ async fn take_in_all(life: &Life, telegram: &Telegram, wake: &Notify, updates: &
 
 async fn take_in(life: &Life, telegram: &Telegram, wake: &Notify, id: i64, raw: &Value) {
     let allowed = &life.config.telegram.allowed_users;
-    let decision = intake::decide(update::parse(raw), |user| allowed.contains(&user));
+    let decision = intake::decide(update::parse(raw), telegram.name(), |user| allowed.contains(&user));
     // A stranger's words are not kept anywhere, and cannot push those of others out.
     if !matches!(decision, Decision::Stranger { .. }) {
         journal(life, telegram.bot_id(), raw);
@@ -121,7 +121,10 @@ async fn take_in(life: &Life, telegram: &Telegram, wake: &Notify, id: i64, raw: 
     let text = raw.to_string();
     loop {
         match try_take_in(life, telegram.bot_id(), id, &text, &decision).await {
-            Ok(effect) => return follow_up(life, telegram, wake, &decision, effect).await,
+            Ok(effect) => {
+                life.note(None);
+                return follow_up(life, telegram, wake, &decision, effect).await;
+            }
             Err(error) => {
                 // Not confirmed, so not lost: Telegram holds it for a day.
                 tracing::error!(update = id, %error, "an update could not be stored; I try again before any other");

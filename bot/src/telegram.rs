@@ -3,7 +3,7 @@
 //!
 //! What an error means is told in `fate`.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use agentlab_domain::{
     answer::Body,
@@ -45,6 +45,8 @@ const TOAST: Duration = Duration::from_secs(3);
 pub(crate) struct Telegram {
     bot: Bot,
     bot_id: i64,
+    /// Its user name, once Telegram has told it.
+    name: OnceLock<String>,
 }
 
 /// Whether Telegram knows our token.
@@ -101,7 +103,7 @@ impl Telegram {
         // One client; each request has a limit of its own.
         let client =
             default_reqwest_settings().timeout(scaled(POLL) + scaled(ANSWER)).build().map_err(Refusal::unavailable)?;
-        Ok(Self { bot: Bot::with_client(token, client).set_api_url(url), bot_id })
+        Ok(Self { bot: Bot::with_client(token, client).set_api_url(url), bot_id, name: OnceLock::new() })
     }
 
     /// The bot's own user id.
@@ -109,10 +111,15 @@ impl Telegram {
         self.bot_id
     }
 
+    /// The bot's user name, where it is known.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.get().map(String::as_str)
+    }
+
     /// Asks Telegram whether it knows the token.
     pub(crate) async fn known(&self) -> Known {
         match tokio::time::timeout(scaled(ANSWER), self.bot.get_me()).await {
-            Ok(Ok(me)) => Known::Yes(format!("@{}", me.username())),
+            Ok(Ok(me)) => Known::Yes(format!("@{}", self.name.get_or_init(|| me.username().to_owned()))),
             Ok(Err(RequestError::Api(ApiError::InvalidToken))) => Known::No,
             Ok(Err(error)) => Known::Unreachable(words(&error)),
             Err(_) => Known::Unreachable("no answer in time".into()),

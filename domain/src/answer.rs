@@ -102,7 +102,7 @@ pub fn markdown(ended: Ended<'_>) -> String {
         ),
     };
     if text.trim().is_empty() {
-        text = format!("Task {} is done; the agent gave no answer in words.", ended.number);
+        text = no_words(ended.number);
     }
     let denials = ended.result.map(|result| result.denials.as_slice()).unwrap_or_default();
     if !denials.is_empty() {
@@ -112,6 +112,10 @@ pub fn markdown(ended: Ended<'_>) -> String {
         text.push_str(&format!("\n\n{REHEARSAL}"));
     }
     text
+}
+
+fn no_words(number: i64) -> String {
+    format!("Task {number} is done; the agent gave no answer in words.")
 }
 
 /// The messages of a job that ended or waits: the first one replaces the status message, the others follow it.
@@ -125,6 +129,9 @@ pub fn messages(ended: Ended<'_>) -> Vec<Body> {
     let mut parts = text::split(&rich, PART_LIMIT);
     // Telegram refuses a message that shows nothing; the whole answer is kept in the job.
     parts.retain(|part| !part.is_blank());
+    if parts.is_empty() {
+        parts.push(text::plain(&no_words(ended.number)));
+    }
     if parts.len() > MOST_PARTS {
         let left = parts.len() - MOST_PARTS;
         parts.truncate(MOST_PARTS);
@@ -173,10 +180,12 @@ mod tests {
 
     #[test]
     fn an_empty_answer_is_not_an_empty_message() {
-        let result = ResultEvent { text: Some(" ".into()), ..ResultEvent::default() };
-        let bodies = messages(ended(&Outcome::Succeeded, Next::Done, Some(&result)));
-        assert_eq!(bodies.len(), 1);
-        assert!(bodies[0].rich.text.contains("no answer in words"));
+        for text in [" ", "", "\u{200b}\u{200b}", "\u{200d}", "\u{2060}\n\n"] {
+            let result = ResultEvent { text: Some(text.into()), ..ResultEvent::default() };
+            let bodies = messages(ended(&Outcome::Succeeded, Next::Done, Some(&result)));
+            assert_eq!(bodies.len(), 1, "{text:?}");
+            assert!(bodies[0].rich.text.contains("no answer in words"), "{text:?}");
+        }
     }
 
     #[test]

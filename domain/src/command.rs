@@ -34,6 +34,12 @@ pub fn parse(text: &str) -> Option<Command> {
     })
 }
 
+/// The bot that a command names (`/status@lab_bot`).
+pub fn addressee(text: &str) -> Option<&str> {
+    let head = text.strip_prefix('/')?.split(char::is_whitespace).next()?;
+    head.split_once('@').map(|(_, name)| name)
+}
+
 fn cancel(argument: &str) -> Command {
     let digits = argument.trim_start_matches('#');
     if digits.is_empty() {

@@ -71,8 +71,9 @@ impl Decision {
     }
 }
 
-/// Decides an update. The allow-list comes before everything.
-pub fn decide(update: Update, allowed: impl Fn(i64) -> bool) -> Decision {
+/// Decides an update. The allow-list comes before everything. `own` is the bot's name, where it is known: in a group a
+/// command may be another bot's.
+pub fn decide(update: Update, own: Option<&str>, allowed: impl Fn(i64) -> bool) -> Decision {
     let ignore = |why: &str| Decision::Ignore { why: why.into() };
     let user = match &update {
         Update::Message { user, .. } | Update::Edited { user, .. } | Update::Button { user, .. } => *user,
@@ -87,6 +88,7 @@ pub fn decide(update: Update, allowed: impl Fn(i64) -> bool) -> Decision {
         Update::Message { place, message, text, .. } => match text.filter(|text| !text.trim().is_empty()) {
             None => Decision::NoText { place, message },
             Some(prompt) => match command::parse(&prompt) {
+                Some(_) if is_for_another(&prompt, own) => ignore("a command for another bot"),
                 Some(command) => Decision::Command { user, place, message, command },
                 None => Decision::Job { user, place, message, prompt },
             },
@@ -103,6 +105,10 @@ pub fn decide(update: Update, allowed: impl Fn(i64) -> bool) -> Decision {
         }
         Update::Other { .. } | Update::Unparsable { .. } => ignore("nothing to do"),
     }
+}
+
+fn is_for_another(text: &str, own: Option<&str>) -> bool {
+    matches!((command::addressee(text), own), (Some(named), Some(own)) if !named.eq_ignore_ascii_case(own))
 }
 
 #[cfg(test)]
@@ -125,7 +131,7 @@ mod tests {
             Update::Button { user: Some(66), place: Some(PLACE), callback: "c".into(), data: Some("stop:1".into()) },
         ];
         for update in updates {
-            assert_eq!(decide(update, |user| user == 5), Decision::Stranger { user: 66 });
+            assert_eq!(decide(update, None, |user| user == 5), Decision::Stranger { user: 66 });
         }
     }
 
@@ -145,7 +151,7 @@ mod tests {
             Update::Unparsable { why: "no id".into() },
         ]
         .into_iter()
-        .map(|update| decide(update, |user| user == 5).word())
+        .map(|update| decide(update, None, |user| user == 5).word())
         .collect();
         assert_eq!(
             words,
@@ -154,5 +160,14 @@ mod tests {
                 "ignored"
             ]
         );
+    }
+
+    #[test]
+    fn a_command_for_another_bot_is_not_ours() {
+        let word = |text, own| decide(message(Some(5), Some(text)), own, |user| user == 5).word();
+        assert_eq!(word("/cancel@other_bot", Some("lab_bot")), "ignored");
+        assert_eq!(word("/cancel@LAB_bot 3", Some("lab_bot")), "command");
+        assert_eq!(word("/cancel@other_bot", None), "command");
+        assert_eq!(word("mail me@home", Some("lab_bot")), "job");
     }
 }

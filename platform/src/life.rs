@@ -74,6 +74,8 @@ impl From<DbError> for Refusal {
             | DbError::Queue(_)
             | DbError::Json(_)
             | DbError::Illegal(_)
+            | DbError::Disk(_)
+            | DbError::NotAQuestion
             | DbError::Sql(_) => exit_code::UNAVAILABLE,
         };
         Self { code, message: error.to_string() }

@@ -66,6 +66,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     let with_bot = full && life.config.telegram.token.is_some();
     let wanted = posts(life.config.workers.count, full, with_bot);
     let mut keeper = Keeper::new(&life, wanted);
+    life.db.forget_slots_above(life.config.workers.count).await?;
     life.ready().await?;
     let mut stop = life.stop();
     let mut announced = false;

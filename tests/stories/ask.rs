@@ -73,3 +73,25 @@ fn a_prompt_of_100_000_characters_arrives_whole_and_never_in_an_argument() {
     assert!(ended.stdout.starts_with("end"));
     assert_eq!(world.count("SELECT length(prompt) FROM job"), i64::try_from(text.len()).unwrap());
 }
+
+#[test]
+fn ask_survives_the_death_of_its_private_system() {
+    let world = World::new();
+    let mut ask = world.start(&["ask", "[[tool: Bash slow]] [[sleep: 2]] [[say: survived]]"]);
+    ask.wait_for_line("Bash: slow", LONG);
+    crate::world::kill_9(world.pid("supervisor", 0));
+    let ended = ask.end(LONG);
+    assert!(ended.stdout.starts_with("survived"), "{ended:?}");
+    assert_eq!(world.count("SELECT COUNT(*) FROM run"), 1);
+    wait_until("nobody is left behind", LONG, || !world.run(&["status"]).stdout.contains("is running"));
+}
+
+#[test]
+fn with_json_a_failure_is_json_too() {
+    let world = World::new();
+    for arguments in [&["--json", "job", "999"][..], &["--json", "sql", "SELEC"], &["--json", "ask", ""]] {
+        let ended = world.run(arguments);
+        let error: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(error["code"].as_i64(), ended.code.map(i64::from), "{ended:?}");
+    }
+}

@@ -133,3 +133,28 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().filter_map(Result::ok).map(|entry| entry.path());
     entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_agent_hears_signals_though_its_shim_is_deaf_to_them() {
+    let world = World::new();
+    let mut ask = world.start(&["ask", "[[tool: Bash waits]] [[hang]]"]);
+    ask.wait_for_line("Bash: waits", LONG);
+    let mask = |pid: i32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        status.lines().find(|line| line.starts_with("SigBlk")).unwrap().split_whitespace().nth(1).unwrap().to_owned()
+    };
+    let masks: Vec<bool> = marked(&format!("AGENTLAB_RUN={}", run_id(&world)))
+        .unwrap()
+        .iter()
+        .map(|process| i64::from_str_radix(&mask(process.pid), 16).unwrap() == 0)
+        .collect();
+    assert_eq!(masks.iter().filter(|clear| **clear).count(), 1, "the agent: {masks:?}");
+    assert_eq!(masks.iter().filter(|clear| !**clear).count(), 1, "the shim: {masks:?}");
+    let asked = std::time::Instant::now();
+    ask.signal(nix::sys::signal::Signal::SIGINT);
+    let ended = ask.end(LONG);
+    assert!(ended.stdout.contains("cancelled"), "{ended:?}");
+    // The grace is 3 s here: it went before that.
+    assert!(asked.elapsed() < std::time::Duration::from_secs(3), "it was asked, not killed");
+}

@@ -60,8 +60,8 @@ impl Transcript {
                 self.progress.model = event["model"].as_str().map(str::to_owned);
             }
             "system" if text(event, "subtype") == "api_retry" => {
-                let status = event["error_status"].as_u64().map(|status| status.to_string()).unwrap_or_default();
-                self.progress.activity = Some(format!("waiting for the API ({status}), try {}", event["attempt"]));
+                let status = event["error_status"].as_u64().map(|status| format!(" ({status})")).unwrap_or_default();
+                self.progress.activity = Some(format!("waiting for the API{status}, try {}", event["attempt"]));
             }
             "assistant" => self.assistant(&event["message"]),
             "rate_limit_event" => {

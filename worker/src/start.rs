@@ -32,7 +32,9 @@ pub(crate) async fn start(life: &Life, claim: &Claim, run: &RunDir) -> Result<Op
         }
     };
     let command = agent.command_line(&life.config, &claim.session);
-    let minutes = |minutes: u64| u64::try_from(clock::scaled_ms(i64::try_from(minutes * 60_000).unwrap_or(i64::MAX)));
+    let minutes = |minutes: u64| {
+        u64::try_from(clock::scaled_ms(i64::try_from(minutes.saturating_mul(60_000)).unwrap_or(i64::MAX)))
+    };
     let spec = Spec {
         run: claim.run_id.clone(),
         command: command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),

@@ -72,6 +72,9 @@ fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config
         }
         let text =
             std::fs::read_to_string(file).map_err(|error| ConfigError::Unreadable { path: file.clone(), error })?;
+        if text.trim().is_empty() {
+            return Err(invalid(format!("telegram.token_file {file:?} is empty: put the token into it")));
+        }
         config.telegram.token = Some(SecretString::from(text.trim().to_owned()));
     }
     config.telegram.token = config.telegram.token.filter(|token| !token.expose_secret().trim().is_empty());
@@ -87,8 +90,12 @@ fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config
     if !(1..=10).contains(&config.retry.max_attempts) {
         return Err(invalid("retry.max_attempts must be from 1 to 10".into()));
     }
-    if config.agent.max_run_minutes == 0 || config.agent.no_progress_minutes == 0 {
-        return Err(invalid("agent.max_run_minutes and agent.no_progress_minutes must be at least 1".into()));
+    for (key, minutes) in
+        [("max_run_minutes", config.agent.max_run_minutes), ("no_progress_minutes", config.agent.no_progress_minutes)]
+    {
+        if !(1..=7 * 24 * 60).contains(&minutes) {
+            return Err(invalid(format!("agent.{key} must be from 1 to 10080 (a week)")));
+        }
     }
     for (name, project) in &config.projects {
         if !project.path.is_absolute() {

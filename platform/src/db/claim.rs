@@ -102,6 +102,7 @@ impl Db {
                 .rows_affected();
             if leased == 0 {
                 // Another worker was faster, or a person: look again.
+                write.rollback().await?;
                 continue;
             }
             let claim = match seen.run_id.clone() {

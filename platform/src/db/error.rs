@@ -21,10 +21,14 @@ pub enum DbError {
     Queue(String),
     #[error("stored JSON cannot be read: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("only one question at a time, which begins with SELECT, WITH, VALUES or EXPLAIN: sql is read only")]
+    NotAQuestion,
     #[error("the rules forbid it: {0}")]
     Illegal(#[from] agentlab_domain::job::Illegal),
+    #[error("the database file cannot be read or written: {0}. Is the disk full? `df -h` shows it")]
+    Disk(sqlx::Error),
     #[error("the database refused: {0}")]
-    Sql(#[from] sqlx::Error),
+    Sql(sqlx::Error),
 }
 
 impl DbError {
@@ -37,6 +41,8 @@ impl DbError {
             | Self::Newer { .. }
             | Self::File { .. }
             | Self::Migrate(_)
+            | Self::Disk(_)
+            | Self::NotAQuestion
             | Self::Queue(_)
             | Self::Json(_)
             | Self::Illegal(_) => false,
@@ -44,9 +50,23 @@ impl DbError {
     }
 }
 
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        // SQLITE_IOERR (10) and SQLITE_FULL (13).
+        if primary_code(&error).is_some_and(|code| matches!(code, 10 | 13)) {
+            Self::Disk(error)
+        } else {
+            Self::Sql(error)
+        }
+    }
+}
+
+fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    let code = error.as_database_error()?.code()?.parse::<i32>().ok()?;
+    Some(code & 0xff)
+}
+
 /// `SQLITE_BUSY` (5) or `SQLITE_LOCKED` (6), with any extension.
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {
-    let code =
-        error.as_database_error().and_then(sqlx::error::DatabaseError::code).and_then(|code| code.parse::<i32>().ok());
-    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+    primary_code(error).is_some_and(|code| matches!(code, 5 | 6))
 }

@@ -26,7 +26,7 @@ pub mod write;
 use std::{path::Path, time::Duration};
 
 use sqlx::{
-    SqlitePool,
+    Connection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -83,6 +83,12 @@ fn pool(path: &Path, synchronous: SqliteSynchronous, connections: u32) -> Sqlite
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        // A full disk makes SQLite roll back by itself; sqlx then still counts a transaction, and such a connection would
+        // refuse every later one. It is closed instead.
+        .before_acquire(|connection, _| {
+            let open = connection.is_in_transaction();
+            Box::pin(async move { Ok(!open) })
+        })
         .connect_lazy_with(options(path, synchronous))
 }
 

@@ -89,6 +89,20 @@ impl Db {
         write.commit().await
     }
 
+    /// Forgets workers at slots above `count` that do not live: what is not wanted is not "down".
+    pub async fn forget_slots_above(&self, count: u32) -> Result<(), DbError> {
+        let rows = self.processes().await?;
+        let gone = rows.into_iter().filter(|row| {
+            row.role == "worker" && row.slot > count && row.identity().living() == crate::identity::Living::No
+        });
+        for row in gone {
+            let mut write = self.begin(Durability::Normal).await?;
+            sqlx::query("DELETE FROM process WHERE name = ?1").bind(&row.name).execute(&mut *write).await?;
+            write.commit().await?;
+        }
+        Ok(())
+    }
+
     /// The newest process of every post.
     pub async fn processes(&self) -> Result<Vec<ProcessRow>, DbError> {
         Ok(sqlx::query_as("SELECT * FROM process ORDER BY role, slot").fetch_all(self.read()).await?)

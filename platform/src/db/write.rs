@@ -75,6 +75,11 @@ impl Db {
 }
 
 impl Write {
+    /// Ends it without a trace, and waits for that: dropping it would leave the connection to be closed.
+    pub async fn rollback(self) -> Result<(), DbError> {
+        Ok(self.transaction.rollback().await?)
+    }
+
     /// Commits.
     pub async fn commit(self) -> Result<(), DbError> {
         Ok(self.transaction.commit().await?)

@@ -13,6 +13,7 @@ use agentlab_platform::{
     run_dir::RunDir,
     spawn,
 };
+use nix::sys::signal::SigSet;
 
 /// Waits at the gate of the run in `directory`; returns only if the agent did not start.
 pub fn gate(directory: PathBuf) -> io::Result<()> {
@@ -26,6 +27,8 @@ pub fn gate(directory: PathBuf) -> io::Result<()> {
     let spec = run.spec()?;
     nix::unistd::dup2_stdin(File::open(run.prompt())?)?;
     lock.keep_through_exec()?;
+    // The shim's blocked signals came along; the agent must hear them.
+    SigSet::empty().thread_set_mask()?;
     let error = spawn::become_agent(&spec);
     let program = spec.command.first().map(String::as_str).unwrap_or_default();
     run.write_refusal(&format!("{program}: {error}"))?;

@@ -33,6 +33,8 @@ use reaper::{Reaped, Reaper};
 const LOOK: Duration = Duration::from_millis(100);
 /// Between two listings of the descendants.
 const LIST: Duration = Duration::from_secs(1);
+/// A run is young for this long.
+const YOUNG: Duration = Duration::from_secs(2);
 /// What is left behind by an agent that ended by itself has this long after SIGTERM.
 const LEFT_BEHIND: Duration = Duration::from_secs(2);
 
@@ -46,7 +48,7 @@ pub fn hold(directory: PathBuf) -> io::Result<()> {
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2] {
         immune.add(signal);
     }
-    // Blocked, not ignored: an ignored signal would stay ignored in the agent, a mask does not pass through std's spawn.
+    // Blocked, not ignored: what is ignored stays so in whatever is started; the gate clears the mask again.
     immune.thread_block()?;
     // A shim that finds an end never starts a child (rule R3).
     if run.exit()?.is_some() {
@@ -150,7 +152,9 @@ impl Watch<'_> {
     /// Records who belongs to the run, once a second and whenever it is being ended.
     fn list(&mut self) {
         let urgent = self.end.is_some() || self.ended.is_some();
-        if urgent || self.listed.is_none_or(|at| at.elapsed() >= LIST) {
+        // Often at the beginning: whoever lets go of parent, session and mark at once must have been seen before.
+        let young = self.began.elapsed() < YOUNG;
+        if urgent || young || self.listed.is_none_or(|at| at.elapsed() >= LIST) {
             self.listed = Some(clock::instant());
             self.record();
         }

@@ -233,3 +233,17 @@ async fn an_idle_worker_holds_nothing() {
     db.release_own("worker-7.A").await.unwrap();
     assert_eq!(db.claim("worker-7.A").await.unwrap().unwrap().run_id, claim.run_id);
 }
+
+#[tokio::test]
+async fn a_transaction_that_sqlite_ended_by_itself_poisons_no_connection() {
+    let (_folder, db) = fresh().await;
+    for durability in [Durability::Full, Durability::Normal] {
+        for _ in 0..3 {
+            let mut write = db.begin(durability).await.unwrap();
+            // What a full disk does behind sqlx's back.
+            sqlx::query("ROLLBACK").execute(&mut *write).await.unwrap();
+            assert!(write.commit().await.is_err());
+        }
+    }
+    assert_eq!(db.enqueue(&from_chat(1, 1, place("p", Isolation::None))).await.unwrap().number, 1);
+}
