@@ -126,7 +126,7 @@ async fn v_queue_says_of_every_task_where_it_is() {
             (5, "not before 2099-01-01 00:00:00 UTC"),
             (6, "waits for a person"),
             (10, "its directory is in use"),
-            (11, "its run lives, no worker follows it"),
+            (11, "no worker follows its run"),
             (12, "next for a free worker"),
         ]
     );
