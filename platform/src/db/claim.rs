@@ -24,8 +24,6 @@ pub struct Claim {
     pub claimed_at: i64,
     /// The run row is this claim's own; nobody can have started it.
     pub fresh: bool,
-    /// The run was started without an agent.
-    pub rehearsed: bool,
 }
 
 /// Whether a job may run now (`?1`): its run lives already, or nothing keeps it. A head whose directory is in use under
@@ -44,7 +42,7 @@ macro_rules! may_run {
 /// What may be claimed now: heads only, those whose run lives first.
 const CLAIMABLE: &str = concat!(
     "SELECT job.id AS job_id, job.number, job.workspace, job.prompt, job.chat, run.id AS run_id, run.token, run.attempt,
-            run.session, run.claimed_at, run.rehearsed
+            run.session, run.claimed_at
      FROM job_lane l
      CROSS JOIN job ON job.id = l.job_id
      CROSS JOIN Jobs q ON q.id = job.id
@@ -79,7 +77,6 @@ struct Seen {
     attempt: Option<u32>,
     session: Option<String>,
     claimed_at: Option<i64>,
-    rehearsed: Option<bool>,
 }
 
 impl Db {
@@ -152,7 +149,6 @@ async fn adopt(write: &mut Write, seen: Seen, run_id: String, worker: &str) -> R
         attempt: seen.attempt.unwrap_or(1),
         session: seen.session.unwrap_or_default(),
         claimed_at: seen.claimed_at.unwrap_or_default(),
-        rehearsed: seen.rehearsed.unwrap_or_default(),
         fresh: false,
         worker: worker.to_owned(),
         job_id: seen.job_id,
@@ -202,7 +198,6 @@ async fn begin_run(write: &mut Write, seen: Seen, worker: &str, now: i64) -> Res
         session,
         prompt,
         claimed_at: now,
-        rehearsed: false,
         fresh: true,
         worker: worker.to_owned(),
         job_id: seen.job_id,
