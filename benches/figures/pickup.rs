@@ -89,8 +89,9 @@ async fn both(world: &World) -> anyhow::Result<(Samples, Samples)> {
 }
 
 async fn finish(db: &Db, claim: &Claim) -> anyhow::Result<()> {
-    let exit = Exit { end: End::Exited, code: Some(0), signal: None };
+    let exit = Exit { end: End::Exited, code: Some(0), signal: None, out_of_memory: false };
     let finish = Finish {
+        uses_attempt: true,
         exit: &exit,
         outcome: &Outcome::Succeeded,
         next: Next::Done,

@@ -87,6 +87,10 @@ pub fn markdown(ended: Ended<'_>) -> String {
         Next::Done => ended.result.and_then(|result| result.text.clone()).unwrap_or_default(),
         Next::Cancelled => format!("Task {}: cancelled, {}", ended.number, ended.outcome.reason()),
         Next::Failed => format!("Task {}: failed, {}", ended.number, ended.outcome.reason()),
+        Next::Poison => format!(
+            "Task {}: set aside, since it took its keeper down with it twice. It is not run again by itself; /retry {0} does it",
+            ended.number
+        ),
         Next::Retry { .. } => format!(
             "Task {}: {}. Trying again in {} (attempt {} ended)",
             ended.number,
@@ -122,7 +126,7 @@ fn no_words(number: i64) -> String {
 pub fn messages(ended: Ended<'_>) -> Vec<Body> {
     let stop = match ended.next {
         Next::Retry { .. } | Next::Park { .. } => Some(ended.number),
-        Next::Done | Next::Failed | Next::Cancelled => None,
+        Next::Done | Next::Failed | Next::Cancelled | Next::Poison => None,
     };
     let markdown = markdown(ended);
     let rich = if ended.next == Next::Done { text::render(&markdown) } else { text::plain(&markdown) };
@@ -149,6 +153,7 @@ pub fn notice(number: i64, next: Next) -> Body {
         Next::Done => "is done",
         Next::Failed => "failed",
         Next::Cancelled => "was cancelled",
+        Next::Poison => "was set aside",
         Next::Retry { .. } => "is tried again",
         Next::Park { .. } => "waits",
     };
@@ -175,7 +180,10 @@ mod tests {
         assert!(markdown(ended(&lost, Next::Failed, None)).starts_with("Task 12: failed, its process was gone"));
         assert!(markdown(ended(&lost, Next::Retry { at: 1 }, None)).contains("Trying again in 0:04"));
         assert!(markdown(ended(&stopped, Next::Cancelled, None)).contains("cancelled, stopped by Ann"));
-        assert!(markdown(ended(&Outcome::NotLoggedIn, Next::Park { at: 1 }, None)).contains("/login"));
+        assert!(
+            markdown(ended(&Outcome::NotLoggedIn, Next::Park { at: 1, cause: crate::retry::ParkedFor::Login }, None))
+                .contains("/login")
+        );
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub enum Decision {
     Stop { user: i64, place: Place, number: i64, callback: String },
     /// Somebody allowed sent something without text.
     NoText { place: Place, message: i64 },
+    /// Too much from this person at once: not done, and said so.
+    Limited { place: Place, message: i64, words: String },
     /// One audit row, and nothing else.
     Stranger { user: i64 },
     /// Stored and confirmed; nothing follows.
@@ -67,6 +69,7 @@ impl Decision {
             Self::NoText { .. } => "no_text",
             Self::Stranger { .. } => "stranger",
             Self::Ignore { .. } => "ignored",
+            Self::Limited { .. } => "limited",
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod chat;
+pub mod circuit;
 pub mod command;
 pub mod exit_code;
 pub mod intake;
@@ -16,9 +17,11 @@ pub mod outbox;
 pub mod outcome;
 pub mod pace;
 pub mod progress;
+pub mod prompt;
 pub mod restart;
 pub mod retry;
 pub mod role;
 pub mod run;
 pub mod schema;
+pub mod session;
 pub mod text;

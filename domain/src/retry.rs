@@ -11,6 +11,39 @@ pub const CAP_MS: i64 = 60_000;
 pub const LOOK_AGAIN_MS: i64 = 15 * 60_000;
 /// A parked job waits this long at most, whatever a reset time claims, in milliseconds.
 pub const LONGEST_PARK_MS: i64 = 8 * 24 * 3_600_000;
+/// Runs of one job that take their shim down before the job is poison.
+const POISON: u32 = 2;
+
+/// What a parked job waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParkedFor {
+    /// The usage limit of the account.
+    UsageLimit,
+    /// Somebody who logs the agent in.
+    Login,
+    /// Money.
+    Budget,
+    /// The service, which is out of order.
+    Unavailable,
+    /// Somebody who can tell whether its run is over.
+    CannotTell,
+}
+
+impl ParkedFor {
+    /// Every cause.
+    pub const ALL: [Self; 5] = [Self::UsageLimit, Self::Login, Self::Budget, Self::Unavailable, Self::CannotTell];
+
+    /// The word in rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UsageLimit => "usage_limit",
+            Self::Login => "login",
+            Self::Budget => "budget",
+            Self::Unavailable => "unavailable",
+            Self::CannotTell => "cannot_tell",
+        }
+    }
+}
 
 /// What is done with the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +51,8 @@ pub enum Next {
     Done,
     Failed,
     Cancelled,
+    /// Its runs take their keeper down: it is not run again.
+    Poison,
     /// Run again at this time (Unix milliseconds).
     Retry {
         at: i64,
@@ -25,6 +60,7 @@ pub enum Next {
     /// Look again at this time (Unix milliseconds), without using up an attempt.
     Park {
         at: i64,
+        cause: ParkedFor,
     },
 }
 
@@ -32,7 +68,7 @@ impl Next {
     /// Whether the job ends by it.
     pub const fn ends_job(self) -> bool {
         match self {
-            Self::Done | Self::Failed | Self::Cancelled => true,
+            Self::Done | Self::Failed | Self::Cancelled | Self::Poison => true,
             Self::Retry { .. } | Self::Park { .. } => false,
         }
     }
@@ -43,17 +79,30 @@ impl Next {
             Self::Done => Event::Succeed,
             Self::Failed => Event::Fail,
             Self::Cancelled => Event::Cancel,
+            Self::Poison => Event::SetAside,
             Self::Retry { .. } => Event::Retry,
             Self::Park { .. } => Event::Park,
         }
     }
 }
 
+/// What is known of the job beside this run's outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct History {
+    /// Attempts that earlier runs used up.
+    pub used: u32,
+    /// Earlier runs that took their shim down with them.
+    pub lost: u32,
+    /// The service is held to be out of order: then a run that met that is not the job's fault.
+    pub outage: bool,
+}
+
 /// The retry decision.
 ///
-/// `used` counts the attempts used up, this one included; `most` is `retry.max_attempts`; `now` is Unix milliseconds;
-/// `jitter` is a draw from 0 to 1 (full jitter: the whole delay is drawn).
-pub fn decide(outcome: &Outcome, used: u32, most: u32, now: i64, jitter: f64) -> Next {
+/// `most` is `retry.max_attempts`; `now` is Unix milliseconds; `jitter` is a draw from 0 to 1 (full jitter: the whole
+/// delay is drawn).
+pub fn decide(outcome: &Outcome, history: History, most: u32, now: i64, jitter: f64) -> Next {
+    let used = history.used + u32::from(uses_attempt(outcome, history.outage));
     match outcome {
         Outcome::Succeeded => Next::Done,
         Outcome::Stopped { .. } => Next::Cancelled,
@@ -63,9 +112,21 @@ pub fn decide(outcome: &Outcome, used: u32, most: u32, now: i64, jitter: f64) ->
         | Outcome::Errored(_)
         | Outcome::TimeLimit
         | Outcome::NoProgress => Next::Failed,
-        Outcome::UsageLimit { resets_at } => Next::Park { at: park_until(*resets_at, now) },
-        Outcome::NotLoggedIn => Next::Park { at: now + LOOK_AGAIN_MS },
-        Outcome::Unavailable(_) | Outcome::Crashed(_) | Outcome::NotStarted(_) | Outcome::Lost => {
+        Outcome::UsageLimit { resets_at } => {
+            Next::Park { at: park_until(*resets_at, now), cause: ParkedFor::UsageLimit }
+        }
+        Outcome::NotLoggedIn => Next::Park { at: now + LOOK_AGAIN_MS, cause: ParkedFor::Login },
+        // The circuit says when: it lets one job try.
+        Outcome::Unavailable(_) if history.outage => Next::Park { at: now, cause: ParkedFor::Unavailable },
+        Outcome::SessionLost(_) => Next::Retry { at: now },
+        Outcome::Lost if history.lost + 1 >= POISON => Next::Poison,
+        Outcome::Unavailable(_)
+        | Outcome::Crashed(_)
+        | Outcome::NotStarted(_)
+        | Outcome::Lost
+        | Outcome::Unkept
+        | Outcome::Rebooted
+        | Outcome::OutOfMemory => {
             if used < most {
                 Next::Retry { at: now + delay_ms(used, jitter) }
             } else {
@@ -76,8 +137,25 @@ pub fn decide(outcome: &Outcome, used: u32, most: u32, now: i64, jitter: f64) ->
 }
 
 /// Whether a run with this outcome used up an attempt.
-pub fn uses_attempt(outcome_word: &str) -> bool {
-    !matches!(outcome_word, "usage_limit" | "not_logged_in")
+pub fn uses_attempt(outcome: &Outcome, outage: bool) -> bool {
+    match outcome {
+        Outcome::UsageLimit { .. } | Outcome::NotLoggedIn | Outcome::SessionLost(_) => false,
+        Outcome::Unavailable(_) => !outage,
+        Outcome::Succeeded
+        | Outcome::Refused(_)
+        | Outcome::MaxTurns
+        | Outcome::MaxBudget
+        | Outcome::Errored(_)
+        | Outcome::Crashed(_)
+        | Outcome::Stopped { .. }
+        | Outcome::TimeLimit
+        | Outcome::NoProgress
+        | Outcome::NotStarted(_)
+        | Outcome::Lost
+        | Outcome::Unkept
+        | Outcome::Rebooted
+        | Outcome::OutOfMemory => true,
+    }
 }
 
 fn park_until(resets_at: Option<i64>, now: i64) -> i64 {
@@ -114,6 +192,10 @@ mod tests {
             Outcome::NoProgress,
             Outcome::NotStarted(String::new()),
             Outcome::Lost,
+            Outcome::Unkept,
+            Outcome::Rebooted,
+            Outcome::OutOfMemory,
+            Outcome::SessionLost(String::new()),
         ]
     }
 
@@ -125,32 +207,65 @@ mod tests {
 
     #[test]
     fn only_what_may_pass_is_run_again_and_never_past_the_last_attempt() {
+        let may_pass = ["unavailable", "crashed", "not_started", "lost", "unkept", "rebooted", "out_of_memory"];
         for outcome in every_outcome() {
-            for used in 1..=4 {
-                let next = decide(&outcome, used, 3, 1_000, 0.5);
-                let may_pass = ["unavailable", "crashed", "not_started", "lost"].contains(&outcome.word());
-                assert_eq!(matches!(next, Next::Retry { .. }), may_pass && used < 3, "{outcome:?} {used}");
-                assert_eq!(matches!(next, Next::Park { .. }), !uses_attempt(outcome.word()), "{outcome:?}");
+            for used in 0..=3 {
+                let next = decide(&outcome, History { used, ..History::default() }, 3, 1_000, 0.5);
+                let again = may_pass.contains(&outcome.word()) && used < 2 || outcome.word() == "session_lost";
+                assert_eq!(matches!(next, Next::Retry { .. }), again, "{outcome:?} {used}");
+                let parks = matches!(next, Next::Park { .. });
+                assert_eq!(parks, ["usage_limit", "not_logged_in"].contains(&outcome.word()), "{outcome:?}");
+                assert!(!parks || !uses_attempt(&outcome, false), "{outcome:?}: parked, not burnt");
+            }
+        }
+    }
+
+    #[test]
+    fn an_outage_burns_no_attempt_and_nothing_else_is_excused_by_it() {
+        for outcome in every_outcome() {
+            for used in 0..=9 {
+                let history = |outage| History { used, lost: 0, outage };
+                let (during, otherwise) =
+                    (decide(&outcome, history(true), 3, 5, 0.5), decide(&outcome, history(false), 3, 5, 0.5));
+                if outcome.word() == "unavailable" {
+                    assert_eq!(during, Next::Park { at: 5, cause: ParkedFor::Unavailable });
+                    assert!(!uses_attempt(&outcome, true));
+                } else {
+                    assert_eq!(during, otherwise);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn poison_is_two_runs_that_took_shim_and_agent_down_and_nothing_else() {
+        for outcome in every_outcome() {
+            for lost in 0..=3 {
+                let next = decide(&outcome, History { used: lost, lost, outage: false }, 9, 0, 0.5);
+                assert_eq!(next == Next::Poison, outcome == Outcome::Lost && lost >= 1, "{outcome:?} {lost}");
             }
         }
     }
 
     #[test]
     fn delays_double_and_are_drawn_whole() {
-        let at = |used, jitter| decide(&Outcome::Lost, used, 99, 0, jitter);
-        assert_eq!(at(1, 1.0), Next::Retry { at: 2_000 });
-        assert_eq!(at(2, 1.0), Next::Retry { at: 4_000 });
-        assert_eq!(at(3, 0.5), Next::Retry { at: 4_000 });
-        assert_eq!(at(40, 1.0), Next::Retry { at: 60_000 });
-        assert_eq!(at(5, 0.0), Next::Retry { at: 0 });
+        let at = |used, jitter| decide(&Outcome::OutOfMemory, History { used, ..History::default() }, 99, 0, jitter);
+        assert_eq!(at(0, 1.0), Next::Retry { at: 2_000 });
+        assert_eq!(at(1, 1.0), Next::Retry { at: 4_000 });
+        assert_eq!(at(2, 0.5), Next::Retry { at: 4_000 });
+        assert_eq!(at(39, 1.0), Next::Retry { at: 60_000 });
+        assert_eq!(at(4, 0.0), Next::Retry { at: 0 });
     }
 
     #[test]
     fn a_park_ends_at_the_reset_but_never_in_the_past_nor_in_a_year() {
-        let park = |resets_at, now| decide(&Outcome::UsageLimit { resets_at }, 1, 3, now, 0.0);
-        assert_eq!(park(Some(100), 1_000), Next::Park { at: 100_000 });
-        assert_eq!(park(Some(100), 200_000), Next::Park { at: 200_000 + LOOK_AGAIN_MS });
-        assert_eq!(park(None, 0), Next::Park { at: LOOK_AGAIN_MS });
-        assert_eq!(park(Some(i64::MAX), 0), Next::Park { at: LONGEST_PARK_MS });
+        let park = |resets_at, now| match decide(&Outcome::UsageLimit { resets_at }, History::default(), 3, now, 0.0) {
+            Next::Park { at, cause: ParkedFor::UsageLimit } => at,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(park(Some(100), 1_000), 100_000);
+        assert_eq!(park(Some(100), 200_000), 200_000 + LOOK_AGAIN_MS);
+        assert_eq!(park(None, 0), LOOK_AGAIN_MS);
+        assert_eq!(park(Some(i64::MAX), 0), LONGEST_PARK_MS);
     }
 }

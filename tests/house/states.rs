@@ -4,14 +4,32 @@
 use std::collections::BTreeMap;
 
 use agentlab_domain::{
-    chat::Place, command::Command, intake::Decision, isolation::Isolation, job, outcome::Outcome, role::Role, run,
+    chat::Place,
+    circuit::{self, Service},
+    command::Command,
+    intake::Decision,
+    isolation::Isolation,
+    job,
+    outcome::Outcome,
+    retry::ParkedFor,
+    role::Role,
+    run,
+    session::{self, Opened},
 };
 
-use super::tree::{all, none, production};
+use super::{
+    migrations::filled,
+    tree::{all, none, production},
+};
 
-/// Every `CHECK (column IN ('a', 'b'))` of the schema, by "table.column"; a table made anew later replaces the earlier.
+/// Every `CHECK (column IN ('a', 'b'))` of these tables, by "table.column".
 fn checks(sql: &str) -> BTreeMap<String, Vec<String>> {
-    let sql: String = sql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect::<Vec<_>>().join(" ");
+    let sql: String = sql
+        .replace("CREATE TABLE \"", "CREATE TABLE ")
+        .lines()
+        .map(|line| line.split("--").next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join(" ");
     let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut found = BTreeMap::new();
     for table in sql.split("CREATE TABLE ").skip(1) {
@@ -32,9 +50,13 @@ fn checks(sql: &str) -> BTreeMap<String, Vec<String>> {
     found
 }
 
-fn schema() -> BTreeMap<String, Vec<String>> {
-    let migrations = all("sql").into_iter().filter(|file| file.path.starts_with("migrations/"));
-    checks(&migrations.map(|file| file.text).collect::<Vec<_>>().join("\n"))
+/// The schema as it stands after every migration.
+async fn schema() -> BTreeMap<String, Vec<String>> {
+    let (_folder, mut connection) = filled().await;
+    let ours =
+        "SELECT sql FROM sqlite_schema WHERE type = 'table' AND sql IS NOT NULL AND name NOT IN ('Jobs', 'Workers')";
+    let tables: Vec<String> = sqlx::query_scalar(ours).fetch_all(&mut connection).await.unwrap();
+    checks(&tables.join(";\n"))
 }
 
 /// The word of every decision; the match makes a new one fail to compile until it is added.
@@ -49,6 +71,7 @@ fn decisions() -> Vec<&'static str> {
         Decision::NoText { place, message: 1 },
         Decision::Stranger { user: 1 },
         Decision::Ignore { why: text() },
+        Decision::Limited { place, message: 1, words: text() },
     ];
     for decision in &every {
         match decision {
@@ -58,7 +81,8 @@ fn decisions() -> Vec<&'static str> {
             | Decision::Stop { .. }
             | Decision::NoText { .. }
             | Decision::Stranger { .. }
-            | Decision::Ignore { .. } => {}
+            | Decision::Ignore { .. }
+            | Decision::Limited { .. } => {}
         }
     }
     every.iter().map(Decision::word).collect()
@@ -66,7 +90,7 @@ fn decisions() -> Vec<&'static str> {
 
 /// Every list of words, as Rust has it.
 fn words() -> BTreeMap<String, Vec<&'static str>> {
-    let lists: [(&str, Vec<&str>); 10] = [
+    let lists: [(&str, Vec<&str>); 17] = [
         ("job.state", job::State::ALL.map(job::State::as_str).to_vec()),
         ("job.isolation", Isolation::ALL.map(Isolation::as_str).to_vec()),
         ("run.state", run::State::ALL.map(run::State::as_str).to_vec()),
@@ -77,14 +101,21 @@ fn words() -> BTreeMap<String, Vec<&'static str>> {
         ("job.channel", vec!["telegram", "terminal", "page"]),
         ("outbox.kind", vec!["status", "part", "notice", "reply"]),
         ("outbox.state", vec!["pending", "sending", "delivered", "given_up"]),
-        ("audit.action", vec!["stranger", "cancel"]),
+        ("audit.action", vec!["stranger", "cancel", "retry", "session"]),
+        ("session.state", session::State::ALL.map(session::State::as_str).to_vec()),
+        ("run.opened", Opened::ALL.map(Opened::as_str).to_vec()),
+        ("job.parked_for", ParkedFor::ALL.map(ParkedFor::as_str).to_vec()),
+        ("hold.cause", vec!["usage_limit", "login"]),
+        ("call.service", Service::ALL.map(Service::as_str).to_vec()),
+        ("circuit.service", Service::ALL.map(Service::as_str).to_vec()),
+        ("circuit.state", circuit::State::ALL.map(circuit::State::as_str).to_vec()),
     ];
     lists.into_iter().map(|(name, words)| (name.to_owned(), words)).collect()
 }
 
-#[test]
-fn words_in_rust_are_the_words_in_sql() {
-    let (schema, words) = (schema(), words());
+#[tokio::test]
+async fn words_in_rust_are_the_words_in_sql() {
+    let (schema, words) = (schema().await, words());
     let in_sql: Vec<&String> = schema.keys().collect();
     let in_rust: Vec<&String> = words.keys().collect();
     assert_eq!(in_sql, in_rust, "the lists of words: left in the schema, right in this test");

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use agentlab_domain::{
     answer::{self, Ended},
     outcome::{self, Exit, Outcome, ResultEvent},
-    retry::{self, Next},
+    retry::{self, History, Next},
 };
 use agentlab_platform::{
     clock,
@@ -59,9 +59,10 @@ async fn settle(
     outcome: &Outcome,
     result: Option<&ResultEvent>,
 ) -> Result<Finished, HandleError> {
-    let used = life.db.attempts_used(&claim.job_id, retry::uses_attempt(outcome.word())).await?;
+    let history = life.db.history(&claim.job_id).await?;
     let now = clock::now_ms();
-    let next = decide(outcome, used, life.config.retry.max_attempts, now);
+    let next = decide(outcome, history, life.config.retry.max_attempts, now);
+    let uses_attempt = retry::uses_attempt(outcome, history.outage);
     let ended = Ended {
         number: claim.number,
         outcome,
@@ -77,23 +78,23 @@ async fn settle(
     let notice = (long && next.ends_job()).then(|| answer::notice(claim.number, next));
     fail_point!("finish-begin");
     let notice = notice.as_ref();
-    let finish = Finish { exit, outcome, next, result, answer: &text, messages: &messages, notice };
+    let finish = Finish { exit, outcome, next, uses_attempt, result, answer: &text, messages: &messages, notice };
     Ok(life.db.finish(claim, &finish).await?)
 }
 
 /// The decision, its delay shortened where tests shorten time.
-fn decide(outcome: &Outcome, used: u32, most: u32, now: i64) -> Next {
-    match retry::decide(outcome, used, most, now, fastrand::f64()) {
+fn decide(outcome: &Outcome, history: History, most: u32, now: i64) -> Next {
+    match retry::decide(outcome, history, most, now, fastrand::f64()) {
         Next::Retry { at } => Next::Retry { at: now + clock::scaled_ms(at - now) },
-        Next::Park { at } => Next::Park { at: now + clock::scaled_ms(at - now) },
-        next @ (Next::Done | Next::Failed | Next::Cancelled) => next,
+        Next::Park { at, cause } => Next::Park { at: now + clock::scaled_ms(at - now), cause },
+        next @ (Next::Done | Next::Failed | Next::Cancelled | Next::Poison) => next,
     }
 }
 
 const fn wait_ms(next: Next, now: i64) -> i64 {
     match next {
-        Next::Retry { at } | Next::Park { at } => at - now,
-        Next::Done | Next::Failed | Next::Cancelled => 0,
+        Next::Retry { at } | Next::Park { at, .. } => at - now,
+        Next::Done | Next::Failed | Next::Cancelled | Next::Poison => 0,
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) async fn start(life: &Life, claim: &Claim, run: &RunDir) -> Result<Op
     let agent = match ready(life, claim) {
         Ok(agent) => agent,
         Err(why) => {
-            run.write_exit(&Exit { end: End::NotStarted { why }, code: None, signal: None })?;
+            run.write_exit(&Exit::without_status(End::NotStarted { why }))?;
             return Ok(None);
         }
     };

@@ -5,7 +5,7 @@ use agentlab_domain::{
     answer::Body,
     job,
     outcome::{Exit, Outcome, ResultEvent},
-    retry::Next,
+    retry::{History, Next},
 };
 
 use super::{Db, DbError, Durability, Write, claim::Claim, lanes, outbox};
@@ -17,6 +17,8 @@ pub struct Finish<'a> {
     pub exit: &'a Exit,
     pub outcome: &'a Outcome,
     pub next: Next,
+    /// Whether the run used up an attempt of its job.
+    pub uses_attempt: bool,
     pub result: Option<&'a ResultEvent>,
     /// The whole answer, for `agentlab job` and `ask`.
     pub answer: &'a str,
@@ -39,15 +41,16 @@ pub enum Finished {
 }
 
 impl Db {
-    /// How many attempts the job has used up, its newest run included when `counts` says that it used one.
-    pub async fn attempts_used(&self, job_id: &str, counts: bool) -> Result<u32, DbError> {
-        let words: Vec<String> =
-            sqlx::query_scalar("SELECT outcome FROM run WHERE job_id = ?1 AND outcome IS NOT NULL")
-                .bind(job_id)
-                .fetch_all(self.read())
-                .await?;
-        let before = words.iter().filter(|word| agentlab_domain::retry::uses_attempt(word)).count();
-        Ok(u32::try_from(before).unwrap_or(u32::MAX).saturating_add(u32::from(counts)))
+    /// What the job's earlier runs say to the retry decision.
+    pub async fn history(&self, job_id: &str) -> Result<History, DbError> {
+        let (used, lost): (u32, u32) = sqlx::query_as(
+            "SELECT COUNT(*) FILTER (WHERE uses_attempt = 1), COUNT(*) FILTER (WHERE outcome = 'lost')
+             FROM run WHERE job_id = ?1 AND outcome IS NOT NULL",
+        )
+        .bind(job_id)
+        .fetch_one(self.read())
+        .await?;
+        Ok(History { used, lost, outage: false })
     }
 
     /// Finishes a run and decides its job.
@@ -79,8 +82,8 @@ impl Db {
             return Ok(Finished::LeaseLost);
         }
         let run_at = match finish.next {
-            Next::Retry { at } | Next::Park { at } => at,
-            Next::Done | Next::Failed | Next::Cancelled => 0,
+            Next::Retry { at } | Next::Park { at, .. } => at,
+            Next::Done | Next::Failed | Next::Cancelled | Next::Poison => 0,
         };
         let reason = (finish.next != Next::Done).then(|| finish.outcome.reason());
         sqlx::query(
@@ -107,7 +110,7 @@ async fn settle_run(write: &mut Write, claim: &Claim, finish: &Finish<'_>, now: 
     let cost = finish.result.and_then(|result| result.cost_usd).map(micro_usd);
     let ended = sqlx::query(
         "UPDATE run SET state = 'over', outcome = ?3, exit_code = ?4, exit_signal = ?5, cost_micro_usd = ?6,
-                        input_tokens = ?7, output_tokens = ?8, turns = ?9, ended_at = ?10, worker = NULL
+                        input_tokens = ?7, output_tokens = ?8, turns = ?9, ended_at = ?10, worker = NULL, uses_attempt = ?11
          WHERE id = ?1 AND token = ?2 AND state <> 'over'",
     )
     .bind(&claim.run_id)
@@ -120,6 +123,7 @@ async fn settle_run(write: &mut Write, claim: &Claim, finish: &Finish<'_>, now: 
     .bind(finish.result.map(|result| i64::try_from(result.output_tokens).unwrap_or(i64::MAX)))
     .bind(finish.result.map(|result| i64::try_from(result.turns).unwrap_or(i64::MAX)))
     .bind(now)
+    .bind(finish.uses_attempt)
     .execute(&mut **write)
     .await?
     .rows_affected();

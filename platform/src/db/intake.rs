@@ -86,6 +86,7 @@ async fn record(write: &mut Write, incoming: &Incoming<'_>) -> Result<bool, DbEr
         | Decision::Command { .. }
         | Decision::Edit { .. }
         | Decision::Stop { .. }
+        | Decision::Limited { .. }
         | Decision::NoText { .. } => (incoming.raw, None),
     };
     let inserted = sqlx::query(
@@ -116,6 +117,7 @@ async fn cause(write: &mut Write, incoming: &Incoming<'_>) -> Result<Effect, DbE
         Decision::NoText { place, message } => {
             reply(write, *place, *message, "I read text only, for now: please write the task as a message.").await
         }
+        Decision::Limited { place, message, words } => reply(write, *place, *message, words).await,
         Decision::Stranger { user } => {
             sqlx::query("INSERT INTO audit (at, action, actor) VALUES (?1, 'stranger', ?2) ON CONFLICT DO NOTHING")
                 .bind(clock::now_ms())

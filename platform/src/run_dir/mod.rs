@@ -225,7 +225,7 @@ mod tests {
         run.request_stop("Ann").unwrap();
         run.request_stop("Bob").unwrap();
         assert_eq!(run.stop().unwrap().unwrap().by, "Ann");
-        let exit = Exit { end: End::Stopped { by: "Ann".into() }, code: None, signal: Some(9) };
+        let exit = Exit { signal: Some(9), ..Exit::without_status(End::Stopped { by: "Ann".into() }) };
         run.write_exit(&exit).unwrap();
         assert_eq!(run.exit().unwrap(), Some(exit));
     }

@@ -25,6 +25,7 @@ const ROUNDS: u32 = 20;
 pub fn settle(run: &RunDir, id: &str) -> io::Result<bool> {
     run.create()?;
     let Some(_lock) = Lock::try_take(&run.run_lock(), Mode::Exclusive)? else { return Ok(false) };
+    let mut ended_some = false;
     for _ in 0..ROUNDS {
         // Somebody may have settled it before we had the lock.
         if run.exit()?.is_some() {
@@ -35,12 +36,16 @@ pub fn settle(run: &RunDir, id: &str) -> io::Result<bool> {
             Settle::CloseAsLost => {
                 let end = match run.stop()? {
                     Some(stop) => End::Stopped { by: stop.by },
+                    // An agent that lived on did not take its shim down; and when the machine itself went down, nobody did.
+                    None if ended_some || run.child()?.is_none() => End::Unkept,
+                    None if is_of_earlier_boot(run)? => End::Rebooted,
                     None => End::Lost,
                 };
-                run.write_exit(&Exit { end, code: None, signal: None })?;
+                run.write_exit(&Exit::without_status(end))?;
                 return Ok(true);
             }
             Settle::EndAndRepeat => {
+                ended_some = true;
                 for process in living {
                     end(&process);
                 }
@@ -72,6 +77,11 @@ fn look(run: &RunDir, id: &str) -> (Alive, Vec<Identity>) {
     }
 }
 
+/// Whether the agent was recorded before the machine was started last.
+fn is_of_earlier_boot(run: &RunDir) -> io::Result<bool> {
+    Ok(run.child()?.is_some_and(|child| Identity::own().is_ok_and(|own| own.boot != child.boot)))
+}
+
 fn recorded(run: &RunDir) -> io::Result<Vec<Identity>> {
     let mut recorded = run.family()?;
     recorded.extend(run.child()?);
@@ -100,9 +110,15 @@ mod tests {
 
     #[test]
     fn r3_a_run_with_nothing_alive_is_closed_as_lost() {
-        let (_folder, run) = fresh();
-        assert!(settle(&run, "r3-nothing").unwrap());
-        assert_eq!(run.exit().unwrap().unwrap().end, End::Lost);
+        for (recorded, end) in [(false, End::Unkept), (true, End::Lost)] {
+            let (_folder, run) = fresh();
+            let gone = Identity { start: 0, ..Identity::own().unwrap() };
+            if recorded {
+                run.write_child(&gone).unwrap();
+            }
+            assert!(settle(&run, "r3-nothing").unwrap());
+            assert_eq!(run.exit().unwrap().unwrap().end, end);
+        }
     }
 
     #[test]
@@ -116,7 +132,17 @@ mod tests {
         }
         assert!(settle(&run, &id).unwrap());
         assert_eq!(identity.living(), Living::No);
+        assert_eq!(run.exit().unwrap().unwrap().end, End::Unkept, "it did not take its shim down");
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn r3_a_run_of_an_earlier_boot_is_told_from_one_that_took_its_shim_down() {
+        let (_folder, run) = fresh();
+        let own = Identity::own().unwrap();
+        run.write_child(&Identity { boot: "an earlier one".into(), ..own }).unwrap();
+        assert!(settle(&run, "r3-reboot").unwrap());
+        assert_eq!(run.exit().unwrap().unwrap().end, End::Rebooted);
     }
 
     #[test]

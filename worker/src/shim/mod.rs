@@ -56,7 +56,7 @@ pub fn hold(directory: PathBuf) -> io::Result<()> {
     }
     let spec = run.spec()?;
     let exit = match run.stop()? {
-        Some(stop) => Exit { end: End::Stopped { by: stop.by }, code: None, signal: None },
+        Some(stop) => Exit::without_status(End::Stopped { by: stop.by }),
         None => watch(&run, &spec)?,
     };
     // A disk that is full now is not full for ever: an end that is not told would be done again.
@@ -119,7 +119,8 @@ impl Watch<'_> {
         loop {
             let childless = match self.reaper.next(LOOK) {
                 Some(Reaped::Ended { pid, code, signal }) if pid == self.child.pid => {
-                    self.ended = Some((Exit { end: End::Exited, code, signal }, clock::instant()));
+                    self.ended =
+                        Some((Exit { end: End::Exited, code, signal, out_of_memory: false }, clock::instant()));
                     false
                 }
                 Some(Reaped::Ended { .. }) | None => false,

@@ -10,7 +10,7 @@ use agentlab_domain::{
     isolation::Isolation,
     job::State,
     outcome::{End, Exit, Outcome, ResultEvent},
-    retry::Next,
+    retry::{Next, ParkedFor, uses_attempt},
 };
 
 use super::{
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::config;
 
-const EXIT: Exit = Exit { end: End::Exited, code: Some(0), signal: None };
+const EXIT: Exit = Exit { end: End::Exited, code: Some(0), signal: None, out_of_memory: false };
 
 async fn fresh() -> (tempfile::TempDir, Db) {
     let folder = tempfile::tempdir().unwrap();
@@ -58,6 +58,7 @@ async fn finish(db: &Db, claim: &Claim, outcome: Outcome, next: Next) -> Finishe
         exit: &EXIT,
         outcome: &outcome,
         next,
+        uses_attempt: uses_attempt(&outcome, false),
         result: Some(&result),
         answer: "the answer",
         messages: &messages,
@@ -164,12 +165,14 @@ async fn a_retry_holds_its_lane_and_a_park_burns_no_attempt() {
     db.enqueue(&from_chat(1, 1, place("p", Isolation::None))).await.unwrap();
     db.enqueue(&from_chat(2, 1, place("p", Isolation::None))).await.unwrap();
     let claim = db.claim("w").await.unwrap().unwrap();
-    finish(&db, &claim, Outcome::UsageLimit { resets_at: None }, Next::Park { at: 0 }).await;
-    assert_eq!(db.attempts_used(&claim.job_id, false).await.unwrap(), 0);
+    finish(&db, &claim, Outcome::UsageLimit { resets_at: None }, Next::Park { at: 0, cause: ParkedFor::UsageLimit })
+        .await;
+    assert_eq!(db.history(&claim.job_id).await.unwrap().used, 0);
     let claim = db.claim("w").await.unwrap().unwrap();
     assert_eq!((claim.number, claim.attempt), (1, 2));
     finish(&db, &claim, Outcome::Lost, Next::Retry { at: i64::MAX }).await;
-    assert_eq!(db.attempts_used(&claim.job_id, true).await.unwrap(), 2);
+    let history = db.history(&claim.job_id).await.unwrap();
+    assert_eq!((history.used, history.lost), (1, 1));
     assert_eq!(db.claim("w").await.unwrap(), None, "what came after it waits");
     assert!(matches!(db.cancel(1, "Ann").await.unwrap(), Cancel::Cancelled { number: 1 }));
     assert_eq!(db.claim("w").await.unwrap().unwrap().number, 2, "the lane has a new head");

@@ -1,158 +1,6 @@
-//! Outcomes: how a run ended, judged from its exit and its `result` event.
-//!
-//! The *result event* decides, by `is_error` and never by its subtype: a failed API call ends with subtype "success"
-//! and `is_error: true` (seen in Claude Code 2.1.197). Success is exit 0 *and* a result without error. What follows from
-//! an outcome is decided in `retry`.
+//! Judging a run by its exit and its `result` event.
 
-use serde::{Deserialize, Serialize};
-
-/// Why the shim's child is no longer there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "end")]
-pub enum End {
-    /// It ended by itself.
-    Exited,
-    /// It was stopped because somebody asked.
-    Stopped { by: String },
-    /// It ran longer than `agent.max_run_minutes`.
-    TimeLimit,
-    /// It wrote nothing for `agent.no_progress_minutes`.
-    NoProgress,
-    /// The agent could not be started.
-    NotStarted { why: String },
-    /// Nobody can say how it ended: its shim died with it.
-    Lost,
-}
-
-/// How the shim's child ended, as `exit.json` has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exit {
-    #[serde(flatten)]
-    pub end: End,
-    /// The exit code, where it exited.
-    pub code: Option<i32>,
-    /// The signal, where one ended it.
-    pub signal: Option<i32>,
-}
-
-/// The `result` event of a run.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ResultEvent {
-    pub is_error: bool,
-    pub subtype: String,
-    /// The answer, or the words of the error.
-    pub text: Option<String>,
-    /// `errors` of the error subtypes.
-    pub errors: Vec<String>,
-    /// The HTTP status of the failed call.
-    pub api_status: Option<u16>,
-    /// US dollars.
-    pub cost_usd: Option<f64>,
-    pub input_tokens: u64,
-    pub output_tokens: u64,
-    pub turns: u64,
-    /// Names of the tools that were denied.
-    pub denials: Vec<String>,
-}
-
-/// What the events told about a usage limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit {
-    /// Unix seconds.
-    pub resets_at: Option<i64>,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    Succeeded,
-    /// The service refused the request itself (400, 403, 404, 413): the same request fails again.
-    Refused(String),
-    /// The service was overloaded, limited or out of order (429, 5xx, refused connection): it may pass.
-    Unavailable(String),
-    /// The subscription's limit is reached; Unix seconds of its reset where known.
-    UsageLimit {
-        resets_at: Option<i64>,
-    },
-    /// No login, or a key that the service does not accept.
-    NotLoggedIn,
-    MaxTurns,
-    MaxBudget,
-    /// The agent gave up with an error of its own.
-    Errored(String),
-    /// It ended without a result.
-    Crashed(String),
-    Stopped {
-        by: String,
-    },
-    TimeLimit,
-    NoProgress,
-    NotStarted(String),
-    Lost,
-}
-
-impl Outcome {
-    /// Every word that `word` returns; the CHECK in SQL holds the same ones.
-    pub const WORDS: [&'static str; 14] = [
-        "succeeded",
-        "refused",
-        "unavailable",
-        "usage_limit",
-        "not_logged_in",
-        "max_turns",
-        "max_budget",
-        "errored",
-        "crashed",
-        "stopped",
-        "time_limit",
-        "no_progress",
-        "not_started",
-        "lost",
-    ];
-
-    /// The word in rows.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Refused(_) => "refused",
-            Self::Unavailable(_) => "unavailable",
-            Self::UsageLimit { .. } => "usage_limit",
-            Self::NotLoggedIn => "not_logged_in",
-            Self::MaxTurns => "max_turns",
-            Self::MaxBudget => "max_budget",
-            Self::Errored(_) => "errored",
-            Self::Crashed(_) => "crashed",
-            Self::Stopped { .. } => "stopped",
-            Self::TimeLimit => "time_limit",
-            Self::NoProgress => "no_progress",
-            Self::NotStarted(_) => "not_started",
-            Self::Lost => "lost",
-        }
-    }
-
-    /// What a person is told.
-    pub fn reason(&self) -> String {
-        match self {
-            Self::Succeeded => "done".into(),
-            Self::Refused(text) => format!("Claude refused the request: {text}"),
-            Self::Unavailable(text) => format!("Claude was not available: {text}"),
-            Self::UsageLimit { .. } => "the usage limit of the Claude account is reached".into(),
-            Self::NotLoggedIn => {
-                "Claude is not logged in: run `claude` on the machine and type /login, or set agent.env.ANTHROPIC_API_KEY"
-                    .into()
-            }
-            Self::MaxTurns => "it reached the limit of turns".into(),
-            Self::MaxBudget => "it reached its budget".into(),
-            Self::Errored(text) => format!("Claude gave up: {text}"),
-            Self::Crashed(text) => format!("the agent ended without an answer ({text})"),
-            Self::Stopped { by } => format!("stopped by {by}"),
-            Self::TimeLimit => "it ran longer than agent.max_run_minutes and was stopped".into(),
-            Self::NoProgress => "it showed no progress for agent.no_progress_minutes and was stopped".into(),
-            Self::NotStarted(why) => format!("the agent could not be started: {why}"),
-            Self::Lost => "its process was gone and left no exit status".into(),
-        }
-    }
-}
+use super::{End, Exit, Limit, Outcome, ResultEvent};
 
 /// Judges a run. `stderr` is the end of what the agent wrote there: some failures show nowhere else.
 pub fn judge(exit: &Exit, result: Option<&ResultEvent>, limit: Option<Limit>, stderr: &str) -> Outcome {
@@ -162,10 +10,13 @@ pub fn judge(exit: &Exit, result: Option<&ResultEvent>, limit: Option<Limit>, st
         End::TimeLimit => return Outcome::TimeLimit,
         End::NoProgress => return Outcome::NoProgress,
         // An exit code that nobody saw is no reason to doubt a result that everybody can read.
-        End::Lost | End::Exited => {}
+        End::Lost | End::Unkept | End::Rebooted | End::Exited => {}
     }
     match result {
         None if exit.end == End::Lost => Outcome::Lost,
+        None if exit.end == End::Unkept => Outcome::Unkept,
+        None if exit.end == End::Rebooted => Outcome::Rebooted,
+        None if exit.out_of_memory => Outcome::OutOfMemory,
         None => without_result(exit, stderr),
         Some(result) if result.is_error => with_error(result, limit),
         Some(_) if exit.end == End::Exited && exit.code != Some(0) => {
@@ -218,7 +69,7 @@ mod tests {
     use super::*;
 
     fn exited(code: i32) -> Exit {
-        Exit { end: End::Exited, code: Some(code), signal: None }
+        Exit { end: End::Exited, code: Some(code), signal: None, out_of_memory: false }
     }
 
     fn failed(subtype: &str, text: &str, api_status: Option<u16>) -> ResultEvent {
@@ -276,14 +127,14 @@ mod tests {
             (End::NoProgress, "no_progress"),
             (End::NotStarted { why: "no such file".into() }, "not_started"),
         ] {
-            let exit = Exit { end, code: None, signal: Some(9) };
+            let exit = Exit { signal: Some(9), ..Exit::without_status(end) };
             assert_eq!(judge(&exit, Some(&result), None, "").word(), word);
         }
     }
 
     #[test]
     fn a_lost_run_with_a_result_is_judged_by_the_result_alone() {
-        let lost = Exit { end: End::Lost, code: None, signal: None };
+        let lost = Exit::without_status(End::Lost);
         let good = ResultEvent::default();
         assert_eq!(judge(&lost, Some(&good), None, ""), Outcome::Succeeded);
         assert_eq!(judge(&lost, None, None, ""), Outcome::Lost);

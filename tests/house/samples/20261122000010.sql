@@ -1,0 +1,1 @@
+-- Views hold no rows.
