@@ -40,6 +40,13 @@ pub enum Verb {
     },
     /// Stop a task.
     Cancel { id: i64 },
+    /// Do an ended task again, as a new task.
+    Retry {
+        id: i64,
+        /// Print the new task's number and go.
+        #[arg(long)]
+        no_wait: bool,
+    },
     /// What is wrong, and what to do about it.
     Doctor,
     /// Ask the database (read only), such as "SELECT * FROM `v_queue`".
@@ -74,6 +81,9 @@ pub struct Ask {
     /// The project to work in; by default the current directory.
     #[arg(long)]
     pub project: Option<String>,
+    /// Go on with this conversation, in its directory; `agentlab job` and /sessions show names.
+    #[arg(long, conflicts_with = "project")]
+    pub session: Option<String>,
     /// Print the task's number and go.
     #[arg(long)]
     pub no_wait: bool,

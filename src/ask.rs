@@ -6,7 +6,7 @@ use agentlab_domain::exit_code;
 use agentlab_platform::{
     agent::Agent,
     config::Place,
-    db::enqueue::{NewJob, Source},
+    db::enqueue::{NewJob, Resumes, Source},
     life::{Refusal, Stop},
     lock::{Lock, Mode},
     ping,
@@ -29,38 +29,48 @@ const LONGEST: usize = 4 * 1024 * 1024;
 pub async fn ask(ask: Ask, as_json: bool) -> Result<u8, Failure> {
     let prompt = prompt(&ask.text)?;
     let system = system::open().await?;
-    let place = place(&system, ask.project.as_deref())?;
+    let (place, resumes) = match &ask.session {
+        Some(name) => session(&system, name).await?,
+        None => (place(&system, ask.project.as_deref())?, None),
+    };
     // Refused here rather than in a run that nobody can help.
     let agent = Agent::find(&system.config).map_err(Refusal::from)?;
     // Held while we wait: a private system does not end under us.
     let _waiting = Lock::take(&system.home.lock("ask"), Mode::Shared)?;
     let mut stop = Stop::listen()?;
     let source = Source::Terminal { request_id: uuid::Uuid::new_v4().to_string() };
-    let job = system.db.enqueue(&NewJob { source, place: place.clone(), prompt }).await?;
+    let job = system.db.enqueue(&NewJob { source, place: place.clone(), prompt, resumes }).await?;
+    if !ask.no_wait {
+        if agent.is_rehearsal() {
+            print::note("No `claude` was found on PATH: this is only rehearsed.");
+        }
+        print::note(&format!("task {} in {}", job.number, place.path.display()));
+    }
+    given(&system, &mut stop, job.number, ask.no_wait, as_json).await
+}
+
+/// A task was given: sees to it that a system runs and, unless told otherwise, waits for the answer.
+pub async fn given(system: &System, stop: &mut Stop, number: i64, no_wait: bool, as_json: bool) -> Result<u8, Failure> {
     ping::ping_workers(&system.home, system.config.workers.count);
     let mut private = Private::default();
     if let Err(failure) = private.ensure(&system.home) {
-        print::note(&format!("task {} is kept and runs when the system does", job.number));
+        print::note(&format!("task {number} is kept and runs when the system does"));
         return Err(failure);
     }
-    if ask.no_wait {
+    if no_wait {
         if as_json {
-            print::json(&json!({ "id": job.number, "state": "queued" }))?;
+            print::json(&json!({ "id": number, "state": "queued" }))?;
         } else {
-            print::line(&format!("task {}", job.number));
-            print::note(&format!("`agentlab job {}` prints its answer.", job.number));
+            print::line(&format!("task {number}"));
+            print::note(&format!("`agentlab job {number}` prints its answer."));
         }
         return Ok(exit_code::DONE);
     }
-    if agent.is_rehearsal() {
-        print::note("No `claude` was found on PATH: this is only rehearsed.");
-    }
-    print::note(&format!("task {} in {}", job.number, place.path.display()));
     let followed = tokio::select! {
-        followed = follow::follow(&system, &mut private, job.number) => followed?,
+        followed = follow::follow(system, &mut private, number) => followed?,
         () = stop.asked(1) => {
-            cancel(&system, job.number).await?;
-            follow::follow(&system, &mut private, job.number).await?
+            cancel(system, number).await?;
+            follow::follow(system, &mut private, number).await?
         }
     };
     follow::report(&followed, as_json)?;
@@ -69,6 +79,18 @@ pub async fn ask(ask: Ask, as_json: bool) -> Result<u8, Failure> {
         Followed::Ended(_) => exit_code::FAILED,
         Followed::Parked(_) => exit_code::UNAVAILABLE,
     })
+}
+
+/// The conversation of that name, and the place to which it belongs.
+async fn session(system: &System, name: &str) -> Result<(Place, Option<Resumes>), Failure> {
+    let found = system.db.session(name).await?.ok_or_else(|| {
+        usage(&format!(
+            "there is not exactly one conversation {name} that can be taken up: `agentlab job ID` names a task's"
+        ))
+    })?;
+    let mut place = system.config.directory_place(Path::new(&found.workspace));
+    place.project = found.project;
+    Ok((place, Some(Resumes { session: found.id, lane: found.lane })))
 }
 
 async fn cancel(system: &System, number: i64) -> Result<(), Failure> {

@@ -6,6 +6,7 @@ use agentlab_platform::{
     config::{self, Config},
     db::migrate,
     home::Home,
+    instructions::in_force,
     life, spawn,
 };
 use serde::Serialize;
@@ -61,6 +62,9 @@ async fn checks() -> Vec<Check> {
         let what = if ok { "is there" } else { "is not there: create it, or correct projects.*.path" };
         check("project", ok, format!("{name}: {} {what}", project.path.display()));
     }
+    for (name, ok, what) in instructions(&home, &config) {
+        check("instructions", ok, format!("{name}: {what}"));
+    }
     let (ok, what) = agentlab_bot::check(&config).await;
     check("telegram", ok, what);
     match life::open(&home).await {
@@ -87,6 +91,22 @@ async fn checks() -> Vec<Check> {
     let running = agentlab_supervisor::is_running(&home);
     check("system", true, if running { "running" } else { "not running: `agentlab up` starts it" }.into());
     checks
+}
+
+/// Which instructions a run of each project would get.
+fn instructions(home: &Home, config: &Config) -> Vec<(String, bool, String)> {
+    let names = config.projects.keys().cloned().chain(["everywhere else".to_owned()]);
+    let found = names.map(|name| match in_force(home, &name) {
+        Ok(Some(found)) => {
+            let what = format!("every run is given {} ({})", found.path.display(), found.short_hash());
+            (name, true, what)
+        }
+        Ok(None) => {
+            (name, true, format!("none; what you write into {} is given to every run", home.instructions().display()))
+        }
+        Err(error) => (name, false, format!("no run can begin: {error}")),
+    });
+    found.collect()
 }
 
 async fn agent(config: &Config) -> (bool, String) {

@@ -13,6 +13,9 @@ pub async fn job(id: i64, as_json: bool) -> Result<u8, Failure> {
         return Ok(exit_code::DONE);
     }
     print::line(&format!("task {} ({}): {}", view.id, view.channel, view.state));
+    if let Some(of) = view.retry_of {
+        print::line(&format!("does task {of} again"));
+    }
     if let Some(reason) = &view.reason {
         print::line(&format!("because: {reason}"));
     }

@@ -11,6 +11,7 @@ mod jobs;
 mod logs;
 mod print;
 mod rehearse;
+mod retry;
 mod runtime;
 mod sql;
 mod status;
@@ -72,6 +73,7 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Jobs { all } => runtime::block_on(jobs::jobs(all, json)),
         Verb::Job { id } => runtime::block_on(job::job(id, json)),
         Verb::Logs { id, follow } => runtime::block_on(logs::logs(id, follow, json)),
+        Verb::Retry { id, no_wait } => runtime::block_on(retry::retry(id, no_wait, json)),
         Verb::Cancel { id } => runtime::block_on(cancel::cancel(id, json)),
         Verb::Doctor => runtime::block_on(doctor::doctor(json)),
         Verb::Sql { statement } => runtime::block_on(sql::sql(&statement, json)),

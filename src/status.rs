@@ -1,6 +1,7 @@
 //! `status`: the whole system in one look.
 
-use agentlab_domain::{exit_code, progress};
+use agentlab_domain::exit_code;
+use agentlab_platform::instructions;
 
 use crate::{failure::Failure, print, system};
 
@@ -18,12 +19,10 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
         "tasks: {} running, {} queued, {} retrying, {} parked, {} waiting for a person",
         status.running, status.queued, status.retrying, status.parked, status.waiting
     ));
-    print::line(&format!(
-        "messages: {} to be delivered, {} given up; spent today: {}",
-        status.undelivered,
-        status.given_up,
-        progress::dollars(status.spent_today_usd)
-    ));
+    print::line(&format!("messages: {} to be delivered, {} given up", status.undelivered, status.given_up));
+    print::line(&status.spending.line().to_lowercase());
+    let place = system.config.chat_place(system.home.workspace());
+    print::line(&instructions::words(&system.home, &place.project).to_lowercase());
     if running {
         let rows = status.processes.iter().map(|process| {
             let state = if process.ready {

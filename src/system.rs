@@ -6,7 +6,7 @@ use agentlab_domain::exit_code;
 use agentlab_platform::{
     clock,
     config::{self, Config},
-    db::Db,
+    db::{Db, Terms},
     home::Home,
     life::{self, Refusal},
     spawn,
@@ -25,7 +25,7 @@ pub struct System {
 pub async fn open() -> Result<System, Failure> {
     let home = Home::open()?;
     let config = config::load(&home)?;
-    let db = life::open(&home).await?;
+    let db = life::open(&home).await?.under(Terms::from(&config));
     Ok(System { home, config, db })
 }
 

@@ -105,6 +105,7 @@ async fn enqueue(db: &Db, home: &Home, request: &str) -> anyhow::Result<Duration
 /// A job that no other keeps waiting: its lane and its directory are its own.
 pub(crate) fn job(home: &Home, request: &str) -> NewJob {
     NewJob {
+        resumes: None,
         source: Source::Terminal { request_id: request.to_owned() },
         place: config::Place { project: "figures".into(), path: home.workspace(), isolation: Isolation::None },
         prompt: "a task of no importance".into(),

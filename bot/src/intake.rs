@@ -4,15 +4,14 @@
 use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, sync::atomic::Ordering, time::Duration};
 
 use agentlab_domain::{
+    command::Command,
     intake::{self, Decision},
-    progress,
 };
 use agentlab_platform::{
     clock,
     db::{
         DbError,
         intake::{Effect, Incoming},
-        status::Status,
     },
     life::Life,
     ping,
@@ -23,6 +22,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::{
+    status,
     telegram::{PollError, Telegram},
     update,
 };
@@ -143,9 +143,19 @@ async fn try_take_in(
     decision: &Decision,
 ) -> Result<Effect, DbError> {
     let place = life.config.chat_place(life.home.workspace());
-    let asks_status = matches!(decision, Decision::Command { command: agentlab_domain::command::Command::Status, .. });
-    let status = if asks_status { status_words(&life.db.status().await?) } else { String::new() };
-    life.db.take_in(&Incoming { bot_id, update_id, raw, decision, place, status: &status }).await
+    let prepared = match decision {
+        Decision::Command { command: Command::Status, .. } => status::words(life).await?,
+        Decision::Command { command: Command::Cost, .. } => life.db.spending().await?.words(),
+        Decision::Command { .. }
+        | Decision::Job { .. }
+        | Decision::Edit { .. }
+        | Decision::Stop { .. }
+        | Decision::NoText { .. }
+        | Decision::Limited { .. }
+        | Decision::Stranger { .. }
+        | Decision::Ignore { .. } => String::new(),
+    };
+    life.db.take_in(&Incoming { bot_id, update_id, raw, decision, place, prepared: &prepared }).await
 }
 
 async fn follow_up(life: &Life, telegram: &Telegram, wake: &Notify, decision: &Decision, effect: Effect) {
@@ -173,27 +183,6 @@ async fn pressed(telegram: &Telegram, decision: &Decision, words: &str) {
     if let Decision::Stop { callback, .. } = decision {
         telegram.pressed(callback, words).await;
     }
-}
-
-/// `/status` in a chat.
-fn status_words(status: &Status) -> String {
-    let mut words = format!(
-        "{} running, {} queued, {} trying again, {} waiting.\nSpent today: {}.",
-        status.running,
-        status.queued,
-        status.retrying,
-        status.parked + status.waiting,
-        progress::dollars(status.spent_today_usd)
-    );
-    for process in &status.processes {
-        if !process.ready {
-            words.push_str(&format!("\n{} is not ready.", process.id));
-        }
-        if let Some(note) = &process.note {
-            words.push_str(&format!("\n{}: {note}", process.id));
-        }
-    }
-    words
 }
 
 /// The journal line, before the commit (rule I4): it serves when the database is corrupt.

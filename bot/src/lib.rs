@@ -7,6 +7,7 @@ mod batch;
 mod fate;
 mod intake;
 mod outbox;
+mod status;
 mod telegram;
 mod update;
 

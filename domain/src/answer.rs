@@ -39,6 +39,18 @@ pub fn accepted(number: i64, ahead: i64) -> Body {
     Body { rich: text::plain(&format!("Task {number}: {place}")), stop: Some(number) }
 }
 
+/// What was accepted to be done again.
+pub fn again(number: i64, of: i64, ahead: i64) -> Body {
+    let mut body = accepted(number, ahead);
+    body.rich.text.push_str(&format!(" (task {of} again)"));
+    body
+}
+
+/// What waits for a time before it begins, or before anybody looks at it again.
+pub fn waits(number: i64, why: &str, until: &str) -> Body {
+    Body { rich: text::plain(&format!("Task {number}: waits, {why}. I look again at {until}.")), stop: Some(number) }
+}
+
 /// What runs.
 pub fn running(number: i64, attempt: u32, elapsed_ms: i64, progress: &Progress) -> Body {
     let mut line = format!("Task {number}: running, {}", progress::elapsed(coarse(elapsed_ms)));
@@ -73,10 +85,15 @@ pub struct Ended<'a> {
     pub result: Option<&'a ResultEvent>,
     /// The run was rehearsed: no agent was used.
     pub rehearsed: bool,
+    /// The job's conversation could not be taken up, and it began a new one.
+    pub anew: bool,
     /// Until the next run, in milliseconds.
     pub wait_ms: i64,
     pub attempt: u32,
 }
+
+/// What an answer says that does not remember what came before.
+pub const ANEW: &str = "(the earlier conversation could not be taken up: this one is new)";
 
 /// What `rehearse` must always say.
 pub const REHEARSAL: &str = "(a rehearsal: no `claude` was found, so no agent worked on this)";
@@ -111,6 +128,9 @@ pub fn markdown(ended: Ended<'_>) -> String {
     let denials = ended.result.map(|result| result.denials.as_slice()).unwrap_or_default();
     if !denials.is_empty() {
         text.push_str(&format!("\n\nNot permitted: {}", denials.join(", ")));
+    }
+    if ended.anew && ended.next == Next::Done {
+        text.push_str(&format!("\n\n{ANEW}"));
     }
     if ended.rehearsed {
         text.push_str(&format!("\n\n{REHEARSAL}"));
@@ -170,7 +190,7 @@ mod tests {
     use super::*;
 
     fn ended<'a>(outcome: &'a Outcome, next: Next, result: Option<&'a ResultEvent>) -> Ended<'a> {
-        Ended { number: 12, outcome, next, result, rehearsed: false, wait_ms: 4_000, attempt: 1 }
+        Ended { number: 12, outcome, next, result, rehearsed: false, anew: false, wait_ms: 4_000, attempt: 1 }
     }
 
     #[test]

@@ -10,6 +10,22 @@ pub enum Command {
     Cancel {
         number: Option<i64>,
     },
+    /// Do this ended task again; without a number the newest of this chat that ended without an answer.
+    Retry {
+        number: Option<i64>,
+    },
+    /// The next task begins a new conversation.
+    New,
+    /// The conversations of this chat.
+    Sessions,
+    /// Go on with this one.
+    Session {
+        name: String,
+    },
+    /// Go on with a copy of the present one.
+    Fork,
+    /// What was spent.
+    Cost,
     /// A command whose argument could not be understood; the text says what is expected.
     Unclear(&'static str),
     /// A command that does not exist here.
@@ -29,7 +45,15 @@ pub fn parse(text: &str) -> Option<Command> {
         "start" => Command::Start,
         "help" => Command::Help,
         "status" => Command::Status,
-        "cancel" | "stop" => cancel(argument.trim()),
+        "cancel" | "stop" => {
+            numbered(argument, "Use /cancel, or /cancel 12 for task 12.", |number| Command::Cancel { number })
+        }
+        "retry" => numbered(argument, "Use /retry, or /retry 12 for task 12.", |number| Command::Retry { number }),
+        "new" => Command::New,
+        "sessions" => Command::Sessions,
+        "session" => session(argument.trim()),
+        "fork" => Command::Fork,
+        "cost" => Command::Cost,
         _ => Command::Unknown(word),
     })
 }
@@ -40,15 +64,20 @@ pub fn addressee(text: &str) -> Option<&str> {
     head.split_once('@').map(|(_, name)| name)
 }
 
-fn cancel(argument: &str) -> Command {
-    let digits = argument.trim_start_matches('#');
+fn numbered(argument: &str, expected: &'static str, command: impl Fn(Option<i64>) -> Command) -> Command {
+    let digits = argument.trim().trim_start_matches('#');
     if digits.is_empty() {
-        return Command::Cancel { number: None };
+        return command(None);
     }
-    match digits.parse() {
-        Ok(number) => Command::Cancel { number: Some(number) },
-        Err(_) => Command::Unclear("Use /cancel, or /cancel 12 for task 12."),
+    digits.parse().map_or(Command::Unclear(expected), |number| command(Some(number)))
+}
+
+fn session(name: &str) -> Command {
+    // The beginning of an id, as /sessions shows it.
+    if name.len() >= 4 && name.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
+        return Command::Session { name: name.to_ascii_lowercase() };
     }
+    Command::Unclear("Use /session 1a2b3c4d with a name that /sessions shows.")
 }
 
 /// The job that a Stop button names.
@@ -63,11 +92,14 @@ pub fn button(number: i64) -> String {
 
 /// What `/start` answers.
 pub const GREETING: &str = "Send me a task and I run it with Claude on your machine. Tasks of this chat run one after \
-the other; I show progress here and answer here.\n\n/status shows what runs, /cancel stops it, /help lists the commands.";
+the other and go on with one conversation; I show progress here and answer here.\n\n/status shows what runs, /cancel stops it, \
+/new begins a new conversation, /help lists the commands.";
 
 /// What `/help` answers.
 pub const HELP: &str = "Any message is a task.\n/status what runs and what waits\n/cancel stop this chat's running task, \
-else its newest waiting one\n/cancel 12 stop task 12\n/help this list";
+else its newest waiting one\n/cancel 12 stop task 12\n/retry 12 do task 12 again\n/new begin a new conversation\n/sessions the \
+conversations of this chat\n/session 1a2b3c4d go on with that one\n/fork go on with a copy of the present one\n/cost what was \
+spent\n/help this list";
 
 #[cfg(test)]
 mod tests {
@@ -83,6 +115,13 @@ mod tests {
             ("/cancel 12", Some(Command::Cancel { number: Some(12) })),
             ("/cancel  #12 ", Some(Command::Cancel { number: Some(12) })),
             ("/stop\n3", Some(Command::Cancel { number: Some(3) })),
+            ("/retry", Some(Command::Retry { number: None })),
+            ("/retry #7", Some(Command::Retry { number: Some(7) })),
+            ("/new", Some(Command::New)),
+            ("/sessions", Some(Command::Sessions)),
+            ("/session 1A2B3C4D", Some(Command::Session { name: "1a2b3c4d".into() })),
+            ("/fork", Some(Command::Fork)),
+            ("/cost", Some(Command::Cost)),
             ("/frobnicate now", Some(Command::Unknown("frobnicate".into()))),
             ("/", None),
             ("/home/ann/x fails to build", None),
@@ -93,7 +132,9 @@ mod tests {
         for (text, command) in table {
             assert_eq!(parse(text), command, "{text:?}");
         }
-        assert!(matches!(parse("/cancel everything"), Some(Command::Unclear(_))));
+        for unclear in ["/cancel everything", "/retry it", "/session", "/session xyz%", "/session 1a"] {
+            assert!(matches!(parse(unclear), Some(Command::Unclear(_))), "{unclear}");
+        }
     }
 
     #[test]

@@ -120,17 +120,15 @@ pub fn next(state: State, event: Event) -> Result<State, Illegal> {
     match (state, event) {
         (S::Queued | S::Retrying | S::Parked | S::Running, E::Claim) => Ok(S::Running),
         (S::Running, E::Succeed) => Ok(S::Done),
-        (S::Running, E::Fail) => Ok(S::Failed),
+        // Before a run too: for want of money.
+        (S::Queued | S::Retrying | S::Parked | S::Running, E::Fail) => Ok(S::Failed),
+        (S::Queued | S::Retrying | S::Parked | S::Running, E::Park) => Ok(S::Parked),
         (S::Running, E::Retry) => Ok(S::Retrying),
-        (S::Running, E::Park) => Ok(S::Parked),
         (S::Running, E::AskPerson) => Ok(S::Waiting),
         (S::Running, E::SetAside) => Ok(S::Poison),
         (S::Queued | S::Running | S::Retrying | S::Parked | S::Waiting, E::Cancel) => Ok(S::Cancelled),
         (S::Parked | S::Waiting, E::Requeue) => Ok(S::Queued),
-        (
-            S::Queued | S::Retrying | S::Parked,
-            E::Succeed | E::Fail | E::Retry | E::Park | E::AskPerson | E::SetAside,
-        )
+        (S::Queued | S::Retrying | S::Parked, E::Succeed | E::Retry | E::AskPerson | E::SetAside)
         | (S::Waiting, E::Claim | E::Succeed | E::Fail | E::Retry | E::Park | E::AskPerson | E::SetAside)
         | (S::Queued | S::Retrying | S::Running, E::Requeue)
         | (S::Done | S::Failed | S::Cancelled | S::Poison, _) => illegal,
@@ -168,7 +166,7 @@ mod tests {
     #[test]
     fn only_a_running_job_gets_an_outcome() {
         for state in State::ALL {
-            for event in [Event::Succeed, Event::Fail, Event::Retry, Event::Park, Event::AskPerson, Event::SetAside] {
+            for event in [Event::Succeed, Event::Retry, Event::AskPerson, Event::SetAside] {
                 assert_eq!(next(state, event).is_ok(), state == State::Running, "{state:?} {event:?}");
             }
         }

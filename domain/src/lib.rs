@@ -5,6 +5,7 @@
 //! depends on `serde` and `thiserror` alone.
 
 pub mod answer;
+pub mod budget;
 pub mod chat;
 pub mod circuit;
 pub mod command;

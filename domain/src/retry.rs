@@ -261,7 +261,12 @@ mod tests {
     fn a_park_ends_at_the_reset_but_never_in_the_past_nor_in_a_year() {
         let park = |resets_at, now| match decide(&Outcome::UsageLimit { resets_at }, History::default(), 3, now, 0.0) {
             Next::Park { at, cause: ParkedFor::UsageLimit } => at,
-            other => panic!("{other:?}"),
+            other @ (Next::Done
+            | Next::Failed
+            | Next::Cancelled
+            | Next::Poison
+            | Next::Retry { .. }
+            | Next::Park { .. }) => panic!("{other:?}"),
         };
         assert_eq!(park(Some(100), 1_000), 100_000);
         assert_eq!(park(Some(100), 200_000), 200_000 + LOOK_AGAIN_MS);

@@ -5,6 +5,8 @@
 //! file that the agent keeps: an id with a transcript cannot be begun again ("already in use", for ever), and one
 //! without cannot be resumed.
 
+use serde::{Deserialize, Serialize};
+
 use crate::outcome::ResultEvent;
 
 /// Where a session stands.
@@ -33,7 +35,8 @@ impl State {
 }
 
 /// How a run opens its session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Opened {
     /// `--session-id ID`: it begins.
     New,

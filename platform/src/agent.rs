@@ -7,7 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::config::Config;
+use agentlab_domain::session::Opened;
+
+use crate::{config::Config, home::Home, transcript};
 
 /// The agent of this system.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,25 +60,65 @@ impl Agent {
         }
     }
 
+    /// What it finds in its environment beside what every agent does.
+    pub fn environment(&self, home: &Home) -> Vec<(&'static str, OsString)> {
+        match self {
+            Self::Claude(_) => Vec::new(),
+            // A rehearsal's conversations are none of the user's own.
+            Self::Rehearse(_) => vec![(transcript::DIRECTORY, home.rehearsals().into())],
+        }
+    }
+
     /// The program and its arguments for one run; the prompt goes to its standard input.
     ///
-    /// The flags are those of Claude Code 2.1.197: `--session-id` names a new session and must never be used twice.
-    pub fn command_line(&self, config: &Config, session: &str) -> Vec<OsString> {
+    /// The flags are those of Claude Code 2.1.197.
+    pub fn command_line(&self, config: &Config, opening: &Opening<'_>) -> Vec<OsString> {
         let (program, role) = match self {
             Self::Claude(program) => (program, None),
             Self::Rehearse(program) => (program, Some("rehearse")),
         };
         let mut line: Vec<OsString> = vec![program.into()];
         line.extend(role.map(OsString::from));
-        line.extend(["-p", "--output-format", "stream-json", "--verbose", "--session-id"].map(OsString::from));
-        line.push(session.into());
+        line.extend(["-p", "--output-format", "stream-json", "--verbose"].map(OsString::from));
+        match opening.opened {
+            Opened::New => line.extend(["--session-id", opening.session].map(OsString::from)),
+            Opened::Resumed => line.extend(["--resume", opening.session].map(OsString::from)),
+            Opened::Forked => {
+                let from = opening.forked_from.unwrap_or_default();
+                line.extend(["--resume", from, "--fork-session", "--session-id", opening.session].map(OsString::from));
+            }
+        }
         line.extend(["--permission-mode".into(), OsString::from(&config.agent.permission_mode)]);
+        // Every time: a resumed conversation may have begun with another one.
         if let Some(model) = &config.agent.model {
             line.extend(["--model".into(), OsString::from(model)]);
+        }
+        if let Some(file) = opening.instructions {
+            line.extend(["--append-system-prompt-file".into(), file.into()]);
+        }
+        if let Some(micro) = opening.reserved {
+            line.extend(["--max-budget-usd".into(), usd(micro).into()]);
         }
         line.extend(config.agent.args.iter().map(OsString::from));
         line
     }
+}
+
+/// What a run is opened with.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening<'a> {
+    pub session: &'a str,
+    pub opened: Opened,
+    pub forked_from: Option<&'a str>,
+    /// The file of its instructions.
+    pub instructions: Option<&'a Path>,
+    /// What it may spend, millionths of a US dollar.
+    pub reserved: Option<i64>,
+}
+
+/// Millionths of a dollar as the CLI takes them.
+fn usd(micro: i64) -> String {
+    format!("{}.{:06}", micro / 1_000_000, micro % 1_000_000)
 }
 
 fn on_path(name: &Path) -> Option<PathBuf> {
@@ -101,16 +143,23 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_names_session_mode_and_model() {
+    fn the_command_line_names_session_mode_model_instructions_and_budget() {
         let mut config = Config::default();
         config.agent.model = Some("opus".into());
         config.agent.args = vec!["--max-turns".into(), "9".into()];
-        let line = Agent::Claude("/bin/claude".into()).command_line(&config, "S");
-        let line: Vec<&str> = line.iter().filter_map(|word| word.to_str()).collect();
+        let line = |opened, reserved| {
+            let instructions = Some(Path::new("/r/instructions.md"));
+            let opening = Opening { session: "S", opened, forked_from: Some("O"), instructions, reserved };
+            let line = Agent::Claude("/bin/claude".into()).command_line(&config, &opening);
+            line.iter().filter_map(|word| word.to_str()).collect::<Vec<_>>().join(" ")
+        };
         assert_eq!(
-            line.join(" "),
+            line(Opened::New, Some(1_250_000)),
             "/bin/claude -p --output-format stream-json --verbose --session-id S --permission-mode acceptEdits \
-             --model opus --max-turns 9"
+             --model opus --append-system-prompt-file /r/instructions.md --max-budget-usd 1.250000 --max-turns 9"
         );
+        assert!(line(Opened::Resumed, None).contains(" --resume S --permission"));
+        assert!(line(Opened::Forked, None).contains(" --resume O --fork-session --session-id S "));
+        assert!(!line(Opened::New, None).contains("budget"));
     }
 }

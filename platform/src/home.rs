@@ -65,6 +65,14 @@ impl Home {
     pub fn config(&self) -> PathBuf {
         self.0.join("config.toml")
     }
+    /// `orchestrator.md`: what every agent is told beside its task.
+    pub fn instructions(&self) -> PathBuf {
+        self.0.join("orchestrator.md")
+    }
+    /// What rehearsals remember of their conversations.
+    pub fn rehearsals(&self) -> PathBuf {
+        self.0.join("rehearsals")
+    }
     /// `agentlab.db`.
     pub fn database(&self) -> PathBuf {
         self.0.join("agentlab.db")

@@ -8,11 +8,13 @@
 )]
 
 pub mod agent;
+pub mod calendar;
 pub mod clock;
 pub mod config;
 pub mod db;
 pub mod home;
 pub mod identity;
+pub mod instructions;
 pub mod life;
 pub mod lock;
 pub mod ping;
@@ -20,3 +22,4 @@ pub mod queue;
 pub mod run_dir;
 pub mod spawn;
 pub mod telemetry;
+pub mod transcript;

@@ -19,7 +19,7 @@ use crate::{
     agent::AgentMissing,
     clock,
     config::{self, Config, ConfigError},
-    db::{Db, DbError},
+    db::{Db, DbError, Terms},
     home::{Home, HomeError},
     identity::Identity,
     lock::{Lock, Mode},
@@ -115,7 +115,7 @@ impl Life {
         let identity = Identity::own().map_err(Refusal::unavailable)?;
         let name = format!("{post}.{}", ulid::Ulid::generate());
         let entered = async {
-            let db = open(&home).await?;
+            let db = open(&home).await?.under(Terms::from(&config));
             patiently(|| db.enter(post, &name, &identity)).await?;
             Ok::<Db, DbError>(db)
         };

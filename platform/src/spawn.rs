@@ -79,13 +79,20 @@ pub fn last_words(home: &Home, post: Post) -> Option<String> {
 }
 
 /// Starts the shim of a run and hands it the locked descriptor as its standard input (rule R2): the lock is never free
-/// while the shim may yet start. Our copy goes with `lock`.
-pub fn shim(config: &Config, run: &RunDir, id: &str, lock: Lock) -> io::Result<Child> {
+/// while the shim may yet start. Our copy goes with `lock`. `more` is for the environment of the agent.
+pub fn shim(
+    config: &Config,
+    run: &RunDir,
+    id: &str,
+    more: Vec<(&'static str, OsString)>,
+    lock: Lock,
+) -> io::Result<Child> {
     let child = Command::new(std::env::current_exe()?)
         .arg("shim")
         .arg(run.path())
         .env_clear()
         .envs(clean_environment(config, id))
+        .envs(more)
         .current_dir("/")
         .stdin(Stdio::from(lock.share()?))
         .stdout(Stdio::null())

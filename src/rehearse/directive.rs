@@ -10,11 +10,20 @@ pub enum Directive {
     /// `[[sleep: 1.5]]`: seconds.
     Sleep(f64),
     /// `[[tool: Bash cargo test]]`: a tool call that does nothing.
-    Tool { name: String, detail: String },
+    Tool {
+        name: String,
+        detail: String,
+    },
     /// `[[write: path text]]`: a file, whole.
-    Write { path: String, text: String },
+    Write {
+        path: String,
+        text: String,
+    },
     /// `[[append: path text]]`: a line at the end of a file.
-    Append { path: String, text: String },
+    Append {
+        path: String,
+        text: String,
+    },
     /// `[[fork: 60]]`: a process that outlives this one, for so many seconds.
     Fork(u64),
     /// `[[env]]`: answers with the environment.
@@ -25,12 +34,25 @@ pub enum Directive {
     Deny(String),
     /// `[[fail: 529]]`: the API's error with this status.
     Fail(u16),
+    /// `[[recall]]`: answers with what was asked before in this conversation.
+    Recall,
+    /// `[[instructions]]`: answers with the instructions that came with the task.
+    Instructions,
+    /// `[[cost: 0.25]]`: US dollars that it claims to have cost.
+    Cost(f64),
+    /// `[[empty]]`: a "success" of nothing, as a damaged conversation gives.
+    Empty,
     /// `[[login]]`: not logged in.
     Login,
     /// `[[limit: 1795320000]]`: a usage limit that resets at this Unix second.
     Limit(i64),
     /// `[[exit: 3]]`: an exit without a result.
     Exit(u8),
+    /// `[[once: path]]`: ends by a signal the first time; the file remembers.
+    DieOnce(String),
+    /// `[[first: path]]`: what stands from here to `[[first: end]]` is done the first time only; the file remembers.
+    First(String),
+    FirstEnd,
     /// `[[hang]]`: nothing more, ever.
     Hang,
 }
@@ -68,9 +90,16 @@ fn one(text: &str) -> Option<Directive> {
         "noise" => Directive::Noise(argument.parse().ok()?),
         "deny" => Directive::Deny(argument.to_owned()),
         "fail" => Directive::Fail(argument.parse().ok()?),
+        "recall" => Directive::Recall,
+        "instructions" => Directive::Instructions,
+        "cost" => Directive::Cost(argument.parse().ok()?),
+        "empty" => Directive::Empty,
         "login" => Directive::Login,
         "limit" => Directive::Limit(argument.parse().ok()?),
         "exit" => Directive::Exit(argument.parse().ok()?),
+        "first" if argument == "end" => Directive::FirstEnd,
+        "first" => Directive::First(pair().0),
+        "once" => Directive::DieOnce(pair().0),
         "hang" => Directive::Hang,
         _ => return None,
     })

@@ -2,6 +2,7 @@
 //! cost, and for tests. A *directive* is `[[word: argument]]`; a prompt without one is answered with its own beginning.
 
 mod directive;
+mod memory;
 mod speak;
 
 use std::{ffi::OsString, io::Read, time::Duration};
@@ -11,19 +12,33 @@ use agentlab_platform::spawn;
 
 use crate::failure::Failure;
 use directive::{Directive, parse};
+use memory::Memory;
 use speak::Voice;
 
-/// Rehearses the prompt on standard input. Understands Claude's `--session-id`; other arguments are taken and ignored.
+/// Rehearses the prompt on standard input. Understands those of Claude's arguments that agentlab uses; others are taken
+/// and ignored.
 pub fn rehearse(arguments: &[OsString]) -> Result<u8, Failure> {
     let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let session = words.windows(2).find(|pair| pair[0] == "--session-id").map(|pair| pair[1].clone());
     let mut prompt = String::new();
     std::io::stdin().read_to_string(&mut prompt)?;
-    let voice = Voice::new(session.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()));
+    let memory = match Memory::open(&words)? {
+        Ok(memory) => memory,
+        Err(refusal) => return Ok(refusal.say()),
+    };
+    let voice = Voice::new(memory.session().to_owned());
     voice.begin();
+    memory.keep(&prompt)?;
     let mut answer = Vec::new();
+    let mut skipping = false;
     for directive in parse(&prompt) {
-        if let Some(code) = follow(&voice, &directive, &mut answer)? {
+        if let Directive::First(path) = &directive {
+            skipping = !is_first(path);
+        }
+        skipping &= directive != Directive::FirstEnd;
+        if skipping {
+            continue;
+        }
+        if let Some(code) = follow(&voice, &memory, &words, &directive, &mut answer)? {
             return Ok(code);
         }
     }
@@ -34,8 +49,27 @@ pub fn rehearse(arguments: &[OsString]) -> Result<u8, Failure> {
     Ok(exit_code::DONE)
 }
 
+/// Whether this is asked for the first time; the file remembers.
+fn is_first(path: &str) -> bool {
+    std::fs::OpenOptions::new().write(true).create_new(true).open(path).is_ok()
+}
+
+/// What `--append-system-prompt-file` names.
+fn instructions(words: &[String]) -> Result<String, Failure> {
+    match memory::value(words, "--append-system-prompt-file") {
+        Some(file) => Ok(std::fs::read_to_string(file)?),
+        None => Ok("no instructions".into()),
+    }
+}
+
 /// Follows one directive; an exit code ends the rehearsal.
-fn follow(voice: &Voice, directive: &Directive, answer: &mut Vec<String>) -> Result<Option<u8>, Failure> {
+fn follow(
+    voice: &Voice,
+    memory: &Memory,
+    words: &[String],
+    directive: &Directive,
+    answer: &mut Vec<String>,
+) -> Result<Option<u8>, Failure> {
     match directive {
         Directive::Say(text) => {
             voice.says(text);
@@ -65,6 +99,13 @@ fn follow(voice: &Voice, directive: &Directive, answer: &mut Vec<String>) -> Res
             voice.fails(*status);
             return Ok(Some(1));
         }
+        Directive::Cost(usd) => voice.costs(*usd),
+        Directive::Empty => {
+            voice.empty();
+            return Ok(Some(0));
+        }
+        Directive::Recall => answer.push(memory.earlier().join("\n")),
+        Directive::Instructions => answer.push(instructions(words)?),
         Directive::Login => {
             voice.not_logged_in();
             return Ok(Some(1));
@@ -74,6 +115,12 @@ fn follow(voice: &Voice, directive: &Directive, answer: &mut Vec<String>) -> Res
             return Ok(Some(1));
         }
         Directive::Exit(code) => return Ok(Some(*code)),
+        Directive::First(_) | Directive::FirstEnd => {}
+        Directive::DieOnce(path) => {
+            if is_first(path) {
+                std::process::abort();
+            }
+        }
         Directive::Hang => loop {
             std::thread::sleep(Duration::from_hours(1));
         },

@@ -9,11 +9,12 @@ pub struct Voice {
     session: String,
     denials: RefCell<Vec<Value>>,
     turns: RefCell<u64>,
+    cost: RefCell<f64>,
 }
 
 impl Voice {
     pub fn new(session: String) -> Self {
-        Self { session, denials: RefCell::default(), turns: RefCell::new(1) }
+        Self { session, denials: RefCell::default(), turns: RefCell::new(1), cost: RefCell::default() }
     }
 
     pub fn begin(&self) {
@@ -45,6 +46,15 @@ impl Voice {
         self.result(false, "success", text, None);
     }
 
+    pub fn costs(&self, usd: f64) {
+        *self.cost.borrow_mut() += usd;
+    }
+
+    pub fn empty(&self) {
+        *self.turns.borrow_mut() = 0;
+        self.result(false, "success", "", None);
+    }
+
     pub fn fails(&self, status: u16) {
         // A failed call ends with subtype "success": whoever trusts it is deceived.
         self.result(true, "success", &format!("API Error: {status} rehearsed"), Some(status));
@@ -73,10 +83,18 @@ impl Voice {
     fn result(&self, is_error: bool, subtype: &str, text: &str, status: Option<u16>) {
         event(json!({
             "type": "result", "subtype": subtype, "is_error": is_error, "api_error_status": status, "result": text,
-            "session_id": self.session, "num_turns": *self.turns.borrow(), "total_cost_usd": 0.0, "duration_ms": 1,
+            "session_id": self.session, "num_turns": *self.turns.borrow(), "total_cost_usd": *self.cost.borrow(), "duration_ms": 1,
             "usage": { "input_tokens": 10, "output_tokens": 5 }, "permission_denials": *self.denials.borrow(),
         }));
     }
+}
+
+/// An error before anything began: no init event came before it.
+pub fn unknown_session(words: &str) {
+    event(json!({
+        "type": "result", "subtype": "error_during_execution", "is_error": true, "num_turns": 0, "total_cost_usd": 0.0,
+        "errors": [words], "usage": { "input_tokens": 0, "output_tokens": 0 }, "permission_denials": [],
+    }));
 }
 
 /// Bytes that are no JSON, in one line.

@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 use crate::world::{ANN, LONG, World, wait_until};
 
 /// The CLI is large: on a busy machine it takes its time.
-const LONGER: Duration = Duration::from_mins(2);
+pub(super) const LONGER: Duration = Duration::from_mins(2);
 
 /// Where the CLI is not installed its tests are skipped and say so; where it must be, they fail.
-fn claude() -> Option<PathBuf> {
+pub(super) fn claude() -> Option<PathBuf> {
     match find_claude() {
         Ok(path) => Some(path),
         Err(why) => {
@@ -32,7 +32,7 @@ fn claude() -> Option<PathBuf> {
 }
 
 /// A world whose agent is the real CLI, which asks this stand-in and nobody else.
-fn world(claude: &Path, api: &MessagesApi, settings: &str, env: &[(&str, &str)]) -> World {
+pub(super) fn world(claude: &Path, api: &MessagesApi, settings: &str, env: &[(&str, &str)]) -> World {
     let mut world = World::new();
     let more = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let all = api.child_env(&world.path("user")).into_iter().chain(more);
@@ -42,7 +42,7 @@ fn world(claude: &Path, api: &MessagesApi, settings: &str, env: &[(&str, &str)])
 }
 
 /// The same with a bot that Ann may use.
-fn with_bot(claude: &Path, bot: &BotApi, api: &MessagesApi, settings: &str, env: &[(&str, &str)]) -> World {
+pub(super) fn with_bot(claude: &Path, bot: &BotApi, api: &MessagesApi, settings: &str, env: &[(&str, &str)]) -> World {
     let mut world = world(claude, api, settings, env);
     world.configure(&format!(
         "[telegram]\ntoken = '{}'\napi_url = '{}'\nallowed_users = [{ANN}]\n",
@@ -157,7 +157,9 @@ fn an_error_that_passes(status: u16) {
     assert_eq!(outcomes(&world), ["unavailable", "succeeded"]);
     assert_eq!(turns(&api.requests()), 3);
     let sessions = world.count("SELECT COUNT(DISTINCT session) FROM run");
-    assert_eq!(sessions, 2, "a session id is never used twice");
+    assert_eq!(sessions, 1, "it goes on where it was");
+    let opened = world.sql("SELECT opened FROM run ORDER BY attempt");
+    assert_eq!((opened[0]["opened"].as_str(), opened[1]["opened"].as_str()), (Some("new"), Some("resumed")));
 }
 
 #[test]

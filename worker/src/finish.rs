@@ -31,7 +31,8 @@ pub(crate) async fn finish(life: &Life, claim: &Claim, run: &RunDir) -> Result<(
     reader.read(run)?;
     reader.transcript.end();
     let result = reader.transcript.result.as_ref();
-    let outcome = outcome::judge(&exit, result, reader.transcript.limit, &stderr_tail(run));
+    let opened = run.spec().ok().and_then(|spec| spec.opened);
+    let outcome = outcome::judge(&exit, result, reader.transcript.limit, &stderr_tail(run), opened);
     let settled = match settle(life, claim, run, &exit, &outcome, result).await? {
         // Asked while the run was ending by itself: the asker's word holds, it never runs again (rule R8).
         Finished::StopAsked { by } => settle(life, claim, run, &exit, &Outcome::Stopped { by }, result).await?,
@@ -59,7 +60,7 @@ async fn settle(
     outcome: &Outcome,
     result: Option<&ResultEvent>,
 ) -> Result<Finished, HandleError> {
-    let history = life.db.history(&claim.job_id).await?;
+    let (history, anew) = life.db.history(&claim.job_id).await?;
     let now = clock::now_ms();
     let next = decide(outcome, history, life.config.retry.max_attempts, now);
     let uses_attempt = retry::uses_attempt(outcome, history.outage);
@@ -69,6 +70,7 @@ async fn settle(
         next,
         result,
         rehearsed: rehearsed(run),
+        anew,
         wait_ms: wait_ms(next, now),
         attempt: claim.attempt,
     };

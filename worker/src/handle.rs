@@ -16,6 +16,10 @@ use crate::{finish, follow, start};
 
 /// Between two looks at a run that nobody can settle yet.
 const HOLD: Duration = Duration::from_secs(1);
+/// After so many the run is left alone for a while, and somebody is told.
+const LOOKS: u32 = 5;
+/// For how long, in milliseconds.
+const HOLD_MS: i64 = 60_000;
 
 /// What can go wrong while a run is handled. None of it decides the job: the lease is let go and the job comes back.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +54,7 @@ pub(crate) async fn handle(life: Arc<Life>, claim: Claim) {
 async fn walk(life: &Life, claim: &Claim) -> Result<(), HandleError> {
     let run = RunDir::of(&life.home, &claim.run_id);
     let mut fresh = claim.fresh;
+    let mut looks = 0;
     let mut shim: Option<Child> = None;
     loop {
         let seen = Seen { fresh, exit: run.exit()?.is_some(), lock_held: run.lock_held()? };
@@ -69,10 +74,12 @@ async fn walk(life: &Life, claim: &Claim) -> Result<(), HandleError> {
                     .await
                     .map_err(std::io::Error::other)??;
                 if !over {
-                    tracing::warn!(
-                        task = claim.number,
-                        "cannot tell whether the run is over; I leave it and look again"
-                    );
+                    looks += 1;
+                    tracing::warn!(task = claim.number, run = %claim.run_id, "cannot tell whether the run is over");
+                    if looks >= LOOKS {
+                        let until = clock::now_ms() + clock::scaled_ms(HOLD_MS);
+                        return Ok(life.db.hold_run(claim, until).await?);
+                    }
                     tokio::time::sleep(clock::scaled(HOLD)).await;
                 }
             }

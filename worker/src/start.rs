@@ -1,15 +1,20 @@
 //! Starting a run: its directory, its lock, its shim, in this order (rules R1, R2). What can be known to fail before a
 //! process exists is written as the run's end, and takes the ordinary road from there.
 
-use agentlab_domain::outcome::{End, Exit};
+use agentlab_domain::{
+    outcome::{End, Exit},
+    prompt,
+    session::{self, Opened},
+};
 use agentlab_platform::{
-    agent::Agent,
+    agent::{Agent, Opening},
     clock,
-    db::claim::Claim,
+    db::{begin::Started, claim::Claim},
+    instructions::{self, Instructions},
     life::Life,
     lock::{Lock, Mode},
     run_dir::{RunDir, Spec},
-    spawn,
+    spawn, transcript,
 };
 use fail::fail_point;
 use tokio::process::Child;
@@ -24,39 +29,65 @@ pub(crate) async fn start(life: &Life, claim: &Claim, run: &RunDir) -> Result<Op
     fail_point!("start-begin");
     run.create()?;
     let Some(lock) = Lock::take(&run.run_lock(), Mode::Exclusive)? else { return Ok(None) };
-    let agent = match ready(life, claim) {
-        Ok(agent) => agent,
+    let (agent, instructions) = match ready(life, claim) {
+        Ok(ready) => ready,
         Err(why) => {
             run.write_exit(&Exit::without_status(End::NotStarted { why }))?;
             return Ok(None);
         }
     };
-    let command = agent.command_line(&life.config, &claim.session);
+    if let Some(instructions) = &instructions {
+        run.write_instructions(&instructions.text)?;
+    }
+    let opened = open(life, claim, &agent);
+    let prompt = prompt::compose(&claim.prompt, claim.interrupted.as_deref(), opened);
+    run.write_spec(&spec(life, claim, run, &agent, opened, instructions.is_some()), &prompt)?;
+    fail_point!("start-shim");
+    let shim = spawn::shim(&life.config, run, &claim.run_id, agent.environment(&life.home), lock)?;
+    fail_point!("start-started");
+    let hash = instructions.as_ref().map(|instructions| instructions.hash.as_str());
+    life.db.run_started(claim, &Started { rehearsed: agent.is_rehearsal(), opened, instructions: hash }).await?;
+    tracing::info!(task = claim.number, run = %claim.run_id, shim = shim.id(), "started");
+    Ok(Some(shim))
+}
+
+/// How the session is to be opened: what the agent has kept of it decides.
+fn open(life: &Life, claim: &Claim, agent: &Agent) -> Opened {
+    let kept = |session: &str| transcript::exists(agent, &life.config, &life.home, session);
+    session::open(kept(&claim.session), claim.forked_from.as_deref().map(kept))
+}
+
+fn spec(life: &Life, claim: &Claim, run: &RunDir, agent: &Agent, opened: Opened, instructed: bool) -> Spec {
+    let file = run.instructions();
+    let opening = Opening {
+        session: &claim.session,
+        opened,
+        forked_from: claim.forked_from.as_deref(),
+        instructions: instructed.then_some(file.as_path()),
+        reserved: claim.reserved,
+    };
+    let command = agent.command_line(&life.config, &opening);
     let minutes = |minutes: u64| {
         u64::try_from(clock::scaled_ms(i64::try_from(minutes.saturating_mul(60_000)).unwrap_or(i64::MAX)))
     };
-    let spec = Spec {
+    Spec {
         run: claim.run_id.clone(),
         command: command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         workspace: claim.workspace.clone().into(),
         limit_ms: minutes(life.config.agent.max_run_minutes).unwrap_or(u64::MAX),
         silence_ms: minutes(life.config.agent.no_progress_minutes).unwrap_or(u64::MAX),
         grace_ms: u64::try_from(clock::scaled_ms(GRACE_MS)).unwrap_or_default(),
-    };
-    run.write_spec(&spec, &claim.prompt)?;
-    fail_point!("start-shim");
-    let shim = spawn::shim(&life.config, run, &claim.run_id, lock)?;
-    fail_point!("start-started");
-    life.db.run_started(claim, agent.is_rehearsal()).await?;
-    tracing::info!(task = claim.number, run = %claim.run_id, shim = shim.id(), "started");
-    Ok(Some(shim))
+        opened: Some(opened),
+    }
 }
 
-/// The agent, if the run can begin at all.
-fn ready(life: &Life, claim: &Claim) -> Result<Agent, String> {
+/// The agent and what it is told, if the run can begin at all.
+fn ready(life: &Life, claim: &Claim) -> Result<(Agent, Option<Instructions>), String> {
     let workspace = std::path::Path::new(&claim.workspace);
     if !workspace.is_dir() {
         return Err(format!("the project's path {workspace:?} is not there: create it, or correct projects.*.path"));
     }
-    Agent::find(&life.config).map_err(|error| error.to_string())
+    let agent = Agent::find(&life.config).map_err(|error| error.to_string())?;
+    let instructions = instructions::in_force(&life.home, &claim.project).map_err(|error| error.to_string())?;
+    Ok((agent, instructions))
 }

@@ -1,9 +1,17 @@
 //! Judging a run by its exit and its `result` event.
 
 use super::{End, Exit, Limit, Outcome, ResultEvent};
+use crate::session::{self, Opened};
 
-/// Judges a run. `stderr` is the end of what the agent wrote there: some failures show nowhere else.
-pub fn judge(exit: &Exit, result: Option<&ResultEvent>, limit: Option<Limit>, stderr: &str) -> Outcome {
+/// Judges a run. `stderr` is the end of what the agent wrote there: some failures show nowhere else. `opened` is how its
+/// session was opened, where that is known.
+pub fn judge(
+    exit: &Exit,
+    result: Option<&ResultEvent>,
+    limit: Option<Limit>,
+    stderr: &str,
+    opened: Option<Opened>,
+) -> Outcome {
     match &exit.end {
         End::Stopped { by } => return Outcome::Stopped { by: by.clone() },
         End::NotStarted { why } => return Outcome::NotStarted(why.clone()),
@@ -11,6 +19,9 @@ pub fn judge(exit: &Exit, result: Option<&ResultEvent>, limit: Option<Limit>, st
         End::NoProgress => return Outcome::NoProgress,
         // An exit code that nobody saw is no reason to doubt a result that everybody can read.
         End::Lost | End::Unkept | End::Rebooted | End::Exited => {}
+    }
+    if let Some(why) = opened.and_then(|opened| session::lost(opened, result, stderr)) {
+        return Outcome::SessionLost(why);
     }
     match result {
         None if exit.end == End::Lost => Outcome::Lost,
@@ -22,6 +33,7 @@ pub fn judge(exit: &Exit, result: Option<&ResultEvent>, limit: Option<Limit>, st
         Some(_) if exit.end == End::Exited && exit.code != Some(0) => {
             Outcome::Crashed(format!("{} after its result", exit_words(exit)))
         }
+        Some(result) if result.is_nothing() => Outcome::Errored("it answered with nothing at all".into()),
         Some(_) => Outcome::Succeeded,
     }
 }
@@ -84,10 +96,15 @@ mod tests {
 
     #[test]
     fn success_needs_exit_zero_and_a_result_without_error() {
-        let good = ResultEvent { subtype: "success".into(), ..ResultEvent::default() };
-        assert_eq!(judge(&exited(0), Some(&good), None, ""), Outcome::Succeeded);
-        assert_eq!(judge(&exited(3), Some(&good), None, "").word(), "crashed");
-        assert_eq!(judge(&exited(0), None, None, "").word(), "crashed");
+        let good = ResultEvent { subtype: "success".into(), turns: 1, ..ResultEvent::default() };
+        assert_eq!(judge(&exited(0), Some(&good), None, "", None), Outcome::Succeeded);
+        assert_eq!(judge(&exited(3), Some(&good), None, "", None).word(), "crashed");
+        assert_eq!(judge(&exited(0), None, None, "", None).word(), "crashed");
+        let nothing = ResultEvent { subtype: "success".into(), ..ResultEvent::default() };
+        assert_eq!(judge(&exited(0), Some(&nothing), None, "", Some(Opened::New)).word(), "errored");
+        assert_eq!(judge(&exited(0), Some(&nothing), None, "", Some(Opened::Resumed)).word(), "session_lost");
+        let words = ResultEvent { text: Some("of a slash command".into()), ..nothing };
+        assert_eq!(judge(&exited(0), Some(&words), None, "", Some(Opened::New)), Outcome::Succeeded);
     }
 
     #[test]
@@ -104,7 +121,7 @@ mod tests {
             (failed("error_during_execution", "boom", None), "errored"),
         ];
         for (result, word) in table {
-            assert_eq!(judge(&exited(1), Some(&result), None, "").word(), word, "{result:?}");
+            assert_eq!(judge(&exited(1), Some(&result), None, "", None).word(), word, "{result:?}");
         }
     }
 
@@ -113,7 +130,7 @@ mod tests {
         let result = failed("success", "You've hit your limit", Some(429));
         let limit = Limit { resets_at: Some(1_795_320_000) };
         assert_eq!(
-            judge(&exited(1), Some(&result), Some(limit), ""),
+            judge(&exited(1), Some(&result), Some(limit), "", None),
             Outcome::UsageLimit { resets_at: Some(1_795_320_000) }
         );
     }
@@ -128,21 +145,21 @@ mod tests {
             (End::NotStarted { why: "no such file".into() }, "not_started"),
         ] {
             let exit = Exit { signal: Some(9), ..Exit::without_status(end) };
-            assert_eq!(judge(&exit, Some(&result), None, "").word(), word);
+            assert_eq!(judge(&exit, Some(&result), None, "", None).word(), word);
         }
     }
 
     #[test]
     fn a_lost_run_with_a_result_is_judged_by_the_result_alone() {
         let lost = Exit::without_status(End::Lost);
-        let good = ResultEvent::default();
-        assert_eq!(judge(&lost, Some(&good), None, ""), Outcome::Succeeded);
-        assert_eq!(judge(&lost, None, None, ""), Outcome::Lost);
+        let good = ResultEvent { turns: 1, ..ResultEvent::default() };
+        assert_eq!(judge(&lost, Some(&good), None, "", None), Outcome::Succeeded);
+        assert_eq!(judge(&lost, None, None, "", None), Outcome::Lost);
     }
 
     #[test]
     fn the_last_line_of_stderr_tells_what_no_event_did() {
-        let outcome = judge(&exited(1), None, None, "noise\nerror: unknown option '--x'\n\n");
+        let outcome = judge(&exited(1), None, None, "noise\nerror: unknown option '--x'\n\n", None);
         assert_eq!(outcome, Outcome::Crashed("exit code 1: error: unknown option '--x'".into()));
     }
 }

@@ -73,6 +73,14 @@ pub struct ResultEvent {
     pub denials: Vec<String>,
 }
 
+impl ResultEvent {
+    /// A "success" without a turn, a cost or a word.
+    pub fn is_nothing(&self) -> bool {
+        let words = self.text.as_deref().is_some_and(|text| !text.trim().is_empty());
+        !self.is_error && self.turns == 0 && self.cost_usd.unwrap_or(0.0) == 0.0 && !words
+    }
+}
+
 /// What the events told about a usage limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
@@ -113,6 +121,20 @@ pub enum Outcome {
     OutOfMemory,
     /// Its conversation cannot be taken up; a new one is begun.
     SessionLost(String),
+}
+
+/// What the next run of a job is told about a run that ended with this word and may have left work half done.
+pub fn interruption(word: &str) -> Option<&'static str> {
+    match word {
+        "lost" => Some("its process was gone"),
+        "unkept" => Some("it was ended when its keeper was killed"),
+        "rebooted" => Some("the machine was restarted"),
+        "out_of_memory" => Some("the system killed it for lack of memory"),
+        "crashed" => Some("it ended without an answer"),
+        "unavailable" => Some("the API was not available"),
+        "usage_limit" => Some("the usage limit was reached"),
+        _ => None,
+    }
 }
 
 impl Outcome {

@@ -90,6 +90,17 @@ fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config
     if !(1..=10).contains(&config.retry.max_attempts) {
         return Err(invalid("retry.max_attempts must be from 1 to 10".into()));
     }
+    let budget = &config.budget;
+    for (key, usd) in [
+        ("task_usd", budget.task_usd),
+        ("user_daily_usd", budget.user_daily_usd),
+        ("daily_usd", budget.daily_usd),
+        ("monthly_usd", budget.monthly_usd),
+    ] {
+        if usd.is_some_and(|usd| !(0.01..=1_000_000.0).contains(&usd)) {
+            return Err(invalid(format!("budget.{key} must be from 0.01 to 1000000 (US dollars)")));
+        }
+    }
     for (key, minutes) in
         [("max_run_minutes", config.agent.max_run_minutes), ("no_progress_minutes", config.agent.no_progress_minutes)]
     {
@@ -145,6 +156,8 @@ mod tests {
             ("[projects.a]\npath = 'x'", "projects.a.path"),
             ("[projects.a]\npath = '/x'\nisolation = 'worktree'", "not available yet"),
             ("[console]\nport = 99999", "console.port"),
+            ("[budget]\ndaily_usd = -1", "budget.daily_usd"),
+            ("[budget]\ntask_usd = nan", "budget.task_usd"),
             ("[agent", "expected"),
         ] {
             let message = refusal(text);

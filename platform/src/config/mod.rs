@@ -8,7 +8,7 @@ mod suggest;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use agentlab_domain::isolation::Isolation;
+use agentlab_domain::{budget::Limits, isolation::Isolation};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -24,6 +24,7 @@ pub struct Config {
     pub workers: Workers,
     pub console: Console,
     pub retry: Retry,
+    pub budget: Budget,
 }
 
 /// `[telegram]`.
@@ -38,11 +39,19 @@ pub struct Telegram {
     pub api_url: String,
     /// Telegram user ids that may use the bot. Nobody else causes any effect.
     pub allowed_users: Vec<i64>,
+    /// Who is told what concerns the whole system; by default the first allowed user.
+    pub owner: Option<i64>,
 }
 
 impl Default for Telegram {
     fn default() -> Self {
-        Self { token: None, token_file: None, api_url: "https://api.telegram.org".into(), allowed_users: Vec::new() }
+        Self {
+            token: None,
+            token_file: None,
+            api_url: "https://api.telegram.org".into(),
+            allowed_users: Vec::new(),
+            owner: None,
+        }
     }
 }
 
@@ -129,6 +138,34 @@ impl Default for Retry {
     }
 }
 
+/// `[budget]`: US dollars; without a key there is no limit.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Budget {
+    /// All runs of one task.
+    pub task_usd: Option<f64>,
+    /// One person's runs of a day.
+    pub user_daily_usd: Option<f64>,
+    /// Everybody's runs of a day.
+    pub daily_usd: Option<f64>,
+    /// Everybody's runs of a month.
+    pub monthly_usd: Option<f64>,
+}
+
+impl Budget {
+    /// The limits in millionths of a dollar.
+    pub fn limits(&self) -> Limits {
+        #[expect(clippy::cast_possible_truncation, reason = "checked when it was loaded")]
+        let micro = |usd: Option<f64>| usd.map(|usd| (usd * 1_000_000.0).round() as i64);
+        Limits {
+            job: micro(self.task_usd),
+            user_day: micro(self.user_daily_usd),
+            day: micro(self.daily_usd),
+            month: micro(self.monthly_usd),
+        }
+    }
+}
+
 /// A directory in which jobs work, and under which name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -177,6 +214,12 @@ impl Config {
 
     fn place(name: &str, project: &Project) -> Place {
         Place { project: name.to_owned(), path: project.path.clone(), isolation: project.isolation }
+    }
+
+    /// Who is told what concerns the whole system.
+    pub fn owner(&self) -> Option<i64> {
+        self.telegram.token.as_ref()?;
+        self.telegram.owner.or(self.telegram.allowed_users.first().copied())
     }
 
     /// Every secret, for the redaction of logs and the cleaning of a child's environment.

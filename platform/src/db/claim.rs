@@ -1,10 +1,11 @@
 //! The claim [tx B]: a lane head, its run row and its reservation in one FULL transaction, before any file or process
-//! (rule R1). A claim *adopts* when the job's run lives already; then nothing new is begun.
+//! (rule R1). A claim *adopts* when the job's run lives already; then nothing new is begun, whatever holds, budgets and
+//! times say (rule R7).
 
+use agentlab_domain::{budget::Verdict, job};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use super::{Db, DbError, Durability, Write};
+use super::{Db, DbError, Durability, Write, begin, budget, park};
 use crate::clock;
 
 /// A job in the hands of one worker, with its newest run.
@@ -17,8 +18,15 @@ pub struct Claim {
     pub worker: String,
     pub attempt: u32,
     pub session: String,
+    /// The session that this one was forked from.
+    pub forked_from: Option<String>,
+    pub project: String,
     pub workspace: String,
     pub prompt: String,
+    /// How an earlier run of the job ended that may have worked.
+    pub interrupted: Option<String>,
+    /// What the run may spend, millionths of a US dollar; `None` where nothing limits it.
+    pub reserved: Option<i64>,
     pub chat: Option<i64>,
     /// When the run was claimed first, Unix milliseconds.
     pub claimed_at: i64,
@@ -26,23 +34,30 @@ pub struct Claim {
     pub fresh: bool,
 }
 
-/// Whether a job may run now (`?1`): its run lives already, or nothing keeps it. A head whose directory is in use under
-/// another job is passed over, never claimed and then refused by the index (rule R7).
+/// Whether a job may run now (`?1`): its run lives already, or nothing keeps it. A head whose directory or session is in
+/// use under another job is passed over, never claimed and then refused by the index (rule R7).
 macro_rules! may_run {
     () => {
-        "(run.id IS NOT NULL
-          OR (job.state IN ('queued', 'retrying', 'parked') AND job.run_at <= ?1
+        "CASE WHEN run.id IS NOT NULL THEN run.hold_until <= ?1
+         ELSE job.state IN ('queued', 'retrying', 'parked') AND job.run_at <= ?1
+              AND NOT EXISTS (SELECT 1 FROM hold WHERE hold.until > ?1)
               AND NOT EXISTS (
                   SELECT 1 FROM run other
                   WHERE other.state <> 'over' AND other.workspace = job.workspace AND other.job_id <> job.id
-                    AND (other.exclusive = 1 OR job.isolation = 'exclusive'))))"
+                    AND (other.exclusive = 1 OR job.isolation = 'exclusive'))
+              AND NOT EXISTS (
+                  SELECT 1 FROM run other JOIN session ON session.id = other.session
+                  WHERE other.state <> 'over' AND other.job_id <> job.id
+                    AND (session.id = job.session
+                         OR (session.lane = job.lane AND session.workspace = job.workspace AND session.state = 'current')))
+         END"
     };
 }
 
 /// What may be claimed now: heads only, those whose run lives first.
 const CLAIMABLE: &str = concat!(
-    "SELECT job.id AS job_id, job.number, job.workspace, job.prompt, job.chat, run.id AS run_id, run.token, run.attempt,
-            run.session, run.claimed_at
+    "SELECT job.id AS job_id, job.number, job.state, job.project, job.workspace, job.prompt, job.chat, job.user_id,
+            run.id AS run_id, run.token, run.attempt, run.session, run.claimed_at
      FROM job_lane l
      CROSS JOIN job ON job.id = l.job_id
      CROSS JOIN Jobs q ON q.id = job.id
@@ -66,17 +81,20 @@ const LEASE: &str = concat!(
 
 /// A job that may be claimed, with its living run if it has one.
 #[derive(Debug, sqlx::FromRow)]
-struct Seen {
-    job_id: String,
-    number: i64,
-    workspace: String,
-    prompt: String,
-    chat: Option<i64>,
-    run_id: Option<String>,
-    token: Option<String>,
-    attempt: Option<u32>,
-    session: Option<String>,
-    claimed_at: Option<i64>,
+pub(super) struct Seen {
+    pub(super) job_id: String,
+    pub(super) number: i64,
+    pub(super) state: String,
+    pub(super) project: String,
+    pub(super) workspace: String,
+    pub(super) prompt: String,
+    pub(super) chat: Option<i64>,
+    pub(super) user_id: Option<i64>,
+    pub(super) run_id: Option<String>,
+    pub(super) token: Option<String>,
+    pub(super) attempt: Option<u32>,
+    pub(super) session: Option<String>,
+    pub(super) claimed_at: Option<i64>,
 }
 
 impl Db {
@@ -103,106 +121,80 @@ impl Db {
                 continue;
             }
             let claim = match seen.run_id.clone() {
-                Some(run_id) => adopt(&mut write, seen, run_id, worker).await?,
-                None => begin_run(&mut write, seen, worker, now).await?,
+                Some(run_id) => Some(adopt(&mut write, seen, run_id, worker).await?),
+                None => self.begin_or_park(&mut write, seen, worker, now).await?,
             };
             write.commit().await?;
-            return Ok(Some(claim));
+            if claim.is_some() {
+                return Ok(claim);
+            }
         }
     }
 
-    /// When the next job that waits for a time may run (Unix milliseconds).
+    /// Begins a run of the job, or parks it where there is no money for one: then `None`.
+    async fn begin_or_park(
+        &self,
+        write: &mut Write,
+        seen: Seen,
+        worker: &str,
+        now: i64,
+    ) -> Result<Option<Claim>, DbError> {
+        let limits = &self.terms().limits;
+        let reserved = match budget::verdict(write, limits, &seen.job_id, seen.user_id).await? {
+            Verdict::Free => None,
+            Verdict::Reserve(micro) => Some(micro),
+            Verdict::Nothing(kind) => {
+                let state = job::State::parse(&seen.state).unwrap_or(job::State::Queued);
+                park::without_money(write, (&seen.job_id, seen.number, state), kind, limits).await?;
+                return Ok(None);
+            }
+        };
+        begin::run(write, seen, worker, reserved, now).await.map(Some)
+    }
+
+    /// When the next job or run that waits for a time may be taken up (Unix milliseconds).
     pub async fn next_run_at(&self) -> Result<Option<i64>, DbError> {
         Ok(sqlx::query_scalar(
-            "SELECT MIN(run_at) FROM job
-             WHERE state NOT IN ('done', 'failed', 'cancelled', 'poison') AND state IN ('queued', 'retrying', 'parked')
-               AND run_at > ?1",
+            "SELECT MIN(at) FROM (
+                 SELECT run_at AS at FROM job
+                 WHERE state NOT IN ('done', 'failed', 'cancelled', 'poison')
+                   AND state IN ('queued', 'retrying', 'parked')
+                 UNION ALL SELECT hold_until FROM run WHERE state <> 'over'
+                 UNION ALL SELECT until FROM hold)
+             WHERE at > ?1",
         )
         .bind(clock::now_ms())
         .fetch_one(self.read())
         .await?)
-    }
-
-    /// Notes that the shim of a run was started.
-    pub async fn run_started(&self, claim: &Claim, rehearsed: bool) -> Result<(), DbError> {
-        let mut write = self.begin(Durability::Normal).await?;
-        sqlx::query(
-            "UPDATE run SET state = 'running', started_at = ?3, rehearsed = ?4
-             WHERE id = ?1 AND token = ?2 AND state = 'claimed'",
-        )
-        .bind(&claim.run_id)
-        .bind(&claim.token)
-        .bind(clock::now_ms())
-        .bind(rehearsed)
-        .execute(&mut *write)
-        .await?;
-        write.commit().await
     }
 }
 
 /// Takes up a run that lives: nothing new is begun.
 async fn adopt(write: &mut Write, seen: Seen, run_id: String, worker: &str) -> Result<Claim, DbError> {
     sqlx::query("UPDATE run SET worker = ?2 WHERE id = ?1").bind(&run_id).bind(worker).execute(&mut **write).await?;
-    Ok(Claim {
-        run_id,
-        token: seen.token.unwrap_or_default(),
-        attempt: seen.attempt.unwrap_or(1),
-        session: seen.session.unwrap_or_default(),
-        claimed_at: seen.claimed_at.unwrap_or_default(),
-        fresh: false,
-        worker: worker.to_owned(),
-        job_id: seen.job_id,
-        number: seen.number,
-        workspace: seen.workspace,
-        prompt: seen.prompt,
-        chat: seen.chat,
-    })
-}
-
-/// Begins a run: its row and its reservation, before any file or process (rule R1).
-async fn begin_run(write: &mut Write, seen: Seen, worker: &str, now: i64) -> Result<Claim, DbError> {
-    let (run_id, token, session) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
-    // The words as they stand now: they may have been edited since the look.
-    let prompt = sqlx::query_scalar("UPDATE job SET state = 'running', reason = NULL WHERE id = ?1 RETURNING prompt")
-        .bind(&seen.job_id)
-        .fetch_one(&mut **write)
-        .await?;
-    let attempt = sqlx::query_scalar(
-        "INSERT INTO run (id, job_id, attempt, token, state, worker, session, workspace, exclusive, claimed_at)
-         SELECT ?1, job.id, 1 + (SELECT COUNT(*) FROM run WHERE run.job_id = job.id), ?2, 'claimed', ?3, ?4,
-                job.workspace, job.isolation = 'exclusive', ?5
-         FROM job WHERE job.id = ?6 RETURNING attempt",
-    )
-    .bind(&run_id)
-    .bind(&token)
-    .bind(worker)
-    .bind(&session)
-    .bind(now)
-    .bind(&seen.job_id)
-    .fetch_one(&mut **write)
-    .await?;
-    // Nothing is reserved while no budget is configured; the row exists so that what is spent has its place.
+    // One of which nobody could tell whether it is over was parked meanwhile.
     sqlx::query(
-        "INSERT INTO spend (run_id, user_id, reserved_micro_usd, reserved_at)
-         SELECT ?1, user_id, 0, ?2 FROM job WHERE id = ?3",
+        "UPDATE job SET state = 'running', reason = NULL, parked_for = NULL WHERE id = ?1 AND state <> 'running'",
     )
-    .bind(&run_id)
-    .bind(now)
     .bind(&seen.job_id)
     .execute(&mut **write)
     .await?;
     Ok(Claim {
         run_id,
-        token,
-        attempt,
-        session,
-        prompt,
-        claimed_at: now,
-        fresh: true,
+        token: seen.token.unwrap_or_default(),
+        attempt: seen.attempt.unwrap_or(1),
+        session: seen.session.unwrap_or_default(),
+        forked_from: None,
+        interrupted: None,
+        reserved: None,
+        claimed_at: seen.claimed_at.unwrap_or_default(),
+        fresh: false,
         worker: worker.to_owned(),
         job_id: seen.job_id,
         number: seen.number,
+        project: seen.project,
         workspace: seen.workspace,
+        prompt: seen.prompt,
         chat: seen.chat,
     })
 }

@@ -23,6 +23,15 @@ pub struct NewJob {
     pub source: Source,
     pub place: config::Place,
     pub prompt: String,
+    /// The conversation that it goes on with; `None`: its lane's.
+    pub resumes: Option<Resumes>,
+}
+
+/// A conversation that a job goes on with, and the lane in which that one is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resumes {
+    pub session: String,
+    pub lane: String,
 }
 
 /// A job that was accepted.
@@ -57,14 +66,19 @@ pub(super) async fn enqueue(write: &mut Write, job: &NewJob) -> Result<Enqueued,
         Source::Telegram { user, place, message, .. } => ("telegram", None, Some(*user), Some(*place), Some(*message)),
         Source::Terminal { request_id } => ("terminal", Some(request_id.as_str()), None, None, None),
     };
-    let lane = place.map_or_else(|| lane::of_its_own(&id), lane::of_place);
+    // A terminal's job has a lane to itself, unless it goes on with a conversation: then it waits its turn there.
+    let lane = match (place, &job.resumes) {
+        (Some(place), _) => lane::of_place(place),
+        (None, Some(resumes)) => resumes.lane.clone(),
+        (None, None) => lane::of_its_own(&id),
+    };
     // The claim compares canonical paths; a path that is not there yet is compared as written and fails at its run.
     let workspace = std::fs::canonicalize(&job.place.path).unwrap_or_else(|_| job.place.path.clone());
     queue::push(write, ulid).await?;
     let number: i64 = sqlx::query_scalar(
         "INSERT INTO job (id, state, channel, request_id, lane, chat, topic, user_id, source_message, project,
-                          workspace, isolation, prompt, accepted_at)
-         VALUES (?1, 'queued', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) RETURNING number",
+                          workspace, isolation, prompt, accepted_at, session)
+         VALUES (?1, 'queued', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) RETURNING number",
     )
     .bind(&id)
     .bind(channel)
@@ -79,6 +93,7 @@ pub(super) async fn enqueue(write: &mut Write, job: &NewJob) -> Result<Enqueued,
     .bind(job.place.isolation.as_str())
     .bind(&job.prompt)
     .bind(clock::now_ms())
+    .bind(job.resumes.as_ref().map(|resumes| &resumes.session))
     .fetch_one(&mut **write)
     .await?;
     let ahead = lanes::join(write, &lane, &id).await?;

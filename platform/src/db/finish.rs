@@ -5,10 +5,10 @@ use agentlab_domain::{
     answer::Body,
     job,
     outcome::{Exit, Outcome, ResultEvent},
-    retry::{History, Next},
+    retry::{History, Next, ParkedFor},
 };
 
-use super::{Db, DbError, Durability, Write, claim::Claim, lanes, outbox};
+use super::{Db, DbError, Durability, Write, budget, claim::Claim, hold, lanes, outbox, session};
 use crate::clock;
 
 /// How a run and its job go on.
@@ -42,15 +42,32 @@ pub enum Finished {
 
 impl Db {
     /// What the job's earlier runs say to the retry decision.
-    pub async fn history(&self, job_id: &str) -> Result<History, DbError> {
-        let (used, lost): (u32, u32) = sqlx::query_as(
-            "SELECT COUNT(*) FILTER (WHERE uses_attempt = 1), COUNT(*) FILTER (WHERE outcome = 'lost')
+    ///
+    /// The second value: whether the job lost its conversation and began a new one.
+    pub async fn history(&self, job_id: &str) -> Result<(History, bool), DbError> {
+        let (used, lost, anew): (u32, u32, u32) = sqlx::query_as(
+            "SELECT COUNT(*) FILTER (WHERE uses_attempt = 1), COUNT(*) FILTER (WHERE outcome = 'lost'),
+                    COUNT(*) FILTER (WHERE outcome = 'session_lost')
              FROM run WHERE job_id = ?1 AND outcome IS NOT NULL",
         )
         .bind(job_id)
         .fetch_one(self.read())
         .await?;
-        Ok(History { used, lost, outage: false })
+        Ok((History { used, lost, outage: false }, anew > 0))
+    }
+
+    /// What one run's end means to others: its conversation, every task of its account, the budgets.
+    async fn tell_others(&self, write: &mut Write, claim: &Claim, finish: &Finish<'_>) -> Result<(), DbError> {
+        if let Outcome::SessionLost(why) = finish.outcome {
+            session::set_aside(write, &claim.session, why).await?;
+        }
+        if let Next::Park { at, cause } = finish.next {
+            hold::set(write, cause, at, claim.chat).await?;
+        }
+        if *finish.outcome == Outcome::Succeeded {
+            hold::lift(write, ParkedFor::Login).await?;
+        }
+        budget::spent(write, &self.terms().limits, self.terms().owner).await
     }
 
     /// Finishes a run and decides its job.
@@ -87,7 +104,8 @@ impl Db {
         };
         let reason = (finish.next != Next::Done).then(|| finish.outcome.reason());
         sqlx::query(
-            "UPDATE job SET state = ?2, reason = ?3, answer = ?4, run_at = ?5, ended_at = ?6, stop_by = NULL WHERE id = ?1",
+            "UPDATE job SET state = ?2, reason = ?3, answer = ?4, run_at = ?5, ended_at = ?6, stop_by = NULL, parked_for = ?7
+             WHERE id = ?1",
         )
         .bind(&claim.job_id)
         .bind(state.as_str())
@@ -95,14 +113,24 @@ impl Db {
         .bind(state.is_ended().then_some(finish.answer))
         .bind(run_at)
         .bind(state.is_ended().then_some(now))
+        .bind(parked_for(finish.next))
         .execute(&mut *write)
         .await?;
         if !state.holds_lane() {
             lanes::leave(&mut write, &claim.job_id).await?;
         }
         outbox::write_outcome(&mut write, &claim.job_id, finish.messages, finish.notice).await?;
+        self.tell_others(&mut write, claim, finish).await?;
         write.commit().await?;
         Ok(Finished::Settled)
+    }
+}
+
+/// What a parked job waits for.
+const fn parked_for(next: Next) -> Option<&'static str> {
+    match next {
+        Next::Park { cause, .. } => Some(cause.as_str()),
+        Next::Done | Next::Failed | Next::Cancelled | Next::Poison | Next::Retry { .. } => None,
     }
 }
 

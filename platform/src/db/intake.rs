@@ -4,15 +4,14 @@
 use agentlab_domain::{
     answer::{self, Body},
     chat::Place,
-    command::{self, Command},
     intake::Decision,
-    lane,
 };
 use fail::fail_point;
 
 use super::{
     Db, DbError, Durability, Write, cancel,
-    enqueue::{self, NewJob, Source},
+    enqueue::{self, Enqueued, NewJob, Source},
+    hold, obey,
     outbox::{self, New},
 };
 use crate::{clock, config};
@@ -29,8 +28,8 @@ pub struct Incoming<'a> {
     pub decision: &'a Decision,
     /// Where a job of this chat works.
     pub place: config::Place,
-    /// What `/status` answers, read beforehand.
-    pub status: &'a str,
+    /// What a question about the whole system is answered with, read beforehand.
+    pub prepared: &'a str,
 }
 
 /// What an update caused.
@@ -110,7 +109,7 @@ async fn cause(write: &mut Write, incoming: &Incoming<'_>) -> Result<Effect, DbE
             accept(write, incoming, (*user, *place, *message), prompt).await
         }
         Decision::Command { user, place, message, command } => {
-            obey(write, incoming, (*user, *place, *message), command).await
+            obey::obey(write, incoming, (*user, *place, *message), command).await
         }
         Decision::Edit { place, message, prompt } => edit(write, *place, *message, prompt).await,
         Decision::Stop { user, number, .. } => stop(write, *number, *user).await,
@@ -136,47 +135,34 @@ async fn accept(
     (user, place, message): (i64, Place, i64),
     prompt: &str,
 ) -> Result<Effect, DbError> {
-    let source = Source::Telegram { bot_id: incoming.bot_id, update_id: incoming.update_id, user, place, message };
-    let new = NewJob { source, place: incoming.place.clone(), prompt: prompt.to_owned() };
+    let source = source(incoming, (user, place, message));
+    let new = NewJob { source, place: incoming.place.clone(), prompt: prompt.to_owned(), resumes: None };
     let job = enqueue::enqueue(write, &new).await?;
+    accepted(write, &job, place, message, answer::accepted(job.number, job.ahead)).await
+}
+
+/// Where a job of this update comes from.
+pub(super) const fn source(incoming: &Incoming<'_>, (user, place, message): (i64, Place, i64)) -> Source {
+    Source::Telegram { bot_id: incoming.bot_id, update_id: incoming.update_id, user, place, message }
+}
+
+/// Gives an accepted job its status message.
+pub(super) async fn accepted(
+    write: &mut Write,
+    job: &Enqueued,
+    place: Place,
+    message: i64,
+    body: Body,
+) -> Result<Effect, DbError> {
     fail_point!("intake-status");
-    let body = answer::accepted(job.number, job.ahead);
     let status = New { kind: "status", job_id: Some(&job.id), place, reply_to: Some(message), body: &body };
     outbox::add(write, status).await?;
+    hold::tell(write, place).await?;
     Ok(Effect::Accepted { number: job.number })
 }
 
-async fn obey(
-    write: &mut Write,
-    incoming: &Incoming<'_>,
-    (user, place, message): (i64, Place, i64),
-    command: &Command,
-) -> Result<Effect, DbError> {
-    let words = match command {
-        Command::Start => command::GREETING.to_owned(),
-        Command::Help => command::HELP.to_owned(),
-        Command::Status => incoming.status.to_owned(),
-        Command::Unclear(expected) => (*expected).to_owned(),
-        Command::Unknown(word) => format!("There is no command /{word}.\n\n{}", command::HELP),
-        Command::Cancel { number } => {
-            let number = match number {
-                Some(number) => Some(*number),
-                None => cancel::meant(write, &lane::of_place(place)).await?,
-            };
-            let Some(number) = number else {
-                return reply(write, place, message, "Nothing of this chat runs or waits.").await;
-            };
-            let effect = stop(write, number, user).await?;
-            let (Effect::Stop { words, .. } | Effect::Noted { words }) = &effect else { return Ok(effect) };
-            reply(write, place, message, words).await?;
-            return Ok(effect);
-        }
-    };
-    reply(write, place, message, &words).await
-}
-
 /// Cancels a job on behalf of a person.
-async fn stop(write: &mut Write, number: i64, user: i64) -> Result<Effect, DbError> {
+pub(super) async fn stop(write: &mut Write, number: i64, user: i64) -> Result<Effect, DbError> {
     let by = format!("user {user}");
     let noted = |words| Ok(Effect::Noted { words });
     match cancel::cancel(write, number, &by).await? {
@@ -203,7 +189,7 @@ async fn edit(write: &mut Write, place: Place, message: i64, prompt: &str) -> Re
     Ok(Effect::Noted { words: String::new() })
 }
 
-async fn reply(write: &mut Write, place: Place, message: i64, words: &str) -> Result<Effect, DbError> {
+pub(super) async fn reply(write: &mut Write, place: Place, message: i64, words: &str) -> Result<Effect, DbError> {
     let body: Body = answer::reply(words);
     outbox::add(write, New { kind: "reply", job_id: None, place, reply_to: Some(message), body: &body }).await?;
     Ok(Effect::Noted { words: String::new() })

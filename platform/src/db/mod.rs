@@ -4,26 +4,37 @@
 //! own waiting starves one of three writers (measured: 1.3-2.2 s; facts in docs/decisions/0006). Two pools, since a
 //! pragma belongs to a connection: FULL for what must survive a power cut, NORMAL for heartbeats and progress.
 
+pub mod begin;
+pub mod budget;
 pub mod cancel;
 pub mod claim;
 pub mod enqueue;
 pub mod error;
 pub mod finish;
+mod hold;
 pub mod intake;
 pub mod jobs;
 mod lanes;
 pub mod migrate;
+mod obey;
 pub mod outbox;
+mod park;
 pub mod process;
 pub mod progress;
 pub mod release;
+
+pub mod retry;
+mod said;
+pub mod session;
 pub mod sql;
 pub mod status;
 #[cfg(test)]
 mod tests;
 pub mod write;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
+
+use agentlab_domain::budget::Limits;
 
 use sqlx::{
     Connection, SqlitePool,
@@ -34,9 +45,24 @@ pub use error::DbError;
 pub use write::{Durability, Write};
 
 use crate::{
+    config::Config,
     home::Home,
     lock::{Lock, Mode},
 };
+
+/// What the configuration says to transactions.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    pub limits: Limits,
+    /// Who is told what concerns the whole system.
+    pub owner: Option<i64>,
+}
+
+impl From<&Config> for Terms {
+    fn from(config: &Config) -> Self {
+        Self { limits: config.budget.limits(), owner: config.owner() }
+    }
+}
 
 /// An open database.
 #[derive(Debug, Clone)]
@@ -44,8 +70,9 @@ pub struct Db {
     full: SqlitePool,
     normal: SqlitePool,
     home: Home,
+    terms: Arc<Terms>,
     /// Held shared for life (rule L3): nobody restores under us.
-    _in_use: std::sync::Arc<Lock>,
+    _in_use: Arc<Lock>,
 }
 
 impl Db {
@@ -59,10 +86,21 @@ impl Db {
             full: pool(&path, SqliteSynchronous::Full, 1),
             normal: pool(&path, SqliteSynchronous::Normal, 2),
             home: home.clone(),
-            _in_use: std::sync::Arc::new(in_use),
+            terms: Arc::default(),
+            _in_use: Arc::new(in_use),
         };
         migrate::run(&db).await?;
         Ok(db)
+    }
+
+    /// The same database under the terms of a configuration.
+    pub fn under(mut self, terms: Terms) -> Self {
+        self.terms = Arc::new(terms);
+        self
+    }
+
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// Connections for reading.

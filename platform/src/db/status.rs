@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Db, DbError, process::ProcessRow};
+use super::{Db, DbError, budget::Spending, process::ProcessRow};
 use crate::identity::Living;
 
 /// How many jobs are in each state, and what is owed.
@@ -17,8 +17,9 @@ pub struct Status {
     pub undelivered: i64,
     /// Messages that were given up.
     pub given_up: i64,
-    /// US dollars spent by runs begun since midnight UTC.
+    /// US dollars spent, or set aside by running tasks, today.
     pub spent_today_usd: f64,
+    pub spending: Spending,
     pub processes: Vec<ProcessView>,
 }
 
@@ -69,12 +70,7 @@ impl Db {
         )
         .fetch_one(self.read())
         .await?;
-        let spent_today_usd: f64 = sqlx::query_scalar(
-            "SELECT COALESCE(SUM(COALESCE(settled_micro_usd, reserved_micro_usd)), 0) / 1000000.0 FROM spend
-             WHERE reserved_at >= unixepoch('now', 'start of day') * 1000",
-        )
-        .fetch_one(self.read())
-        .await?;
+        let spending = self.spending().await?;
         Ok(Status {
             queued: count("queued"),
             running: count("running"),
@@ -83,7 +79,8 @@ impl Db {
             waiting: count("waiting"),
             undelivered,
             given_up,
-            spent_today_usd,
+            spent_today_usd: spending.today_usd,
+            spending,
             processes: self.processes().await?.into_iter().map(ProcessView::from).collect(),
         })
     }

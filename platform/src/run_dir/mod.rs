@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use agentlab_domain::outcome::Exit;
+use agentlab_domain::{outcome::Exit, session::Opened};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use settle::settle;
@@ -39,6 +39,9 @@ pub struct Spec {
     pub silence_ms: u64,
     /// Milliseconds between the request to end and the kill.
     pub grace_ms: u64,
+    /// How its session was opened; `None` in what an earlier release wrote.
+    #[serde(default)]
+    pub opened: Option<Opened>,
 }
 
 /// Somebody wants the run stopped.
@@ -92,6 +95,11 @@ impl RunDir {
         self.0.join("prompt.txt")
     }
 
+    /// What the agent is told beside its task, as it stood when the run began.
+    pub fn instructions(&self) -> PathBuf {
+        self.0.join("instructions.md")
+    }
+
     /// Whether the shim lives or may yet start.
     pub fn lock_held(&self) -> io::Result<bool> {
         lock::is_held(&self.run_lock())
@@ -105,6 +113,11 @@ impl RunDir {
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(bytes)?;
         }
         Ok(())
+    }
+
+    /// Keeps the instructions of this run.
+    pub fn write_instructions(&self, text: &str) -> io::Result<()> {
+        write(&self.instructions(), text.as_bytes())
     }
 
     /// What the shim is to do.

@@ -14,7 +14,7 @@ use super::{finish, fresh, place, worker};
 use crate::db::intake::{Effect, Incoming};
 
 fn incoming(update_id: i64, decision: &Decision) -> Incoming<'_> {
-    Incoming { bot_id: 1, update_id, raw: "{}", decision, place: place("p", Isolation::None), status: "" }
+    Incoming { bot_id: 1, update_id, raw: "{}", decision, place: place("p", Isolation::None), prepared: "" }
 }
 
 #[tokio::test]

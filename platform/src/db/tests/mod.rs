@@ -37,7 +37,7 @@ fn place(name: &str, isolation: Isolation) -> config::Place {
 fn from_chat(update_id: i64, chat: i64, place: config::Place) -> NewJob {
     let source =
         Source::Telegram { bot_id: 1, update_id, user: 5, place: Place { chat, topic: None }, message: update_id };
-    NewJob { source, place, prompt: format!("task {update_id}") }
+    NewJob { source, place, prompt: format!("task {update_id}"), resumes: None }
 }
 
 /// A worker's row in apalis' table, which a lease refers to.
@@ -167,11 +167,11 @@ async fn a_retry_holds_its_lane_and_a_park_burns_no_attempt() {
     let claim = db.claim("w").await.unwrap().unwrap();
     finish(&db, &claim, Outcome::UsageLimit { resets_at: None }, Next::Park { at: 0, cause: ParkedFor::UsageLimit })
         .await;
-    assert_eq!(db.history(&claim.job_id).await.unwrap().used, 0);
+    assert_eq!(db.history(&claim.job_id).await.unwrap().0.used, 0);
     let claim = db.claim("w").await.unwrap().unwrap();
     assert_eq!((claim.number, claim.attempt), (1, 2));
     finish(&db, &claim, Outcome::Lost, Next::Retry { at: i64::MAX }).await;
-    let history = db.history(&claim.job_id).await.unwrap();
+    let (history, _) = db.history(&claim.job_id).await.unwrap();
     assert_eq!((history.used, history.lost), (1, 1));
     assert_eq!(db.claim("w").await.unwrap(), None, "what came after it waits");
     assert!(matches!(db.cancel(1, "Ann").await.unwrap(), Cancel::Cancelled { number: 1 }));

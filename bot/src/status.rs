@@ -1,0 +1,32 @@
+//! `/status` in a chat: the whole system in a few lines.
+
+use agentlab_platform::{db::DbError, instructions, life::Life};
+
+/// The lines.
+pub(crate) async fn words(life: &Life) -> Result<String, DbError> {
+    let status = life.db.status().await?;
+    let mut words = format!(
+        "{} running, {} queued, {} trying again, {} waiting.\n{}\n{}",
+        status.running,
+        status.queued,
+        status.retrying,
+        status.parked + status.waiting,
+        status.spending.line(),
+        in_force(life)
+    );
+    for process in &status.processes {
+        if !process.ready {
+            words.push_str(&format!("\n{} is not ready.", process.id));
+        }
+        if let Some(note) = &process.note {
+            words.push_str(&format!("\n{}: {note}", process.id));
+        }
+    }
+    Ok(words)
+}
+
+/// The instructions that a task of a chat would get.
+fn in_force(life: &Life) -> String {
+    let place = life.config.chat_place(life.home.workspace());
+    instructions::words(&life.home, &place.project)
+}

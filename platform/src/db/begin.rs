@@ -1,0 +1,120 @@
+//! Beginning a run in rows: its row with its session, and its reservation, in the claim's transaction and before any file
+//! or process (rule R1).
+
+use agentlab_domain::outcome;
+use uuid::Uuid;
+
+use super::{
+    Db, DbError, Durability, Write,
+    claim::{Claim, Seen},
+    session::{self, Wanted},
+};
+use crate::clock;
+
+/// What was started for a run.
+#[derive(Debug)]
+pub struct Started<'a> {
+    /// No agent works.
+    pub rehearsed: bool,
+    pub opened: agentlab_domain::session::Opened,
+    /// SHA-256 of the instructions that it was given.
+    pub instructions: Option<&'a str>,
+}
+
+/// Begins a run of the job that was seen.
+pub(super) async fn run(
+    write: &mut Write,
+    seen: Seen,
+    worker: &str,
+    reserved: Option<i64>,
+    now: i64,
+) -> Result<Claim, DbError> {
+    let (run_id, token) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
+    // The words as they stand now: they may have been edited since the look.
+    let (prompt, lane, asked): (String, String, Option<String>) = sqlx::query_as(
+        "UPDATE job SET state = 'running', reason = NULL, parked_for = NULL WHERE id = ?1 RETURNING prompt, lane, session",
+    )
+    .bind(&seen.job_id)
+    .fetch_one(&mut **write)
+    .await?;
+    let wanted = Wanted {
+        lane: &lane,
+        project: &seen.project,
+        workspace: &seen.workspace,
+        asked: asked.as_deref(),
+        prompt: &prompt,
+    };
+    let (session, forked_from) = session::choose(write, wanted).await?;
+    let interrupted = interrupted(write, &seen.job_id).await?;
+    let attempt = sqlx::query_scalar(
+        "INSERT INTO run (id, job_id, attempt, token, state, worker, session, workspace, exclusive, claimed_at)
+         SELECT ?1, job.id, 1 + (SELECT COUNT(*) FROM run WHERE run.job_id = job.id), ?2, 'claimed', ?3, ?4,
+                job.workspace, job.isolation = 'exclusive', ?5
+         FROM job WHERE job.id = ?6 RETURNING attempt",
+    )
+    .bind(&run_id)
+    .bind(&token)
+    .bind(worker)
+    .bind(&session)
+    .bind(now)
+    .bind(&seen.job_id)
+    .fetch_one(&mut **write)
+    .await?;
+    sqlx::query("INSERT INTO spend (run_id, user_id, reserved_micro_usd, reserved_at) VALUES (?1, ?2, ?3, ?4)")
+        .bind(&run_id)
+        .bind(seen.user_id)
+        .bind(reserved.unwrap_or_default())
+        .bind(now)
+        .execute(&mut **write)
+        .await?;
+    Ok(Claim {
+        run_id,
+        token,
+        attempt,
+        session,
+        forked_from,
+        prompt,
+        interrupted,
+        reserved,
+        claimed_at: now,
+        fresh: true,
+        worker: worker.to_owned(),
+        job_id: seen.job_id,
+        number: seen.number,
+        project: seen.project,
+        workspace: seen.workspace,
+        chat: seen.chat,
+    })
+}
+
+/// How the newest earlier run ended that may have worked.
+async fn interrupted(write: &mut Write, job_id: &str) -> Result<Option<String>, DbError> {
+    let words: Vec<String> = sqlx::query_scalar(
+        "SELECT outcome FROM run WHERE job_id = ?1 AND outcome IS NOT NULL AND started_at IS NOT NULL
+         ORDER BY attempt DESC",
+    )
+    .bind(job_id)
+    .fetch_all(&mut **write)
+    .await?;
+    Ok(words.iter().find_map(|word| outcome::interruption(word)).map(str::to_owned))
+}
+
+impl Db {
+    /// Notes that the shim of a run was started, and with what.
+    pub async fn run_started(&self, claim: &Claim, started: &Started<'_>) -> Result<(), DbError> {
+        let mut write = self.begin(Durability::Normal).await?;
+        sqlx::query(
+            "UPDATE run SET state = 'running', started_at = ?3, rehearsed = ?4, opened = ?5, instructions = ?6
+             WHERE id = ?1 AND token = ?2 AND state = 'claimed'",
+        )
+        .bind(&claim.run_id)
+        .bind(&claim.token)
+        .bind(clock::now_ms())
+        .bind(started.rehearsed)
+        .bind(started.opened.as_str())
+        .bind(started.instructions)
+        .execute(&mut *write)
+        .await?;
+        write.commit().await
+    }
+}

@@ -1,0 +1,86 @@
+//! Holds: what keeps every new run from beginning, until a time. The account's usage limit and a missing login meet every
+//! task alike, so one run that met them speaks for all; runs that live go on.
+
+use agentlab_domain::{chat::Place, retry::ParkedFor};
+
+use super::{DbError, Write, said};
+use crate::{calendar, clock};
+
+/// Holds everything until `until` (Unix milliseconds), and tells every place whose tasks wait, once. `told` is the chat
+/// that hears it by its own task's message.
+pub(super) async fn set(write: &mut Write, cause: ParkedFor, until: i64, told: Option<i64>) -> Result<(), DbError> {
+    let cause = match cause {
+        ParkedFor::UsageLimit | ParkedFor::Login => cause.as_str(),
+        ParkedFor::Budget | ParkedFor::Unavailable | ParkedFor::CannotTell => return Ok(()),
+    };
+    let now = clock::now_ms();
+    sqlx::query(
+        "INSERT INTO hold (cause, until, since) VALUES (?1, ?2, ?3)
+         ON CONFLICT (cause) DO UPDATE SET until = MAX(until, excluded.until),
+             since = CASE WHEN until > excluded.since THEN since ELSE excluded.since END",
+    )
+    .bind(cause)
+    .bind(until)
+    .bind(now)
+    .execute(&mut **write)
+    .await?;
+    let (since, until): (i64, i64) =
+        sqlx::query_as("SELECT since, until FROM hold WHERE cause = ?1").bind(cause).fetch_one(&mut **write).await?;
+    let words = words(cause, until, now);
+    for place in said::waiting_places(write).await? {
+        let key = key(cause, since, place);
+        if Some(place.chat) == told {
+            said::first(write, &key).await?;
+        } else {
+            said::once(write, &key, place, &words).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends a hold: what it waited for has come.
+pub(super) async fn lift(write: &mut Write, cause: ParkedFor) -> Result<(), DbError> {
+    sqlx::query("DELETE FROM hold WHERE cause = ?1").bind(cause.as_str()).execute(&mut **write).await?;
+    Ok(())
+}
+
+/// Tells a place whose task was just accepted what it waits for, unless it knows.
+pub(super) async fn tell(write: &mut Write, place: Place) -> Result<(), DbError> {
+    let now = clock::now_ms();
+    let held: Option<(String, i64, i64)> =
+        sqlx::query_as("SELECT cause, since, until FROM hold WHERE until > ?1 ORDER BY until DESC LIMIT 1")
+            .bind(now)
+            .fetch_optional(&mut **write)
+            .await?;
+    let Some((cause, since, until)) = held else { return Ok(()) };
+    said::once(write, &key(&cause, since, place), place, &words(&cause, until, now)).await
+}
+
+fn key(cause: &str, since: i64, place: Place) -> String {
+    format!("hold:{cause}:{since}:{}:{}", place.chat, place.topic.unwrap_or_default())
+}
+
+fn words(cause: &str, until: i64, now: i64) -> String {
+    let why = if cause == "login" {
+        "Claude is not logged in on the machine"
+    } else {
+        "The usage limit of the Claude account is reached"
+    };
+    format!("{why}: waiting tasks go on at {}.", calendar::clock_time(until, now))
+}
+
+impl super::Db {
+    /// At a start: what the configuration or a person may have changed meanwhile is tried again.
+    pub async fn look_again(&self) -> Result<(), DbError> {
+        let mut write = self.begin(super::Durability::Normal).await?;
+        super::budget::look_again(&mut write).await?;
+        lift(&mut write, ParkedFor::Login).await?;
+        sqlx::query(
+            "UPDATE job SET run_at = 0
+             WHERE state NOT IN ('done', 'failed', 'cancelled', 'poison') AND state = 'parked' AND parked_for = 'login'",
+        )
+        .execute(&mut *write)
+        .await?;
+        write.commit().await
+    }
+}
