@@ -19,7 +19,11 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Run everything in the foreground. Ctrl-C stops it; running tasks go on.
-    Up,
+    Up {
+        /// At Ctrl-C wait until the running tasks have ended; a second Ctrl-C lets them go on.
+        #[arg(long)]
+        drain: bool,
+    },
     /// Give a task, watch it, and print the answer. Ctrl-C cancels it.
     Ask(Ask),
     /// What runs, what waits, and what is wrong.
@@ -57,6 +61,9 @@ pub enum Verb {
     Worker {
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..=16))]
         slot: u32,
+        /// When asked to stop, finish the running task first.
+        #[arg(long)]
+        drain: bool,
     },
     /// The role that keeps the others alive.
     Supervisor {

@@ -64,10 +64,10 @@ fn run(args: Args) -> Result<u8, Failure> {
     match args.verb {
         Verb::Rehearse { arguments } => rehearse::rehearse(&arguments),
         Verb::Bot => role(agentlab_bot::serve()),
-        Verb::Worker { slot } => role(agentlab_worker::serve(slot)),
+        Verb::Worker { slot, drain } => role(agentlab_worker::serve(slot, drain)),
         Verb::Console => role(agentlab_console::serve()),
         Verb::Supervisor { private } => role(up::supervise(private)),
-        Verb::Up => runtime::block_on(up::up(json)),
+        Verb::Up { drain } => runtime::block_on(up::up(drain, json)),
         Verb::Ask(ask) => runtime::block_on(ask::ask(ask, json)),
         Verb::Status => runtime::block_on(status::status(json)),
         Verb::Jobs { all } => runtime::block_on(jobs::jobs(all, json)),

@@ -9,15 +9,15 @@ use serde_json::json;
 use crate::{failure::Failure, print};
 
 /// Runs everything until Ctrl-C.
-pub async fn up(as_json: bool) -> Result<u8, Failure> {
+pub async fn up(drain: bool, as_json: bool) -> Result<u8, Failure> {
     life::arm_failpoints();
-    agentlab_supervisor::serve(Mode::Up, |news| tell(&news, as_json)).await?;
+    agentlab_supervisor::serve(Mode::Up { drain }, |news| tell(&news, as_json)).await?;
     Ok(exit_code::DONE)
 }
 
 /// The supervisor as a process of its own.
 pub async fn supervise(private: bool) -> Result<(), Refusal> {
-    let mode = if private { Mode::Private } else { Mode::Up };
+    let mode = if private { Mode::Private } else { Mode::Up { drain: false } };
     agentlab_supervisor::serve(mode, |_| {}).await
 }
 
@@ -45,6 +45,7 @@ fn tell(news: &News, as_json: bool) {
             Some(words) => print::note(&format!("{post} ended ({words}); I start it again")),
             None => print::note(&format!("{post} ended; I start it again")),
         },
+        News::Draining => print::note("running tasks end first; Ctrl-C once more lets them go on without me"),
         News::Stopping => print::note("stopping"),
         News::LeftRunning { runs } => print::note(&format!(
             "{runs} running task{} on; `agentlab up` takes over again. Ctrl-C once more stops {} too.",

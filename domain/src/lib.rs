@@ -10,6 +10,7 @@ pub mod chat;
 pub mod circuit;
 pub mod command;
 pub mod exit_code;
+pub mod hang;
 pub mod intake;
 pub mod isolation;
 pub mod job;

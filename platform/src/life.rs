@@ -13,6 +13,7 @@ use agentlab_domain::{
     exit_code,
     role::{Post, Role},
 };
+use nix::sys::signal::Signal;
 use tokio::{signal::unix, sync::watch};
 
 use crate::{
@@ -214,18 +215,20 @@ impl Stop {
     }
 }
 
-/// For tests: with `AGENTLAB_TEST_KILL_AT=point:/a/file`, the process kills itself at that failpoint, once (the file
-/// remembers). Failpoints exist in test builds only.
+/// For tests: with `AGENTLAB_TEST_KILL_AT=point:/a/file` (or `AGENTLAB_TEST_STOP_AT`) the process kills (or stops) itself at
+/// that failpoint, once (the file remembers). Failpoints exist in test builds only.
 pub fn arm_failpoints() {
     if !fail::has_failpoints() {
         return;
     }
-    let Ok(setting) = std::env::var("AGENTLAB_TEST_KILL_AT") else { return };
-    let Some((point, marker)) = setting.split_once(':') else { return };
-    let marker = std::path::PathBuf::from(marker);
-    let _ = fail::cfg_callback(point, move || {
-        if std::fs::OpenOptions::new().write(true).create_new(true).open(&marker).is_ok() {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGKILL);
-        }
-    });
+    for (name, signal) in [("AGENTLAB_TEST_KILL_AT", Signal::SIGKILL), ("AGENTLAB_TEST_STOP_AT", Signal::SIGSTOP)] {
+        let Ok(setting) = std::env::var(name) else { continue };
+        let Some((point, marker)) = setting.split_once(':') else { continue };
+        let marker = std::path::PathBuf::from(marker);
+        let _ = fail::cfg_callback(point, move || {
+            if std::fs::OpenOptions::new().write(true).create_new(true).open(&marker).is_ok() {
+                let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), signal);
+            }
+        });
+    }
 }

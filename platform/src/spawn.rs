@@ -27,13 +27,14 @@ use crate::{
     run_dir::RunDir,
 };
 
-/// Starts the process of a post, in a process group of its own, so that Ctrl-C in a terminal reaches `up` alone.
-pub fn daemon(home: &Home, post: Post) -> io::Result<Child> {
+/// Starts the process of a post, in a process group of its own, so that Ctrl-C in a terminal reaches `up` alone. A worker
+/// that drains finishes its run before it stops.
+pub fn daemon(home: &Home, post: Post, drain: bool) -> io::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg(post.role.as_str());
     match post.role {
         Role::Worker => {
-            command.arg("--slot").arg(post.slot.to_string());
+            command.arg("--slot").arg(post.slot.to_string()).args(drain.then_some("--drain"));
         }
         Role::Bot | Role::Supervisor | Role::Console => {}
     }

@@ -33,8 +33,8 @@ const HANDOVER: Duration = Duration::from_secs(15);
 /// What kind of system this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// In the foreground: everything, until Ctrl-C.
-    Up,
+    /// In the foreground: everything, until Ctrl-C; with `drain` until the running tasks have ended after it.
+    Up { drain: bool },
     /// For `ask`: workers only; ends when nothing is left to do.
     Private,
 }
@@ -46,6 +46,8 @@ pub enum News {
     Ready { bot: bool, console_port: Option<u16>, workers: u32, rehearsal: bool },
     /// A process died and is started again.
     Died { post: Post, words: Option<String> },
+    /// Workers finish what they run.
+    Draining,
     /// The daemons stop; so many runs go on.
     Stopping,
     /// The daemons have stopped; so many runs live on.
@@ -56,16 +58,17 @@ pub enum News {
 pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     let home = Home::open()?;
     let _up = match mode {
-        Mode::Up => Some(take_up_lock(&home)?),
+        Mode::Up { .. } => Some(take_up_lock(&home)?),
         Mode::Private => None,
     };
     let life = begin(mode).await?;
     let agent = Agent::find(&life.config)?;
     let ear = Ear::open(&life.home.socket(Role::Supervisor.as_str())).map_err(Refusal::unavailable)?;
-    let full = mode == Mode::Up;
+    let full = mode != Mode::Private;
     let with_bot = full && life.config.telegram.token.is_some();
     let wanted = posts(life.config.workers.count, full, with_bot);
-    let mut keeper = Keeper::new(&life, wanted);
+    let drain = mode == Mode::Up { drain: true };
+    let mut keeper = Keeper::new(&life, wanted, drain);
     life.db.forget_slots_above(life.config.workers.count).await?;
     life.ready().await?;
     let mut stop = life.stop();
@@ -96,15 +99,18 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
         let quiet = full && filled.all_ready && keeper.knows_every_death();
         tokio::select! {
             () = ear.heard() => {}
-            () = keeper.any_death() => {}
-            () = tokio::time::sleep(clock::scaled(if quiet { QUIET_LOOK } else { LOOK })) => {}
+            () = keeper.change(if quiet { QUIET_LOOK } else { LOOK }) => {}
             () = stop.asked(1) => break,
         }
+    }
+    if drain {
+        tell(News::Draining);
+        stop::drain(&life, &mut keeper, &mut stop).await;
     }
     tell(News::Stopping);
     stop::all(&life, &mut keeper).await;
     if full {
-        stop::runs(&life, &mut stop, &tell).await?;
+        stop::runs(&life, &mut stop, if drain { 3 } else { 2 }, &tell).await?;
     }
     Ok(())
 }
@@ -122,7 +128,7 @@ async fn begin(mode: Mode) -> Result<Life, Refusal> {
     loop {
         match Life::begin(Post { role: Role::Supervisor, slot: 0 }).await {
             Err(refusal)
-                if mode == Mode::Up
+                if mode != Mode::Private
                     && refusal.code == exit_code::ALREADY_RUNNING
                     && started.elapsed() < clock::scaled(HANDOVER) =>
             {

@@ -1,10 +1,16 @@
 //! Keeping posts filled: one look at all of them, then what follows from it. When a post is filled again is decided in
 //! `domain::restart`.
 
-use std::{collections::BTreeMap, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
+use std::{
+    collections::BTreeMap,
+    os::unix::process::ExitStatusExt,
+    process::ExitStatus,
+    time::{Duration, Instant},
+};
 
 use agentlab_domain::{
     exit_code,
+    hang::{self, Standing, Verdict},
     restart::{self, End},
     role::Post,
 };
@@ -16,6 +22,9 @@ use agentlab_platform::{
     lock, spawn,
 };
 use tokio::process::Child;
+
+/// Between two looks at whether somebody stands still: no row is read for it.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What a look found.
 #[derive(Debug, Default)]
@@ -36,6 +45,9 @@ struct State {
     deaths_in_a_row: u32,
     /// Not before this time of the monotonic clock, in milliseconds.
     not_before: i64,
+    /// Who is there, and since when it stands still.
+    seen: Option<Identity>,
+    stopped_since: Option<Instant>,
 }
 
 /// The posts of this system.
@@ -44,12 +56,14 @@ pub(crate) struct Keeper<'a> {
     life: &'a Life,
     posts: BTreeMap<Post, State>,
     order: Vec<Post>,
+    /// Workers finish what they run before they stop.
+    drain: bool,
 }
 
 impl<'a> Keeper<'a> {
-    pub(crate) fn new(life: &'a Life, wanted: Vec<Post>) -> Self {
+    pub(crate) fn new(life: &'a Life, wanted: Vec<Post>, drain: bool) -> Self {
         let posts = wanted.iter().map(|post| (*post, State::default())).collect();
-        Self { life, posts, order: wanted }
+        Self { life, posts, order: wanted, drain }
     }
 
     /// Looks at every post once, and fills what may be filled.
@@ -60,6 +74,7 @@ impl<'a> Keeper<'a> {
         for post in self.order.clone() {
             let Some(state) = self.posts.get_mut(&post) else { continue };
             let ready = is_ready(&rows, post, state);
+            state.seen = who(&rows, post, state);
             state.was_ready |= ready;
             if let Some(status) = ended(state) {
                 let words = spawn::last_words(&self.life.home, post);
@@ -72,7 +87,7 @@ impl<'a> Keeper<'a> {
             if state.child.is_none() && !lock::is_held(&self.life.home.post_lock(post)).unwrap_or(true) {
                 filled.all_ready = false;
                 if state.not_before <= clock::monotonic_ms() {
-                    let child = spawn::daemon(&self.life.home, post).map_err(Refusal::unavailable)?;
+                    let child = spawn::daemon(&self.life.home, post, self.drain).map_err(Refusal::unavailable)?;
                     tracing::info!(%post, pid = child.id(), "started");
                     (state.child, state.was_ready) = (Some(child), false);
                 }
@@ -82,8 +97,43 @@ impl<'a> Keeper<'a> {
         Ok(filled)
     }
 
+    /// Ends whoever stands still for too long: it may hold what everybody waits for. Its death is then noticed like any
+    /// other, and only that frees what it held (rule R5).
+    fn end_stopped(&mut self) {
+        for (post, state) in &mut self.posts {
+            let Some(process) = &state.seen else { continue };
+            let standing = process.standing();
+            let since = match standing {
+                Standing::Stopped => *state.stopped_since.get_or_insert_with(clock::instant),
+                Standing::Running | Standing::Gone | Standing::CannotTell => {
+                    state.stopped_since = None;
+                    continue;
+                }
+            };
+            match hang::decide(standing, since.elapsed(), clock::scaled(hang::PATIENCE)) {
+                Verdict::Leave => {}
+                Verdict::End => {
+                    tracing::error!(%post, pid = process.pid, "stands still (SIGSTOP); I end it");
+                    spawn::signal(process, spawn::Wish::Kill);
+                }
+            }
+        }
+    }
+
+    /// Waits for the death of a process that we started, `limit` at most; meanwhile it looks whether anybody stands still.
+    pub(crate) async fn change(&mut self, limit: Duration) {
+        let began = clock::instant();
+        while began.elapsed() < clock::scaled(limit) {
+            self.end_stopped();
+            let waited = tokio::time::timeout(clock::scaled(LOOK), self.any_death()).await;
+            if waited.is_ok() {
+                return;
+            }
+        }
+    }
+
     /// Waits for the death of any process that we started.
-    pub(crate) async fn any_death(&mut self) {
+    async fn any_death(&mut self) {
         let children = self.posts.values_mut().filter_map(|state| state.child.as_mut());
         let waits: Vec<_> = children.map(|child| Box::pin(child.wait())).collect();
         if waits.is_empty() {
@@ -110,6 +160,14 @@ impl<'a> Keeper<'a> {
         });
         // A child that was not collected keeps its PID: it cannot be another process.
         living.filter_map(|pid| Identity::of(pid.cast_signed()).ok()?).collect()
+    }
+}
+
+/// Who is at a post: a child of ours, else who its row says.
+fn who(rows: &[ProcessRow], post: Post, state: &State) -> Option<Identity> {
+    match state.child.as_ref().and_then(Child::id) {
+        Some(pid) => Identity::of(pid.cast_signed()).ok()?,
+        None => rows.iter().find(|row| row.is_at(post)).map(ProcessRow::identity),
     }
 }
 

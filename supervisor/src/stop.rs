@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use agentlab_domain::role::Post;
+use agentlab_domain::role::{Post, Role};
 use agentlab_platform::{
     clock,
     db::process::ProcessRow,
@@ -34,6 +34,25 @@ pub(crate) async fn all(life: &Life, keeper: &mut Keeper<'_>) {
     wait_gone(life, keeper, spawn::Wish::Kill).await;
 }
 
+/// Asks the workers to finish and waits until they are gone, or until somebody asks a second time: then they let go.
+pub(crate) async fn drain(life: &Life, keeper: &mut Keeper<'_>, stop: &mut Stop) {
+    let workers: Vec<Post> = keeper.posts().filter(|post| post.role == Role::Worker).collect();
+    let rows = life.db.processes().await.unwrap_or_default();
+    for row in rows.iter().filter(|row| workers.iter().any(|post| row.is_at(*post))) {
+        spawn::signal(&row.identity(), spawn::Wish::End);
+    }
+    let drained = async {
+        while workers.iter().any(|post| is_held(life, *post)) {
+            keeper.children();
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        () = drained => {}
+        () = stop.asked(2) => {}
+    }
+}
+
 /// Signals each daemon once, as soon as it is known who it is (one that only starts has no row yet), and waits.
 async fn wait_gone(life: &Life, keeper: &mut Keeper<'_>, wish: spawn::Wish) -> bool {
     let started = clock::instant();
@@ -62,15 +81,15 @@ fn is_held(life: &Life, post: Post) -> bool {
     lock::is_held(&life.home.post_lock(post)).unwrap_or(false)
 }
 
-/// Says which runs go on, and stops them too when asked a second time.
-pub(crate) async fn runs(life: &Life, stop: &mut Stop, tell: &impl Fn(News)) -> Result<(), Refusal> {
+/// Says which runs go on, and stops them too when it was asked `times`.
+pub(crate) async fn runs(life: &Life, stop: &mut Stop, times: u32, tell: &impl Fn(News)) -> Result<(), Refusal> {
     let live = life.db.live_runs().await?;
     if live.is_empty() {
         return Ok(());
     }
     tell(News::LeftRunning { runs: live.len() });
     tokio::select! {
-        () = stop.asked(2) => {}
+        () = stop.asked(times) => {}
         () = tokio::time::sleep(clock::scaled(SECOND)) => return Ok(()),
     }
     let runs: Vec<RunDir> = live.iter().map(|(id, _)| RunDir::of(&life.home, id)).collect();

@@ -30,13 +30,13 @@ pub(crate) enum HandleError {
     File(#[from] std::io::Error),
 }
 
-/// Handles a claim to its finish, or lets go of it when this worker is asked to stop.
-pub(crate) async fn handle(life: Arc<Life>, claim: Claim) {
+/// Handles a claim to its finish, or lets go of it when this worker was asked to stop so many times.
+pub(crate) async fn handle(life: Arc<Life>, claim: Claim, times: u32) {
     tracing::info!(task = claim.number, run = %claim.run_id, attempt = claim.attempt, fresh = claim.fresh, "claimed");
     let mut stop = life.stop();
     let handled = tokio::select! {
         handled = walk(&life, &claim) => handled,
-        () = stop.asked(1) => Ok(()),
+        () = stop.asked(times) => Ok(()),
     };
     if let Err(error) = &handled {
         tracing::error!(task = claim.number, %error, "the run could not be handled; I let go of it");

@@ -35,8 +35,9 @@ async fn take_back(life: &Life, own: u32) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Runs the worker at `slot` until it is asked to stop; its run, if it has one, goes on without it.
-pub async fn serve(slot: u32) -> Result<(), Refusal> {
+/// Runs the worker at `slot` until it is asked to stop; its run, if it has one, goes on without it. With `drain` it finishes
+/// its run first, and lets go of it only when asked a second time.
+pub async fn serve(slot: u32, drain: bool) -> Result<(), Refusal> {
     let post = Post { role: Role::Worker, slot };
     let life = Life::begin(post).await?;
     // Looked for at the start too, so that a system without an agent refuses to start instead of failing every job.
@@ -49,7 +50,7 @@ pub async fn serve(slot: u32) -> Result<(), Refusal> {
     let (db, name, stop) = (life.db.clone(), life.name.clone(), life.stop());
     let life = Arc::new(life);
     let worker = life.clone();
-    queue::work(&db, &name, ear, stop, move |claim| handle::handle(worker.clone(), claim))
+    queue::work(&db, &name, ear, stop, move |claim| handle::handle(worker.clone(), claim, if drain { 2 } else { 1 }))
         .await
         .map_err(Refusal::unavailable)?;
     tracing::info!("stopped");

@@ -23,6 +23,11 @@ pub(super) fn start_time(pid: i32) -> io::Result<Option<i64>> {
     }
 }
 
+/// Whether `pid` was stopped by a signal. One that a debugger holds (`t`) is not meant.
+pub(super) fn is_stopped(pid: i32) -> io::Result<bool> {
+    Ok(stat(pid).map_err(io::Error::other)?.state == 'T')
+}
+
 /// Every process with its parent.
 pub(super) fn parents() -> io::Result<Vec<(i32, i32)>> {
     // A process may end between the listing and the look: then it is no parent any more.

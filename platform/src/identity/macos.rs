@@ -10,6 +10,8 @@ use libproc::{
 
 /// `SZOMB` of sys/proc.h.
 const ZOMBIE: u32 = 5;
+/// `SSTOP` of sys/proc.h.
+const STOPPED: u32 = 4;
 
 /// The time of this boot.
 pub(super) fn boot() -> io::Result<String> {
@@ -38,6 +40,11 @@ pub(super) fn start_time(pid: i32) -> io::Result<Option<i64>> {
             Ok(()) | Err(_) => Err(io::Error::other(format!("process {pid} cannot be looked at"))),
         },
     }
+}
+
+/// Whether `pid` was stopped by a signal.
+pub(super) fn is_stopped(pid: i32) -> io::Result<bool> {
+    Ok(pidinfo::<BSDInfo>(pid, 0).map_err(io::Error::other)?.pbi_status == STOPPED)
 }
 
 /// Every process with its parent.

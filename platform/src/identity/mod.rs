@@ -1,6 +1,7 @@
 //! Who a process is. An *identity* is (boot, pid, start time): a PID alone is reused. "Cannot tell" is an answer of its
 //! own, and nobody may send a signal on it.
 
+use agentlab_domain::hang::Standing;
 use serde::{Deserialize, Serialize};
 
 #[cfg(target_os = "linux")]
@@ -54,6 +55,19 @@ impl Identity {
                 Err(_) => Living::CannotTell,
             },
             Err(_) => Living::CannotTell,
+        }
+    }
+
+    /// How this very process stands.
+    pub fn standing(&self) -> Standing {
+        match self.living() {
+            Living::No => Standing::Gone,
+            Living::CannotTell => Standing::CannotTell,
+            Living::Yes => match system::is_stopped(self.pid) {
+                Ok(true) => Standing::Stopped,
+                Ok(false) => Standing::Running,
+                Err(_) => Standing::CannotTell,
+            },
         }
     }
 }
@@ -122,6 +136,21 @@ mod tests {
             std::thread::yield_now();
         }
         child.wait().unwrap();
-        assert_eq!(identity.living(), Living::No);
+        assert_eq!((identity.living(), identity.standing()), (Living::No, Standing::Gone));
+    }
+
+    #[test]
+    fn a_stopped_process_is_told_from_one_that_only_sleeps() {
+        use nix::sys::signal::{Signal, kill};
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+        let identity = Identity::of(pid.as_raw()).unwrap().unwrap();
+        assert_eq!(identity.standing(), Standing::Running);
+        kill(pid, Signal::SIGSTOP).unwrap();
+        while identity.standing() != Standing::Stopped {
+            std::thread::yield_now();
+        }
+        kill(pid, Signal::SIGKILL).unwrap();
+        child.wait().unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! Settling a run that has neither `exit.json` nor a shim (rule R3): its lock is taken, everything that could still be
 //! alive is looked for, and only when nothing is left is it closed as lost. "Cannot tell" leaves it as it is.
 
-use std::io;
+use std::{io, time::Duration};
 
 use agentlab_domain::{
     outcome::{End, Exit},
@@ -14,12 +14,15 @@ use nix::{
 
 use super::{MARK, RunDir};
 use crate::{
+    clock,
     identity::{self, Identity, Living},
     lock::{self, Lock, Mode},
 };
 
 /// How many times what lives is ended before the run is left for later.
 const ROUNDS: u32 = 20;
+/// How long what lives may take to follow its shim.
+const MOMENT: Duration = Duration::from_millis(300);
 
 /// Settles the run; true when it is over now. Blocks the thread for a moment while processes end.
 pub fn settle(run: &RunDir, id: &str) -> io::Result<bool> {
@@ -45,11 +48,15 @@ pub fn settle(run: &RunDir, id: &str) -> io::Result<bool> {
                 return Ok(true);
             }
             Settle::EndAndRepeat => {
+                // What takes its shim down may take a moment to follow it: only what lives on is ended by us.
+                if !ended_some && die_by_themselves(&living) {
+                    continue;
+                }
                 ended_some = true;
                 for process in living {
                     end(&process);
                 }
-                std::thread::sleep(std::time::Duration::from_millis(50));
+                std::thread::sleep(Duration::from_millis(50));
             }
             Settle::Hold => return Ok(false),
         }
@@ -75,6 +82,18 @@ fn look(run: &RunDir, id: &str) -> (Alive, Vec<Identity>) {
         // Somebody holds the agent's lock and we see nobody: that is no proof of anything.
         (true, Ok(true) | Err(_)) => (Alive::CannotTell, Vec::new()),
     }
+}
+
+/// Whether all of them are gone within a moment.
+fn die_by_themselves(living: &[Identity]) -> bool {
+    let began = clock::instant();
+    while began.elapsed() < MOMENT {
+        if living.iter().all(|process| process.living() == Living::No) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    false
 }
 
 /// Whether the agent was recorded before the machine was started last.
