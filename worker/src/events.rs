@@ -116,8 +116,15 @@ fn result(event: &Value) -> ResultEvent {
             .filter_map(|item| key.map_or(item, |key| &item[key]).as_str().map(str::to_owned))
             .collect()
     };
+    // Cut in mid-stream, `usage` is all zeros while `modelUsage` is right.
+    let models = |keys: &[&str]| -> u64 {
+        let used = event["modelUsage"].as_object().into_iter().flat_map(|models| models.values());
+        used.flat_map(|model| keys.iter().filter_map(|key| model[*key].as_u64())).sum()
+    };
     let usage = &event["usage"];
     let input = ["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"];
+    let read: u64 = input.iter().filter_map(|key| usage[*key].as_u64()).sum();
+    let written = usage["output_tokens"].as_u64().unwrap_or_default();
     ResultEvent {
         // A result that does not say so is no success.
         is_error: event["is_error"].as_bool().unwrap_or(true),
@@ -126,8 +133,8 @@ fn result(event: &Value) -> ResultEvent {
         errors: strings(&event["errors"], None),
         api_status: event["api_error_status"].as_u64().and_then(|status| u16::try_from(status).ok()),
         cost_usd: event["total_cost_usd"].as_f64(),
-        input_tokens: input.iter().filter_map(|key| usage[*key].as_u64()).sum(),
-        output_tokens: usage["output_tokens"].as_u64().unwrap_or_default(),
+        input_tokens: read.max(models(&["inputTokens", "cacheCreationInputTokens", "cacheReadInputTokens"])),
+        output_tokens: written.max(models(&["outputTokens"])),
         turns: event["num_turns"].as_u64().unwrap_or_default(),
         denials: strings(&event["permission_denials"], Some("tool_name")),
     }
@@ -197,6 +204,14 @@ mod tests {
         transcript.read(b"\n{\"type\":\"result\",\"is_err");
         transcript.end();
         assert_eq!(transcript.result, None);
+    }
+
+    #[test]
+    fn tokens_of_a_turn_that_was_cut_are_read_from_the_models() {
+        let cut = r#"{"type":"result","is_error":true,"usage":{"input_tokens":0,"output_tokens":0},
+            "modelUsage":{"opus":{"inputTokens":10,"cacheReadInputTokens":5,"outputTokens":3},"haiku":{"outputTokens":1}}}"#;
+        let result = all(&cut.replace('\n', " ")).result.unwrap();
+        assert_eq!((result.input_tokens, result.output_tokens), (15, 4));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The database with racing connections: what the indexes, the fences and the lanes hold.
 
 mod delivery;
+mod terms;
 
 use std::{collections::HashSet, time::Duration};
 
