@@ -29,6 +29,12 @@ pub async fn follow(system: &System, private: &mut Private, number: i64) -> Resu
             Some(State::Done | State::Failed | State::Cancelled | State::Poison) => return Ok(Followed::Ended(view)),
             Some(State::Parked | State::Waiting) => return Ok(Followed::Parked(view)),
             // A state of a later release is followed like any that has not ended.
+            Some(State::Queued | State::Retrying) if view.run_state.as_deref().is_none_or(|state| state == "over") => {
+                if let Some(held) = system.db.held().await? {
+                    return Ok(Followed::Parked(JobView { reason: Some(held), ..view }));
+                }
+                shown.show(&words(&view));
+            }
             Some(State::Queued | State::Running | State::Retrying) | None => shown.show(&words(&view)),
         }
         tokio::time::sleep(LOOK).await;
@@ -48,12 +54,16 @@ pub fn report(followed: &Followed, as_json: bool) -> Result<(), Failure> {
             print::note(&summary(view));
         }
         Followed::Parked(view) => print::error(&format!(
-            "task {} waits: {}. It is kept: `agentlab job {0}` shows it, `agentlab cancel {0}` ends it.",
+            "task {} waits: {} It is kept: `agentlab job {0}` shows it, `agentlab cancel {0}` ends it.",
             view.id,
-            view.reason.as_deref().unwrap_or("no reason was noted")
+            sentence(view.reason.as_deref().unwrap_or("no reason was noted"))
         )),
     }
     Ok(())
+}
+
+fn sentence(words: &str) -> String {
+    if words.ends_with('.') { words.to_owned() } else { format!("{words}.") }
 }
 
 fn words(view: &JobView) -> String {

@@ -21,6 +21,9 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     ));
     print::line(&format!("messages: {} to be delivered, {} given up", status.undelivered, status.given_up));
     print::line(&status.spending.line().to_lowercase());
+    if let Some(held) = &status.held {
+        print::line(held);
+    }
     let place = system.config.chat_place(system.home.workspace());
     print::line(&instructions::words(&system.home, &place.project).to_lowercase());
     if running {

@@ -14,6 +14,9 @@ pub(crate) async fn words(life: &Life) -> Result<String, DbError> {
         status.spending.line(),
         in_force(life)
     );
+    if let Some(held) = &status.held {
+        words.push_str(&format!("\n{held}"));
+    }
     for process in &status.processes {
         if !process.ready {
             words.push_str(&format!("\n{} is not ready.", process.id));

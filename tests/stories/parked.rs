@@ -51,8 +51,11 @@ fn a_missing_login_parks_and_the_next_start_looks_again() {
     let up = world.up();
     let ended = world.run(&["ask", &text]);
     assert_eq!(ended.code, Some(69), "{ended:?}");
-    let other = world.run(&["--json", "ask", "--no-wait", "[[say: second.]]"]);
-    assert_eq!(other.code, Some(0), "{other:?}");
+    // The next one is not even begun, and its asker does not wait for hours.
+    let other = world.run(&["ask", "[[say: second.]]"]);
+    assert_eq!(other.code, Some(69), "{other:?}");
+    assert!(other.stderr.contains("task 2 waits: Claude is not logged in on the machine"), "{other:?}");
+    assert!(world.run(&["status"]).stdout.contains("Claude is not logged in on the machine"));
     wait_until("it waits", LONG, || {
         world
             .sql("SELECT place FROM v_queue WHERE task = 2")

@@ -3,6 +3,8 @@
 
 use agentlab_domain::{chat::Place, retry::ParkedFor};
 
+use sqlx::SqliteConnection;
+
 use super::{DbError, Write, said};
 use crate::{calendar, clock};
 
@@ -44,16 +46,18 @@ pub(super) async fn lift(write: &mut Write, cause: ParkedFor) -> Result<(), DbEr
     Ok(())
 }
 
+/// What holds everything now: its cause, since when and until when.
+async fn present(connection: &mut SqliteConnection) -> Result<Option<(String, i64, i64)>, DbError> {
+    Ok(sqlx::query_as("SELECT cause, since, until FROM hold WHERE until > ?1 ORDER BY until DESC LIMIT 1")
+        .bind(clock::now_ms())
+        .fetch_optional(connection)
+        .await?)
+}
+
 /// Tells a place whose task was just accepted what it waits for, unless it knows.
 pub(super) async fn tell(write: &mut Write, place: Place) -> Result<(), DbError> {
-    let now = clock::now_ms();
-    let held: Option<(String, i64, i64)> =
-        sqlx::query_as("SELECT cause, since, until FROM hold WHERE until > ?1 ORDER BY until DESC LIMIT 1")
-            .bind(now)
-            .fetch_optional(&mut **write)
-            .await?;
-    let Some((cause, since, until)) = held else { return Ok(()) };
-    said::once(write, &key(&cause, since, place), place, &words(&cause, until, now)).await
+    let Some((cause, since, until)) = present(write).await? else { return Ok(()) };
+    said::once(write, &key(&cause, since, place), place, &words(&cause, until, clock::now_ms())).await
 }
 
 fn key(cause: &str, since: i64, place: Place) -> String {
@@ -70,6 +74,13 @@ fn words(cause: &str, until: i64, now: i64) -> String {
 }
 
 impl super::Db {
+    /// What keeps every new run from beginning, in words.
+    pub async fn held(&self) -> Result<Option<String>, DbError> {
+        let mut connection = self.read().acquire().await?;
+        let held = present(&mut connection).await?;
+        Ok(held.map(|(cause, _, until)| words(&cause, until, clock::now_ms())))
+    }
+
     /// At a start: what the configuration or a person may have changed meanwhile is tried again.
     pub async fn look_again(&self) -> Result<(), DbError> {
         let mut write = self.begin(super::Durability::Normal).await?;

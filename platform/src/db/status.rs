@@ -20,6 +20,8 @@ pub struct Status {
     /// US dollars spent, or set aside by running tasks, today.
     pub spent_today_usd: f64,
     pub spending: Spending,
+    /// What keeps every new run from beginning.
+    pub held: Option<String>,
     pub processes: Vec<ProcessView>,
 }
 
@@ -81,6 +83,7 @@ impl Db {
             given_up,
             spent_today_usd: spending.today_usd,
             spending,
+            held: self.held().await?,
             processes: self.processes().await?.into_iter().map(ProcessView::from).collect(),
         })
     }
