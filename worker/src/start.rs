@@ -6,6 +6,7 @@ use agentlab_platform::{
     agent::Agent,
     clock,
     db::claim::Claim,
+    hooks,
     life::Life,
     lock::{Lock, Mode},
     run_dir::{RunDir, Spec},
@@ -42,7 +43,13 @@ pub(crate) async fn start(life: &Life, claim: &Claim, run: &RunDir) -> Result<Op
         limit_ms: minutes(life.config.agent.max_run_minutes).unwrap_or(u64::MAX),
         silence_ms: minutes(life.config.agent.no_progress_minutes).unwrap_or(u64::MAX),
         grace_ms: u64::try_from(clock::scaled_ms(GRACE_MS)).unwrap_or_default(),
+        checks: life.config.checks(&claim.project, claim.workspace.as_ref()).to_vec(),
     };
+    // Before the specification: no agent may begin without the hooks that it was to have.
+    if !spec.checks.is_empty() {
+        let hooked = hooks::write(&life.config, run, &claim.run_id, &spec.workspace, &spec.checks).await?;
+        tracing::info!(task = claim.number, checks = spec.checks.len(), hooked, "the project has checks");
+    }
     run.write_spec(&spec, &claim.prompt)?;
     fail_point!("start-shim");
     let shim = spawn::shim(&life.config, run, &claim.run_id, lock)?;

@@ -12,6 +12,8 @@ use crate::clock;
 pub struct Claim {
     pub job_id: String,
     pub number: i64,
+    /// The project's name; a directory that no project names has a name too.
+    pub project: String,
     pub run_id: String,
     pub token: String,
     pub worker: String,
@@ -41,7 +43,7 @@ macro_rules! may_run {
 
 /// What may be claimed now: heads only, those whose run lives first.
 const CLAIMABLE: &str = concat!(
-    "SELECT job.id AS job_id, job.number, job.workspace, job.prompt, job.chat, run.id AS run_id, run.token, run.attempt,
+    "SELECT job.id AS job_id, job.number, job.project, job.workspace, job.prompt, job.chat, run.id AS run_id, run.token, run.attempt,
             run.session, run.claimed_at
      FROM job_lane l
      CROSS JOIN job ON job.id = l.job_id
@@ -69,6 +71,7 @@ const LEASE: &str = concat!(
 struct Seen {
     job_id: String,
     number: i64,
+    project: String,
     workspace: String,
     prompt: String,
     chat: Option<i64>,
@@ -153,6 +156,7 @@ async fn adopt(write: &mut Write, seen: Seen, run_id: String, worker: &str) -> R
         worker: worker.to_owned(),
         job_id: seen.job_id,
         number: seen.number,
+        project: seen.project,
         workspace: seen.workspace,
         prompt: seen.prompt,
         chat: seen.chat,
@@ -202,6 +206,7 @@ async fn begin_run(write: &mut Write, seen: Seen, worker: &str, now: i64) -> Res
         worker: worker.to_owned(),
         job_id: seen.job_id,
         number: seen.number,
+        project: seen.project,
         workspace: seen.workspace,
         chat: seen.chat,
     })
