@@ -10,6 +10,7 @@ use agentlab_domain::{
     outcome::{End, Exit},
 };
 use agentlab_platform::{clock, identity::Identity, memory, run_dir::RunDir, spawn};
+use nix::sys::signal::SigSet;
 
 use super::{LIST, Watch, reaper::Reaper};
 
@@ -21,6 +22,8 @@ pub fn check(directory: PathBuf, number: usize) -> io::Result<()> {
     let spec = RunDir::at(directory).spec()?;
     let command = number.checked_sub(1).and_then(|index| spec.checks.get(index));
     let command = command.ok_or_else(|| io::Error::other("the run has no check of this number"))?;
+    // The shim's blocked signals came along, as they do to the gate: a check must hear them.
+    SigSet::empty().thread_set_mask()?;
     // As the agent does: what it runs needs memory too, and the shim must outlive both.
     memory::go_first();
     Err(spawn::become_check(&spec, command))
