@@ -47,13 +47,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// `shim DIRECTORY` and `gate DIRECTORY`, which a worker and a shim start: before anything else, since every task waits
-/// for them and they stay small.
+/// `shim DIRECTORY`, `gate DIRECTORY` and `check DIRECTORY NUMBER`, which a worker and a shim start: before anything else,
+/// since every task waits for them and they stay small.
 fn keep_run() -> Option<Result<u8, Failure>> {
     let mut arguments = std::env::args_os().skip(1);
     let (role, directory) = (arguments.next()?, PathBuf::from(arguments.next()?));
     match role.to_str()? {
         "shim" => Some(agentlab_worker::shim::hold(directory).map(|()| 0).map_err(Failure::from)),
+        "check" => {
+            let number = arguments.next()?.to_str()?.parse().ok()?;
+            Some(agentlab_worker::shim::check(directory, number).map(|()| 127).map_err(Failure::from))
+        }
         "gate" => Some(agentlab_worker::shim::gate(directory).map(|()| 127).map_err(Failure::from)),
         _ => None,
     }

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    check::Checks,
     outbox::REPEAT_MARK,
     outcome::{Outcome, ResultEvent},
     progress::{self, Progress},
@@ -90,6 +91,8 @@ pub struct Ended<'a> {
     /// Until the next run, in milliseconds.
     pub wait_ms: i64,
     pub attempt: u32,
+    /// The checks of the project; they are told of only where the agent answered.
+    pub checks: Checks<'a>,
 }
 
 /// What an answer says that does not remember what came before.
@@ -131,6 +134,11 @@ pub fn markdown(ended: Ended<'_>) -> String {
     }
     if ended.anew && ended.next == Next::Done {
         text.push_str(&format!("\n\n{ANEW}"));
+    }
+    if ended.next == Next::Done
+        && let Some(words) = ended.checks.words()
+    {
+        text.push_str(&format!("\n\n{words}"));
     }
     if ended.rehearsed {
         text.push_str(&format!("\n\n{REHEARSAL}"));
@@ -190,7 +198,8 @@ mod tests {
     use super::*;
 
     fn ended<'a>(outcome: &'a Outcome, next: Next, result: Option<&'a ResultEvent>) -> Ended<'a> {
-        Ended { number: 12, outcome, next, result, rehearsed: false, anew: false, wait_ms: 4_000, attempt: 1 }
+        let checks = Checks::default();
+        Ended { number: 12, outcome, next, result, rehearsed: false, anew: false, wait_ms: 4_000, attempt: 1, checks }
     }
 
     #[test]
@@ -223,6 +232,19 @@ mod tests {
         let text = markdown(Ended { rehearsed: true, ..ended(&Outcome::Succeeded, Next::Done, Some(&result)) });
         assert!(text.contains("Not permitted: Bash"));
         assert!(text.contains("rehearsal"));
+    }
+
+    #[test]
+    fn checks_are_told_of_where_the_agent_answered_and_nowhere_else() {
+        let wanted = ["cargo test".to_owned()];
+        let checks = Checks { wanted: &wanted, ran: &[] };
+        let result = ResultEvent { text: Some("did it".into()), ..ResultEvent::default() };
+        let done = markdown(Ended { checks, ..ended(&Outcome::Succeeded, Next::Done, Some(&result)) });
+        assert!(done.starts_with("did it\n\n**Checks not finished:** `cargo test`"), "{done}");
+        for next in [Next::Failed, Next::Cancelled, Next::Poison, Next::Retry { at: 1 }] {
+            let text = markdown(Ended { checks, ..ended(&Outcome::Lost, next, None) });
+            assert!(!text.contains("cargo test"), "{text}");
+        }
     }
 
     #[test]

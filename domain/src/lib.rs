@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod budget;
 pub mod chat;
+pub mod check;
 pub mod circuit;
 pub mod command;
 pub mod exit_code;
@@ -15,6 +16,7 @@ pub mod intake;
 pub mod isolation;
 pub mod job;
 pub mod lane;
+pub mod memory;
 pub mod outbox;
 pub mod outcome;
 pub mod pace;

@@ -5,7 +5,11 @@ use std::{
     ffi::OsString,
     fs::{File, OpenOptions},
     io,
-    os::unix::{fs::OpenOptionsExt, process::CommandExt},
+    os::unix::{
+        ffi::OsStringExt,
+        fs::{DirBuilderExt, OpenOptionsExt},
+        process::CommandExt,
+    },
     path::Path,
     process::Stdio,
 };
@@ -119,12 +123,40 @@ pub fn gate(run: &RunDir) -> io::Result<std::process::Child> {
         .spawn()
 }
 
-/// Becomes the agent; returns only if that failed.
-pub fn become_agent(spec: &run_dir::Spec) -> io::Error {
+/// Starts what becomes the check of this number, its output in a file: see `become_check`.
+pub fn check(run: &RunDir, number: usize) -> io::Result<std::process::Child> {
+    let path = run.check_output(number);
+    if let Some(folder) = path.parent() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let output = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    std::process::Command::new(own_program()?)
+        .arg("check")
+        .arg(run.path())
+        .arg(number.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(output.try_clone()?))
+        .stderr(Stdio::from(output))
+        .process_group(0)
+        .spawn()
+}
+
+/// The program that runs here. Linux has a name for it that holds even when its file was replaced by a newer release.
+fn own_program() -> io::Result<std::path::PathBuf> {
+    if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
+}
+
+/// Becomes a check; returns only if that failed.
+pub fn become_check(spec: &run_dir::Spec, command: &str) -> io::Error {
+    std::process::Command::new("/bin/sh").arg("-c").arg(command).current_dir(&spec.workspace).exec()
+}
+
+/// Becomes the agent, with `more` in its environment; returns only if that failed.
+pub fn become_agent(spec: &run_dir::Spec, more: Vec<(String, OsString)>) -> io::Error {
     let Some((program, arguments)) = spec.command.split_first() else {
         return io::Error::other("the command line is empty");
     };
-    std::process::Command::new(program).args(arguments).current_dir(&spec.workspace).exec()
+    std::process::Command::new(program).args(arguments).envs(more).current_dir(&spec.workspace).exec()
 }
 
 /// For rehearsals: a process that outlives its parent in a group of its own, as an agent's tools do.
@@ -145,6 +177,17 @@ pub async fn version(program: &Path) -> io::Result<String> {
     let output = tokio::time::timeout(std::time::Duration::from_secs(10), output).await.map_err(io::Error::other)??;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if output.status.success() { Ok(text) } else { Err(io::Error::other(output.status.to_string())) }
+}
+
+/// What Git says to these words, within ten seconds, in `directory` and in the environment of the run `id`; `None` when it
+/// says no.
+pub async fn git(config: &Config, id: &str, directory: &Path, words: &[&str]) -> io::Result<Option<OsString>> {
+    let mut git = Command::new("git");
+    git.args(words).env_clear().envs(clean_environment(config, id)).current_dir(directory);
+    let output = git.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).output();
+    let output = tokio::time::timeout(std::time::Duration::from_secs(10), output).await.map_err(io::Error::other)??;
+    let line = output.stdout.strip_suffix(b"\n").unwrap_or(&output.stdout);
+    Ok(output.status.success().then(|| OsString::from_vec(line.to_vec())))
 }
 
 /// This process' environment, as `NAME=value` lines.

@@ -260,3 +260,26 @@ fn a_run_that_stalls_is_stopped_and_the_chat_is_told() {
     assert!(marked(&mark).unwrap().is_empty(), "nothing of the run is left");
     wait_until("nothing is owed", LONG, || world.count("SELECT COUNT(*) FROM v_owed") == 0);
 }
+
+#[test]
+fn a_commit_of_the_real_cli_meets_the_checks_of_its_project() {
+    let Some(claude) = claude() else { return };
+    let api = MessagesApi::start();
+    let mut world = world(&claude, &api, "args = ['--allowedTools', 'Bash']", &[]);
+    let project = world.project("p");
+    world.configure(&format!("[projects.p]\npath = '{}'\nchecks = ['grep good state']\n", project.display()));
+    // Its tools get the environment of the CLI: that it hands on what we put there is what is tried here.
+    let tool = |state: &str| {
+        let as_ann = "git -c user.name=Ann -c user.email=a@example.org";
+        let command = format!("echo {state} >state; git add -A; {as_ann} commit -qm {state}; echo $? >>../ended");
+        format!("[[tool: Bash {}]]", json!({ "command": command, "description": "commit" }))
+    };
+    let init = std::process::Command::new("git").args(["init", "-q"]).current_dir(&project).status().unwrap();
+    assert!(init.success());
+    let prompt = format!("{} {} [[say: committed]]", tool("bad"), tool("good"));
+    let ended = world.run(&["ask", "--project", "p", &prompt]);
+    assert_eq!(fs::read_to_string(world.path("ended")).unwrap_or_default(), "1\n0\n", "{ended:?}");
+    assert_eq!(ended.stdout, "committed\n\nChecks passed: `grep good state`", "{ended:?}");
+    let events = fs::read_to_string(run_dir(&world).join("events.jsonl")).unwrap();
+    assert!(events.contains("agentlab: nothing was committed, since this check"), "the agent sees why: {events}");
+}

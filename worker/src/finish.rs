@@ -4,6 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use agentlab_domain::{
     answer::{self, Ended},
+    check::Checks,
     outcome::{self, Exit, Outcome, ResultEvent},
     retry::{self, History, Next},
 };
@@ -64,6 +65,7 @@ async fn settle(
     let now = clock::now_ms();
     let next = decide(outcome, history, life.config.retry.max_attempts, now);
     let uses_attempt = retry::uses_attempt(outcome, history.outage);
+    let (wanted, ran) = (run.spec().map(|spec| spec.checks).unwrap_or_default(), run.checks().unwrap_or_default());
     let ended = Ended {
         number: claim.number,
         outcome,
@@ -73,6 +75,7 @@ async fn settle(
         anew,
         wait_ms: wait_ms(next, now),
         attempt: claim.attempt,
+        checks: Checks { wanted: &wanted, ran: &ran },
     };
     let text = answer::markdown(ended);
     let messages = answer::messages(ended);

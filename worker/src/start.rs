@@ -10,6 +10,7 @@ use agentlab_platform::{
     agent::{Agent, Opening},
     clock,
     db::{begin::Started, claim::Claim},
+    hooks,
     instructions::{self, Instructions},
     life::Life,
     lock::{Lock, Mode},
@@ -41,7 +42,13 @@ pub(crate) async fn start(life: &Life, claim: &Claim, run: &RunDir) -> Result<Op
     }
     let opened = open(life, claim, &agent);
     let prompt = prompt::compose(&claim.prompt, claim.interrupted.as_deref(), opened);
-    run.write_spec(&spec(life, claim, run, &agent, opened, instructions.is_some()), &prompt)?;
+    let spec = spec(life, claim, run, &agent, opened, instructions.is_some());
+    // Before the specification: no agent may begin without the hooks that it was to have.
+    if !spec.checks.is_empty() {
+        let hooked = hooks::write(&life.config, run, &claim.run_id, &spec.workspace, &spec.checks).await?;
+        tracing::info!(task = claim.number, checks = spec.checks.len(), hooked, "the project has checks");
+    }
+    run.write_spec(&spec, &prompt)?;
     fail_point!("start-shim");
     let shim = spawn::shim(&life.config, run, &claim.run_id, agent.environment(&life.home), lock)?;
     fail_point!("start-started");
@@ -78,6 +85,7 @@ fn spec(life: &Life, claim: &Claim, run: &RunDir, agent: &Agent, opened: Opened,
         silence_ms: minutes(life.config.agent.no_progress_minutes).unwrap_or(u64::MAX),
         grace_ms: u64::try_from(clock::scaled_ms(GRACE_MS)).unwrap_or_default(),
         opened: Some(opened),
+        checks: life.config.checks(&claim.project, claim.workspace.as_ref()).to_vec(),
     }
 }
 

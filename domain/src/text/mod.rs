@@ -8,6 +8,7 @@
 //! ([`Rich::is_blank`]): Telegram refuses such a message, and the caller knows what to say instead. Nor is the
 //! number of entities bounded, although Telegram ignores those beyond the first hundred of a message.
 
+mod code;
 mod inline;
 #[cfg(test)]
 mod properties;
@@ -19,6 +20,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use code::{code, code_block};
 pub use render::render;
 pub use split::split;
 

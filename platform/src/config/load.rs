@@ -112,6 +112,12 @@ fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config
         if !project.path.is_absolute() {
             return Err(invalid(format!("projects.{name}.path must be an absolute path, not {:?}", project.path)));
         }
+        if let Some(empty) = project.checks.iter().position(|check| check.trim().is_empty() || check.contains('\0')) {
+            return Err(invalid(format!(
+                "projects.{name}.checks has an empty command in place {}: give a command such as \"cargo test\", or remove it",
+                empty + 1
+            )));
+        }
         if project.isolation == Isolation::Worktree {
             return Err(invalid(format!(
                 "projects.{name}.isolation = \"worktree\" is not available yet: use \"exclusive\" or \"none\""
@@ -155,6 +161,8 @@ mod tests {
             ("[workers]\ncount = 0", "workers.count"),
             ("[projects.a]\npath = 'x'", "projects.a.path"),
             ("[projects.a]\npath = '/x'\nisolation = 'worktree'", "not available yet"),
+            ("[projects.a]\npath = '/x'\nchecks = ['true', ' ']", "projects.a.checks has an empty command in place 2"),
+            ("[projects.a]\npath = '/x'\nchecks = 'true'", "projects.a.checks"),
             ("[console]\nport = 99999", "console.port"),
             ("[budget]\ndaily_usd = -1", "budget.daily_usd"),
             ("[budget]\ntask_usd = nan", "budget.task_usd"),
@@ -163,6 +171,17 @@ mod tests {
             let message = refusal(text);
             assert!(message.contains(needle), "{text:?}: {message}");
         }
+    }
+
+    #[test]
+    fn checks_are_those_of_the_project_in_its_own_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap();
+        let text = format!("[projects.shop]\npath = '{}'\nchecks = ['cargo test']", path.display());
+        let config = load_text(&text).unwrap();
+        assert_eq!(config.checks("shop", &path), ["cargo test"]);
+        assert!(config.checks("shop", Path::new("/")).is_empty(), "another directory of that name");
+        assert!(config.checks("workspace", &path).is_empty());
     }
 
     #[test]

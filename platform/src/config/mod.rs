@@ -94,6 +94,9 @@ pub struct Project {
     pub path: PathBuf,
     #[serde(default)]
     pub isolation: Isolation,
+    /// What must pass after an agent's work, for `/bin/sh`.
+    #[serde(default)]
+    pub checks: Vec<String>,
 }
 
 /// `[workers]`.
@@ -189,6 +192,18 @@ impl Config {
     /// The configured project of that name.
     pub fn project_place(&self, name: &str) -> Option<Place> {
         self.projects.get(name).map(|project| Self::place(name, project))
+    }
+
+    /// The checks of the project of that name, for work in `workspace`. A directory that no project names may bear the name
+    /// of one; only where the path is the project's too are its checks meant.
+    pub fn checks(&self, project: &str, workspace: &std::path::Path) -> &[String] {
+        let canonical = |path: &std::path::Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        match self.projects.get(project) {
+            Some(named) if named.isolation == Isolation::Worktree || canonical(&named.path) == canonical(workspace) => {
+                &named.checks
+            }
+            Some(_) | None => &[],
+        }
     }
 
     /// The name of the configured project nearest to a misspelt one.

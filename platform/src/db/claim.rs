@@ -20,6 +20,7 @@ pub struct Claim {
     pub session: String,
     /// The session that this one was forked from.
     pub forked_from: Option<String>,
+    /// The project's name; a directory that no project names has a name too.
     pub project: String,
     pub workspace: String,
     pub prompt: String,

@@ -9,12 +9,12 @@ mod settle;
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-use agentlab_domain::{outcome::Exit, session::Opened};
+use agentlab_domain::{check::Ran, outcome::Exit, session::Opened};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use settle::settle;
@@ -25,6 +25,8 @@ use crate::{home::Home, identity::Identity, lock};
 pub const MARK: &str = "AGENTLAB_RUN";
 /// Bytes taken in advance for `exit.json`.
 const EXIT_SIZE: usize = 4096;
+/// Bytes of a check's output that are looked at.
+const CHECK_TAIL: u64 = 16 * 1024;
 
 /// What the shim is to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,9 @@ pub struct Spec {
     /// How its session was opened; `None` in what an earlier release wrote.
     #[serde(default)]
     pub opened: Option<Opened>,
+    /// What must pass after the agent's work, for `/bin/sh`.
+    #[serde(default)]
+    pub checks: Vec<String>,
 }
 
 /// Somebody wants the run stopped.
@@ -98,6 +103,14 @@ impl RunDir {
     /// What the agent is told beside its task, as it stood when the run began.
     pub fn instructions(&self) -> PathBuf {
         self.0.join("instructions.md")
+    }
+    /// Git hooks for the agent, where the project has checks.
+    pub fn hooks(&self) -> PathBuf {
+        self.0.join("hooks")
+    }
+    /// The output of the check of this number.
+    pub fn check_output(&self, number: usize) -> PathBuf {
+        self.0.join("checks").join(format!("{number}.txt"))
     }
 
     /// Whether the shim lives or may yet start.
@@ -167,6 +180,29 @@ impl RunDir {
     /// Who asked for the run to stop.
     pub fn stop(&self) -> io::Result<Option<Stop>> {
         read(&self.0.join("stop.json"))
+    }
+
+    /// Records the checks that ran so far. `write_exit` makes the name of the file durable too.
+    pub fn write_checks(&self, ran: &[Ran]) -> io::Result<()> {
+        write(&self.0.join("checks.json"), &serde_json::to_vec_pretty(ran)?)
+    }
+
+    /// The checks that ran; empty when none did.
+    pub fn checks(&self) -> io::Result<Vec<Ran>> {
+        Ok(read(&self.0.join("checks.json"))?.unwrap_or_default())
+    }
+
+    /// The end of what a check wrote; empty when that cannot be read.
+    pub fn check_tail(&self, number: usize) -> String {
+        let tail = || -> io::Result<Vec<u8>> {
+            let mut file = File::open(self.check_output(number))?;
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(length.saturating_sub(CHECK_TAIL)))?;
+            let mut bytes = Vec::new();
+            file.take(CHECK_TAIL).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        String::from_utf8_lossy(&tail().unwrap_or_default()).into_owned()
     }
 
     /// How the run ended; `None` while it is not over.

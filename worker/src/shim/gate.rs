@@ -9,7 +9,9 @@ use std::{
 };
 
 use agentlab_platform::{
+    hooks,
     lock::{Lock, Mode},
+    memory,
     run_dir::RunDir,
     spawn,
 };
@@ -29,7 +31,8 @@ pub fn gate(directory: PathBuf) -> io::Result<()> {
     lock.keep_through_exec()?;
     // The shim's blocked signals came along; the agent must hear them.
     SigSet::empty().thread_set_mask()?;
-    let error = spawn::become_agent(&spec);
+    memory::go_first();
+    let error = spawn::become_agent(&spec, hooks::environment(&run));
     let program = spec.command.first().map(String::as_str).unwrap_or_default();
     run.write_refusal(&format!("{program}: {error}"))?;
     Err(error)

@@ -5,6 +5,7 @@
 //! *Holding* means: while the shim lives the lock is held, and when it is dead the lock is free. No signal but SIGKILL
 //! ends a shim; to stop a run, `stop.json` is put into its directory (rule R8).
 
+mod checks;
 mod family;
 mod gate;
 mod reaper;
@@ -15,20 +16,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-use agentlab_domain::outcome::{End, Exit};
+use agentlab_domain::{
+    memory::{Kills, killed_for_memory},
+    outcome::{End, Exit},
+};
 use agentlab_platform::{
     clock,
-    identity::Identity,
-    run_dir::{RunDir, Spec},
+    identity::{self, Identity},
+    memory::Counts,
+    run_dir::{MARK, RunDir, Spec},
     spawn,
 };
 use nix::sys::signal::{SigSet, Signal};
 
+pub use checks::check;
 pub use gate::gate;
 
 use family::Family;
 use reaper::{Reaped, Reaper};
 
+/// Whether orphans of a run come to its shim.
+const SUBREAPER: bool = cfg!(target_os = "linux");
 /// Between two looks at the run.
 const LOOK: Duration = Duration::from_millis(100);
 /// Between two listings of the descendants.
@@ -77,6 +85,8 @@ fn watch(run: &RunDir, spec: &Spec) -> io::Result<Exit> {
     // While the gate loads. Where there is no space to tell an end, nothing begins: the gate's pipe closes with us.
     run.reserve_exit()?;
     run.write_child(&child)?;
+    let counts = Counts::find();
+    let before = counts.kills();
     // Recorded and synced: now it may begin (rule R4).
     if let Some(mut latch) = gate.stdin.take() {
         let _ = latch.write_all(b"1");
@@ -84,7 +94,11 @@ fn watch(run: &RunDir, spec: &Spec) -> io::Result<Exit> {
     let mut watch = Watch {
         run,
         spec,
-        child,
+        pid,
+        child: Some(child),
+        checking: false,
+        counts,
+        before,
         family: Family::default(),
         reaper: Reaper::start(),
         began: clock::instant(),
@@ -94,13 +108,21 @@ fn watch(run: &RunDir, spec: &Spec) -> io::Result<Exit> {
         end: None,
         ended: None,
     };
-    Ok(watch.until_over())
+    let exit = watch.until_over();
+    Ok(watch.check(exit))
 }
 
 struct Watch<'a> {
     run: &'a RunDir,
     spec: &'a Spec,
-    child: Identity,
+    pid: i32,
+    /// Who that is; a check may be gone before it is looked at.
+    child: Option<Identity>,
+    /// The agent is over, and its checks run.
+    checking: bool,
+    counts: Counts,
+    /// The system's kills for lack of memory, before the agent began.
+    before: Kills,
     family: Family,
     reaper: Reaper,
     began: Instant,
@@ -118,9 +140,8 @@ impl Watch<'_> {
     fn until_over(&mut self) -> Exit {
         loop {
             let childless = match self.reaper.next(LOOK) {
-                Some(Reaped::Ended { pid, code, signal }) if pid == self.child.pid => {
-                    self.ended =
-                        Some((Exit { end: End::Exited, code, signal, out_of_memory: false }, clock::instant()));
+                Some(Reaped::Ended { pid, code, signal }) if pid == self.pid => {
+                    self.ended = Some((self.exited(code, signal), clock::instant()));
                     false
                 }
                 Some(Reaped::Ended { .. }) | None => false,
@@ -128,8 +149,7 @@ impl Watch<'_> {
             };
             self.list();
             if let Some((exit, since)) = self.ended.clone() {
-                // On Linux "no child left" proves it, for orphans come to us; elsewhere the recorded family decides.
-                if childless || (self.family.is_gone() && !cfg!(target_os = "linux")) {
+                if self.nothing_left(childless) {
                     return self.verdict(exit);
                 }
                 self.sweep(since);
@@ -138,6 +158,21 @@ impl Watch<'_> {
             self.decide_end();
             self.press();
         }
+    }
+
+    fn exited(&self, code: Option<i32>, signal: Option<i32>) -> Exit {
+        let out_of_memory = killed_for_memory(self.before, self.counts.kills(), signal, self.end.is_some());
+        Exit { end: End::Exited, code, signal, out_of_memory }
+    }
+
+    /// Whether no process of the run is left. With a subreaper "no child left" proves it, for orphans come to us. Without
+    /// one the recorded family must be gone, and nobody may carry the run's mark.
+    fn nothing_left(&mut self, childless: bool) -> bool {
+        if SUBREAPER {
+            return childless;
+        }
+        let mark = format!("{MARK}={}", self.spec.run);
+        childless && self.family.is_over(|| identity::marked(&mark))
     }
 
     fn verdict(&self, exit: Exit) -> Exit {
@@ -185,14 +220,18 @@ impl Watch<'_> {
             End::Stopped { by: stop.by }
         } else if self.began.elapsed() >= Duration::from_millis(self.spec.limit_ms) {
             End::TimeLimit
-        } else if self.stirred.elapsed() >= Duration::from_millis(self.spec.silence_ms) {
+        } else if !self.checking && self.stirred.elapsed() >= Duration::from_millis(self.spec.silence_ms) {
             End::NoProgress
         } else {
             return;
         };
         // The tools have sessions of their own: listed now, since afterwards their parent is somebody else.
         self.record();
-        family::signal(&self.child, Signal::SIGINT);
+        // An agent ends its tools itself; a check is only a shell.
+        match &self.child {
+            Some(agent) if !self.checking => family::signal(agent, Signal::SIGINT),
+            Some(_) | None => self.family.kill(Signal::SIGINT),
+        }
         self.end = Some((end, clock::instant()));
     }
 
@@ -202,7 +241,9 @@ impl Watch<'_> {
             && since.elapsed() >= Duration::from_millis(self.spec.grace_ms)
         {
             self.family.kill(Signal::SIGKILL);
-            family::signal(&self.child, Signal::SIGKILL);
+            if let Some(child) = &self.child {
+                family::signal(child, Signal::SIGKILL);
+            }
         }
     }
 
