@@ -33,6 +33,7 @@ fn ten_tasks_on_a_daily_budget_for_five_five_start_and_the_rest_say_why_also_acr
     wait_until("five wait for money", LONG, || count(&world, "v_queue WHERE parked_for = 'budget'") == 5);
     wait_until("five are done", LONG, || count(&world, "job WHERE state = 'done'") == 5);
     assert_eq!(count(&world, "run"), 5, "nothing was begun for the others");
+    api.wait_for_text(ANN, "Today's budget of $5.00 is 80 % spent ($4.00).", LONG);
     assert_eq!(world.count("SELECT SUM(settled_micro_usd) FROM spend"), 5_000_000);
     let told = (1..=10_i64).filter(|n| api.transcript(-n).contains("today's budget of $5.00 is used up")).count();
     assert_eq!(told, 5, "each says why");

@@ -122,8 +122,12 @@ pub(super) async fn spent(write: &mut Write, limits: &Limits, owner: Option<i64>
     if *limits == Limits::default() {
         return Ok(());
     }
-    look_again(write).await?;
     let period = calendar::period(clock::now_ms());
+    let everybody = Limits { job: None, user_day: None, ..*limits };
+    // While nothing remains for anybody, nobody needs to look.
+    if !matches!(budget::reserve(&everybody, &used(write, "", None, &period).await?), Verdict::Nothing(_)) {
+        look_again(write).await?;
+    }
     for (kind, limit, from, until, name) in [
         (Kind::Day, limits.day, period.day_from, period.day_until, &period.day),
         (Kind::Month, limits.month, period.month_from, period.month_until, &period.month),
