@@ -51,11 +51,13 @@ fn main() -> ExitCode {
 fn keep_run() -> Option<Result<u8, Failure>> {
     let mut arguments = std::env::args_os().skip(1);
     let (role, directory) = (arguments.next()?, PathBuf::from(arguments.next()?));
-    match role.to_str()? {
-        "shim" => Some(agentlab_worker::shim::hold(directory).map(|()| 0).map_err(Failure::from)),
-        "gate" => Some(agentlab_worker::shim::gate(directory).map(|()| 127).map_err(Failure::from)),
-        _ => None,
-    }
+    let (keep, code): (fn(PathBuf) -> std::io::Result<()>, u8) = match role.to_str()? {
+        "shim" => (agentlab_worker::shim::hold, 0),
+        "gate" => (agentlab_worker::shim::gate, 127),
+        _ => return None,
+    };
+    life::arm_failpoints();
+    Some(keep(directory).map(|()| code).map_err(Failure::from))
 }
 
 fn run(args: Args) -> Result<u8, Failure> {

@@ -214,18 +214,34 @@ impl Stop {
     }
 }
 
-/// For tests: with `AGENTLAB_TEST_KILL_AT=point:/a/file`, the process kills itself at that failpoint, once (the file
-/// remembers). Failpoints exist in test builds only.
+/// For tests: `point:/a/file`. The process kills itself at that failpoint, once (the file remembers).
+pub const KILL_AT: &str = "AGENTLAB_TEST_KILL_AT";
+/// For tests: `point:/a/file`. The process makes the file at that failpoint, once, and stays there until it is gone.
+pub const PAUSE_AT: &str = "AGENTLAB_TEST_PAUSE_AT";
+
+/// Arms what `KILL_AT` and `PAUSE_AT` ask for. Failpoints exist in test builds only.
 pub fn arm_failpoints() {
     if !fail::has_failpoints() {
         return;
     }
-    let Ok(setting) = std::env::var("AGENTLAB_TEST_KILL_AT") else { return };
-    let Some((point, marker)) = setting.split_once(':') else { return };
-    let marker = std::path::PathBuf::from(marker);
-    let _ = fail::cfg_callback(point, move || {
-        if std::fs::OpenOptions::new().write(true).create_new(true).open(&marker).is_ok() {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGKILL);
+    let arm = |name: &str, act: fn(&std::path::Path)| {
+        let Ok(setting) = std::env::var(name) else { return };
+        let Some((point, marker)) = setting.split_once(':') else { return };
+        let (marker, spent) = (std::path::PathBuf::from(marker), std::path::PathBuf::from(format!("{marker}.spent")));
+        let _ = fail::cfg_callback(point, move || {
+            if std::fs::OpenOptions::new().write(true).create_new(true).open(&spent).is_ok()
+                && std::fs::write(&marker, std::process::id().to_string()).is_ok()
+            {
+                act(&marker);
+            }
+        });
+    };
+    arm(KILL_AT, |_| {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGKILL);
+    });
+    arm(PAUSE_AT, |marker| {
+        while marker.exists() {
+            std::thread::sleep(Duration::from_millis(1));
         }
     });
 }

@@ -1,6 +1,7 @@
 //! The claim [tx B]: a lane head, its run row and its reservation in one FULL transaction, before any file or process
 //! (rule R1). A claim *adopts* when the job's run lives already; then nothing new is begun.
 
+use fail::fail_point;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -89,6 +90,7 @@ impl Db {
                 return Ok(None);
             };
             let mut write = self.begin(Durability::Full).await?;
+            fail_point!("claim-begin");
             let leased = sqlx::query(LEASE)
                 .bind(now)
                 .bind(&seen.job_id)
@@ -102,11 +104,14 @@ impl Db {
                 write.rollback().await?;
                 continue;
             }
+            fail_point!("claim-lease");
             let claim = match seen.run_id.clone() {
                 Some(run_id) => adopt(&mut write, seen, run_id, worker).await?,
                 None => begin_run(&mut write, seen, worker, now).await?,
             };
+            fail_point!("claim-commit");
             write.commit().await?;
+            fail_point!("claim-committed");
             return Ok(Some(claim));
         }
     }
@@ -181,6 +186,7 @@ async fn begin_run(write: &mut Write, seen: Seen, worker: &str, now: i64) -> Res
     .bind(&seen.job_id)
     .fetch_one(&mut **write)
     .await?;
+    fail_point!("claim-run");
     // Nothing is reserved while no budget is configured; the row exists so that what is spent has its place.
     sqlx::query(
         "INSERT INTO spend (run_id, user_id, reserved_micro_usd, reserved_at)
@@ -191,6 +197,7 @@ async fn begin_run(write: &mut Write, seen: Seen, worker: &str, now: i64) -> Res
     .bind(&seen.job_id)
     .execute(&mut **write)
     .await?;
+    fail_point!("claim-spend");
     Ok(Claim {
         run_id,
         token,

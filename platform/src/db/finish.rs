@@ -7,6 +7,7 @@ use agentlab_domain::{
     outcome::{Exit, Outcome, ResultEvent},
     retry::{History, Next},
 };
+use fail::fail_point;
 
 use super::{Db, DbError, Durability, Write, claim::Claim, lanes, outbox};
 use crate::clock;
@@ -71,6 +72,7 @@ impl Db {
         .execute(&mut *write)
         .await?
         .rows_affected();
+        fail_point!("finish-lease");
         let stop_by: Option<String> = sqlx::query_scalar("SELECT stop_by FROM job WHERE id = ?1")
             .bind(&claim.job_id)
             .fetch_one(&mut *write)
@@ -81,6 +83,7 @@ impl Db {
         if leased == 0 || settle_run(&mut write, claim, finish, now).await? == 0 {
             return Ok(Finished::LeaseLost);
         }
+        fail_point!("finish-run");
         let run_at = match finish.next {
             Next::Retry { at } | Next::Park { at, .. } => at,
             Next::Done | Next::Failed | Next::Cancelled | Next::Poison => 0,
@@ -97,11 +100,15 @@ impl Db {
         .bind(state.is_ended().then_some(now))
         .execute(&mut *write)
         .await?;
+        fail_point!("finish-job");
         if !state.holds_lane() {
             lanes::leave(&mut write, &claim.job_id).await?;
         }
+        fail_point!("finish-outbox");
         outbox::write_outcome(&mut write, &claim.job_id, finish.messages, finish.notice).await?;
+        fail_point!("finish-commit");
         write.commit().await?;
+        fail_point!("finish-committed");
         Ok(Finished::Settled)
     }
 }

@@ -15,6 +15,7 @@ use std::{
 };
 
 use agentlab_domain::outcome::Exit;
+use fail::fail_point;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use settle::settle;
@@ -175,11 +176,14 @@ impl RunDir {
                 Err(error) => return Err(error),
             }
         }
+        fail_point!("exit-synced");
         let mut bytes = serde_json::to_vec(exit)?;
         bytes.resize(bytes.len().max(EXIT_SIZE), b' ');
         let new = self.0.join("exit.new");
         write_in_place(&new, &bytes)?;
+        fail_point!("exit-written");
         fs::rename(&new, self.0.join("exit.json"))?;
+        fail_point!("exit-renamed");
         File::open(&self.0)?.sync_all()
     }
 }
