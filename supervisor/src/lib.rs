@@ -4,6 +4,7 @@
 
 mod post;
 mod stop;
+mod vigil;
 
 use std::time::Duration;
 

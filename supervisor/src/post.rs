@@ -1,7 +1,7 @@
 //! Keeping posts filled: one look at all of them, then what follows from it. When a post is filled again is decided in
 //! `domain::restart`.
 
-use std::{collections::BTreeMap, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
+use std::{collections::BTreeMap, os::unix::process::ExitStatusExt, process::ExitStatus, sync::Arc, time::Duration};
 
 use agentlab_domain::{
     exit_code,
@@ -15,7 +15,9 @@ use agentlab_platform::{
     life::{Life, Refusal},
     lock, spawn,
 };
-use tokio::process::Child;
+use tokio::{process::Child, sync::Notify};
+
+use crate::vigil::Vigil;
 
 /// What a look found.
 #[derive(Debug, Default)]
@@ -32,6 +34,8 @@ pub(crate) struct Filled {
 struct State {
     /// The process, where we started it; one that we found is known by its lock alone.
     child: Option<Child>,
+    /// Waits for the lock of a process that we found.
+    vigil: Option<Vigil>,
     was_ready: bool,
     deaths_in_a_row: u32,
     /// Not before this time of the monotonic clock, in milliseconds.
@@ -44,12 +48,13 @@ pub(crate) struct Keeper<'a> {
     life: &'a Life,
     posts: BTreeMap<Post, State>,
     order: Vec<Post>,
+    found_died: Arc<Notify>,
 }
 
 impl<'a> Keeper<'a> {
     pub(crate) fn new(life: &'a Life, wanted: Vec<Post>) -> Self {
         let posts = wanted.iter().map(|post| (*post, State::default())).collect();
-        Self { life, posts, order: wanted }
+        Self { life, posts, order: wanted, found_died: Arc::default() }
     }
 
     /// Looks at every post once, and fills what may be filled.
@@ -69,8 +74,14 @@ impl<'a> Keeper<'a> {
                 bury(state, status);
                 filled.died.push((post, words));
             }
-            if state.child.is_none() && !lock::is_held(&self.life.home.post_lock(post)).unwrap_or(true) {
+            let path = self.life.home.post_lock(post);
+            let held = lock::is_held(&path).unwrap_or(true);
+            if held && state.child.is_none() && !state.vigil.as_ref().is_some_and(Vigil::lasts) {
+                state.vigil = Some(Vigil::begin(path, &self.found_died));
+            }
+            if state.child.is_none() && !held {
                 filled.all_ready = false;
+                state.vigil = None;
                 if state.not_before <= clock::monotonic_ms() {
                     let child = spawn::daemon(&self.life.home, post).map_err(Refusal::unavailable)?;
                     tracing::info!(%post, pid = child.id(), "started");
@@ -82,19 +93,25 @@ impl<'a> Keeper<'a> {
         Ok(filled)
     }
 
-    /// Waits for the death of any process that we started.
+    /// Waits for the death of any process at a post.
     pub(crate) async fn any_death(&mut self) {
         let children = self.posts.values_mut().filter_map(|state| state.child.as_mut());
         let waits: Vec<_> = children.map(|child| Box::pin(child.wait())).collect();
-        if waits.is_empty() {
-            std::future::pending::<()>().await;
+        let one_of_ours = async {
+            if waits.is_empty() {
+                std::future::pending::<()>().await;
+            }
+            let _ = futures::future::select_all(waits).await;
+        };
+        tokio::select! {
+            () = one_of_ours => {}
+            () = self.found_died.notified() => {}
         }
-        let _ = futures::future::select_all(waits).await;
     }
 
-    /// Whether every post is filled by a child of ours.
+    /// Whether a death at any post would wake us.
     pub(crate) fn knows_every_death(&self) -> bool {
-        self.posts.values().all(|state| state.child.is_some())
+        self.posts.values().all(|state| state.child.is_some() || state.vigil.as_ref().is_some_and(Vigil::lasts))
     }
 
     /// The posts, last started first.

@@ -9,51 +9,33 @@ use std::{
 };
 
 use agentlab_platform::{
-    config,
-    db::{
-        Db,
-        enqueue::{NewJob, Source},
-    },
-    home::Home,
     identity::Identity,
-    ping,
+    spawn::{self, Wish},
 };
 
-use crate::world::{Held, LONG, Look, World, few_or_many, kill_9, wait_until};
+use crate::world::{Giver, Held, LONG, Look, World, few_or_many, kill_9, wait_until};
 
 /// Tasks that wait or run at any moment, so that no worker is idle.
 const LOAD: i64 = 6;
 
 /// Gives tasks as fast as they are done until there are enough; returns how many.
-fn feed(world: &World, log: &Path, enough: &AtomicBool) -> i64 {
-    let (look, home) = (Look::into(world), Home::at(world.home()).unwrap());
-    let place = config::load(&home).unwrap().project_place("p").unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let db = runtime.block_on(Db::open(&home)).unwrap();
-    let mut given = 0;
+fn feed(world: &World, log: &Path, enough: &AtomicBool) -> usize {
+    let (look, mut giver) = (Look::into(world), Giver::of(world, "p"));
     while !enough.load(Ordering::Relaxed) {
         if look.count("SELECT COUNT(*) FROM job WHERE ended_at IS NULL") >= LOAD {
             std::thread::park_timeout(Duration::from_millis(20));
             continue;
         }
-        let sleep = 500 + given * 370 % 1000;
-        let prompt = format!(
-            "[[append: {} {given}]] [[sleep: {}.{:03}]] [[say: answer-{given}.]]",
-            log.display(),
-            sleep / 1000,
-            sleep % 1000
-        );
-        let source = Source::Terminal { request_id: format!("request-{given}") };
-        runtime.block_on(db.enqueue(&NewJob { source, place: place.clone(), prompt })).unwrap();
-        ping::ping_workers(&home, 3);
-        given += 1;
+        let n = giver.given();
+        let (log, ms) = (log.display(), 500 + n * 370 % 1000);
+        giver.give(format!("[[append: {log} {n}]] [[sleep: {}.{:03}]] [[say: answer-{n}.]]", ms / 1000, ms % 1000));
     }
-    given
+    giver.given()
 }
 
 /// Kills a worker, mostly one that holds a run, and returns how long its run was without a living one.
 fn kill_one(look: &Look, n: usize) -> Option<Duration> {
-    let holder = (n % 4 != 0).then(|| {
+    let holder = (!n.is_multiple_of(4)).then(|| {
         let mut held = Vec::new();
         wait_until("a worker holds a run", LONG, || {
             held = look.held();
@@ -65,12 +47,11 @@ fn kill_one(look: &Look, n: usize) -> Option<Duration> {
         // Whoever sits there, whatever it does: perhaps it only starts.
         let workers: Vec<(i32,)> = look.rows("SELECT pid FROM process WHERE role = 'worker' ORDER BY slot");
         let process = Identity::of(workers[n * 5 % workers.len()].0).ok()??;
-        agentlab_platform::spawn::signal(&process, agentlab_platform::spawn::Wish::Kill);
+        spawn::signal(&process, Wish::Kill);
         return None;
     };
-    if Identity::of(holder.pid).ok()?.is_none() {
-        return None;
-    }
+    // It may have died of an earlier kill, its row still there.
+    Identity::of(holder.pid).ok()??;
     let killed = Instant::now();
     kill_9(holder.pid);
     let attached = |held: &Held| held.run == holder.run && held.by != holder.by;
@@ -118,12 +99,13 @@ fn r7_workers_killed_at_random_under_load_lose_no_run_and_repeat_none() {
 }
 
 /// Every task is done with its own answer, no agent worked twice, and no run but the one that worked came to anything.
-fn answered_once(look: &Look, given: i64, log: &Path) {
+fn answered_once(look: &Look, given: usize, log: &Path) {
     let jobs: Vec<(String, String)> = look.rows("SELECT state, answer FROM job ORDER BY number");
-    assert_eq!(i64::try_from(jobs.len()).unwrap(), given);
+    assert_eq!(jobs.len(), given);
     for (n, (state, answer)) in jobs.iter().enumerate() {
         assert!(state == "done" && answer.contains(&format!("answer-{n}.")), "{n}: {state} {answer}");
     }
+    let given = i64::try_from(given).unwrap();
     let log = std::fs::read_to_string(log).unwrap();
     let worked: HashSet<&str> = log.lines().collect();
     assert_eq!((log.lines().count(), worked.len()), (jobs.len(), jobs.len()), "one line a task: {log}");

@@ -131,7 +131,8 @@ fn a_shim_is_small() {
     ask.wait_for_line("Bash: waits", LONG);
     let run = Look::into(&world).held().remove(0).run;
     let processes = agentlab_platform::identity::marked(&format!("AGENTLAB_RUN={run}")).unwrap();
-    let is_shim = |pid: i32| fs::read(format!("/proc/{pid}/cmdline")).unwrap().split(|b| *b == 0).nth(1) == Some(b"shim");
+    let is_shim =
+        |pid: i32| fs::read(format!("/proc/{pid}/cmdline")).unwrap().split(|b| *b == 0).nth(1) == Some(b"shim");
     let shim = processes.iter().find(|process| is_shim(process.pid)).unwrap();
     let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", shim.pid)).unwrap();
     let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap();

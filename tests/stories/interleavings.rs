@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use crate::world::{LONG, Look, World, kill_9, wait_until};
 use agentlab_domain::{
     outcome::End,
     role::{Post, Role},
@@ -16,7 +17,6 @@ use agentlab_platform::{
     ping,
     run_dir::RunDir,
 };
-use crate::world::{LONG, Look, World, kill_9, wait_until};
 
 /// A world in which whoever comes to `point` first stays there until `go_on`.
 struct Paused {

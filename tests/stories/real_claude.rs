@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 use crate::world::{ANN, LONG, World, wait_until};
 
 /// The CLI is large: on a busy machine it takes its time.
-const LONGER: Duration = Duration::from_mins(2);
+pub(super) const LONGER: Duration = Duration::from_mins(2);
 
 /// Where the CLI is not installed its tests are skipped and say so; where it must be, they fail.
-fn claude() -> Option<PathBuf> {
+pub(super) fn claude() -> Option<PathBuf> {
     match find_claude() {
         Ok(path) => Some(path),
         Err(why) => {
@@ -32,7 +32,7 @@ fn claude() -> Option<PathBuf> {
 }
 
 /// A world whose agent is the real CLI, which asks this stand-in and nobody else.
-fn world(claude: &Path, api: &MessagesApi, settings: &str, env: &[(&str, &str)]) -> World {
+pub(super) fn world(claude: &Path, api: &MessagesApi, settings: &str, env: &[(&str, &str)]) -> World {
     let mut world = World::new();
     let more = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let all = api.child_env(&world.path("user")).into_iter().chain(more);
@@ -64,7 +64,7 @@ fn outcomes(world: &World) -> Vec<Value> {
 }
 
 /// The directory of the one run.
-fn run_dir(world: &World) -> PathBuf {
+pub(super) fn run_dir(world: &World) -> PathBuf {
     let run = world.sql("SELECT id FROM run")[0]["id"].as_str().unwrap().to_owned();
     world.home().join("runs").join(run)
 }

@@ -19,9 +19,8 @@ fn side_by_side(api: &BotApi) -> World {
 /// What the directories and rows of the runs say of an agent that ended by itself: exit code 0 and every event.
 fn recorded_whole(world: &World, answers: &[String]) {
     let home = Home::at(world.home()).unwrap();
-    let rows: Vec<(String, String, Option<i64>)> = Look::into(world).rows(
-        "SELECT run.id, job.prompt, run.exit_code FROM run JOIN job ON job.id = run.job_id ORDER BY job.number",
-    );
+    let rows: Vec<(String, String, Option<i64>)> = Look::into(world)
+        .rows("SELECT run.id, job.prompt, run.exit_code FROM run JOIN job ON job.id = run.job_id ORDER BY job.number");
     assert_eq!(rows.len(), answers.len(), "one run a task: {rows:?}");
     for (id, prompt, code) in rows {
         let run = RunDir::of(&home, &id);
@@ -29,8 +28,7 @@ fn recorded_whole(world: &World, answers: &[String]) {
         assert_eq!((exit.end, exit.code, code), (End::Exited, Some(0), Some(0)), "{prompt}");
         let events = std::fs::read_to_string(run.events()).unwrap();
         assert!(events.ends_with('\n'), "{events}");
-        let events: Vec<serde_json::Value> =
-            events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let events: Vec<serde_json::Value> = events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(events[0]["subtype"], "init");
         let result = events.last().unwrap();
         assert_eq!((result["type"].as_str(), result["is_error"].as_bool()), (Some("result"), Some(false)));
@@ -94,6 +92,30 @@ fn a_worker_that_is_asked_to_stop_lets_go_at_once_and_another_attaches() {
     wait_until("another holds the run", LONG, || {
         look.held().first().is_some_and(|held| held.run == holder.run && held.by != holder.by)
     });
+    wait_until("it is done", LONG, || look.count("SELECT COUNT(*) FROM job WHERE state = 'done'") == 1);
+    recorded_whole(&world, &["went on".into()]);
+}
+
+#[test]
+fn the_death_of_a_worker_that_an_earlier_supervisor_started_is_noticed_at_once() {
+    let mut world = World::new();
+    world.configure("[workers]\ncount = 1\n");
+    // Nobody looks without being told: between two looks are a hundred seconds.
+    world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "100".into()));
+    let up = world.up();
+    assert_eq!(world.run(&["ask", "--no-wait", "[[sleep: 3]] [[say: went on]]"]).code, Some(0));
+    let look = Look::into(&world);
+    wait_until("it runs", LONG, || look.held().len() == 1);
+    kill_9(up.pid());
+    drop(up);
+    let _up = world.up();
+    let holder = look.held().remove(0);
+    kill_9(holder.pid);
+    let killed = std::time::Instant::now();
+    wait_until("its successor holds the run", LONG, || {
+        look.held().first().is_some_and(|held| held.run == holder.run && held.by != holder.by)
+    });
+    eprintln!("death to attached under a new supervisor: {:.1?}", killed.elapsed());
     wait_until("it is done", LONG, || look.count("SELECT COUNT(*) FROM job WHERE state = 'done'") == 1);
     recorded_whole(&world, &["went on".into()]);
 }

@@ -3,6 +3,7 @@
 //!
 //! Waits are for conditions with a limit; nothing here sleeps for a fixed time and hopes.
 
+mod giver;
 mod look;
 mod program;
 
@@ -16,6 +17,7 @@ use agentlab_platform::identity::Identity;
 use agentlab_stand_ins::BotApi;
 use serde_json::Value;
 
+pub(crate) use giver::Giver;
 pub(crate) use look::{Held, Look};
 pub(crate) use program::{Ended, Running};
 
