@@ -3,6 +3,7 @@
 //! never starts a second copy beside a living one.
 
 mod post;
+mod release;
 mod stop;
 mod vigil;
 

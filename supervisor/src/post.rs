@@ -17,7 +17,7 @@ use agentlab_platform::{
 };
 use tokio::{process::Child, sync::Notify};
 
-use crate::vigil::Vigil;
+use crate::{release, vigil::Vigil};
 
 /// What a look found.
 #[derive(Debug, Default)]
@@ -82,6 +82,7 @@ impl<'a> Keeper<'a> {
             if state.child.is_none() && !held {
                 filled.all_ready = false;
                 state.vigil = None;
+                release::release(self.life, post).await;
                 if state.not_before <= clock::monotonic_ms() {
                     let child = spawn::daemon(&self.life.home, post).map_err(Refusal::unavailable)?;
                     tracing::info!(%post, pid = child.id(), "started");

@@ -70,15 +70,15 @@ case \"$way\" in
     ));
 }
 
-/// How long what is left behind would sleep: a number of this process alone.
-fn long() -> u32 {
-    100_000 + std::process::id()
+/// How long what is left behind would sleep, in seconds: a number of this process alone.
+fn long() -> String {
+    format!("600.{:07}", std::process::id())
 }
 
 /// Whoever sleeps so long, whatever its environment.
 #[cfg(target_os = "linux")]
 fn sleepers() -> usize {
-    let long = long().to_string();
+    let long = long();
     let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let commands = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
     commands.filter(|command| command.split(|byte| *byte == 0).any(|word| word == long.as_bytes())).count()

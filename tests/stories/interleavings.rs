@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::world::{LONG, Look, World, kill_9, wait_until};
+use crate::world::{ANN, LONG, Look, World, kill_9, wait_until};
 use agentlab_domain::{
     outcome::End,
     role::{Post, Role},
@@ -17,6 +17,7 @@ use agentlab_platform::{
     ping,
     run_dir::RunDir,
 };
+use agentlab_stand_ins::BotApi;
 
 /// A world in which whoever comes to `point` first stays there until `go_on`.
 struct Paused {
@@ -26,7 +27,10 @@ struct Paused {
 
 impl Paused {
     fn at(point: &str) -> Self {
-        let mut world = World::new();
+        Self::of(World::new(), point)
+    }
+
+    fn of(mut world: World, point: &str) -> Self {
         let marker = world.path("paused");
         world.env.push((PAUSE_AT.into(), format!("{point}:{}", marker.display())));
         Self { world, marker }
@@ -51,6 +55,58 @@ impl Paused {
         let (id,) = Look::into(&self.world).rows::<(String,)>("SELECT id FROM run ORDER BY attempt").remove(0);
         let run = RunDir::of(&Home::at(self.world.home()).unwrap(), &id);
         (id, run)
+    }
+}
+
+#[test]
+fn r1_a_run_is_known_with_its_reservation_before_any_file_of_it_exists_and_not_by_halves() {
+    for (point, committed) in [("claim-commit", 0), ("claim-committed", 1)] {
+        let paused = Paused::at(point);
+        let world = &paused.world;
+        let _up = world.up();
+        let ask = world.start(&["ask", "[[say: once]]"]);
+        paused.somebody();
+        let look = Look::into(world);
+        for what in [
+            "SELECT COUNT(*) FROM run WHERE state = 'claimed' AND session <> '' AND token <> '' AND attempt = 1",
+            "SELECT COUNT(*) FROM spend WHERE settled_at IS NULL",
+            "SELECT COUNT(*) FROM job WHERE state = 'running'",
+            "SELECT COUNT(*) FROM Jobs WHERE status = 'Running' AND lock_by IS NOT NULL",
+        ] {
+            assert_eq!(look.count(what), committed, "{point}: {what}");
+        }
+        assert_eq!(std::fs::read_dir(world.home().join("runs")).unwrap().count(), 0, "{point}: no file yet");
+        paused.go_on();
+        assert!(ask.end(LONG).stdout.starts_with("once"), "{point}");
+        assert_eq!(look.count("SELECT COUNT(*) FROM run"), 1, "{point}");
+    }
+}
+
+#[test]
+fn i1_i3_i4_an_update_is_in_the_journal_before_it_is_committed_and_whole_before_it_is_confirmed() {
+    for (point, committed) in [("intake-begin", 0), ("intake-update", 0), ("intake-commit", 0), ("intake-committed", 1)]
+    {
+        let api = BotApi::start();
+        let paused = Paused::of(World::with_bot(&api), point);
+        let world = &paused.world;
+        let _up = world.up();
+        let said = api.user_says(ANN, ANN, "kumquat [[say: once]]");
+        let bot = paused.somebody();
+        let journal = std::fs::read_to_string(world.home().join("intake.jsonl")).unwrap();
+        assert_eq!(journal.matches("kumquat").count(), 1, "{point}: {journal}");
+        let look = Look::into(world);
+        for what in [
+            "SELECT COUNT(*) FROM telegram_update WHERE raw LIKE '%kumquat%'",
+            "SELECT COUNT(*) FROM job JOIN job_lane l ON l.job_id = job.id JOIN Jobs q ON q.id = job.id",
+            "SELECT COUNT(*) FROM outbox",
+        ] {
+            assert_eq!(look.count(what), committed, "{point}: {what}");
+        }
+        // Whatever had not been confirmed comes again, and is the same task.
+        kill_9(bot);
+        api.wait_for_text(ANN, "once", LONG);
+        assert_eq!(look.count("SELECT COUNT(*) FROM job"), 1, "{point}");
+        assert_eq!(api.messages(ANN).len(), 1, "{point}, {said:?}: {}", api.transcript(ANN));
     }
 }
 

@@ -3,12 +3,12 @@
 
 use agentlab_platform::{
     identity::{Identity, marked},
-    life::KILL_AT,
+    life::{KILL_AT, PAUSE_AT},
     spawn::{self, Wish},
 };
 use agentlab_stand_ins::BotApi;
 
-use crate::world::{ANN, LONG, Look, World, wait_until, write_script};
+use crate::world::{ANN, LONG, Look, World, kill_9, wait_until, write_script};
 
 /// Worlds side by side.
 const ABREAST: usize = 4;
@@ -180,6 +180,29 @@ fn r3_kill_9_of_the_shim_at_any_step_ends_its_run_before_another_begins() {
 #[test]
 fn r3_kill_9_of_the_shim_and_its_whole_run_at_any_step_is_answered_once() {
     at_each(&SHIM, |point| shim_killed_at(point, Killed::WholeRun));
+}
+
+#[test]
+fn r3_kill_9_of_the_worker_at_any_step_of_settling_a_run_answers_once() {
+    at_each(&["exit-synced", "exit-written", "exit-renamed"], |point| {
+        let mut world = world(World::new(), point);
+        let paused = world.path("paused");
+        world.env.push((PAUSE_AT.into(), format!("shim-watch:{}", paused.display())));
+        let ask = world.start(&["ask", "[[say: answered]]"]);
+        let mut shim = None;
+        wait_until("the shim is there", LONG, || {
+            shim = std::fs::read_to_string(&paused).ok().and_then(|pid| pid.parse().ok());
+            shim.is_some()
+        });
+        // Now its run has to be settled, and whoever does that is killed.
+        kill_9(shim.unwrap());
+        let ended = ask.end(LONG);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "answered"), "{point}: {ended:?}");
+        assert!(world.path("killed").exists(), "{point}: the worker was killed");
+        assert_eq!(outcomes(&world), ["unkept", "succeeded"], "{point}");
+        wait_until("nothing of a run is left", LONG, || of_runs(&world).is_empty());
+        assert!((1..=2).contains(&began(&world, point).len()), "{point}");
+    });
 }
 
 fn shim_killed_at((point, runs, most): (&str, usize, usize), killed: Killed) {

@@ -119,3 +119,23 @@ fn the_death_of_a_worker_that_an_earlier_supervisor_started_is_noticed_at_once()
     wait_until("it is done", LONG, || look.count("SELECT COUNT(*) FROM job WHERE state = 'done'") == 1);
     recorded_whole(&world, &["went on".into()]);
 }
+
+#[test]
+fn a_run_whose_worker_died_is_attached_to_though_no_worker_can_be_started_in_its_place() {
+    let mut world = World::new();
+    let _up = world.up();
+    assert_eq!(world.run(&["ask", "--no-wait", "[[sleep: 1]] [[say: went on]]"]).code, Some(0));
+    let look = Look::into(&world);
+    wait_until("it runs", LONG, || look.held().len() == 1);
+    // Who starts from now on refuses; the other two workers are as well as before.
+    world.configure("[nonsense]\n");
+    let holder = look.held().remove(0);
+    kill_9(holder.pid);
+    let killed = std::time::Instant::now();
+    wait_until("another holds the run", LONG, || {
+        look.held().first().is_some_and(|held| held.run == holder.run && held.by != holder.by)
+    });
+    eprintln!("death to attached where others are idle: {:.1?}", killed.elapsed());
+    wait_until("it is done", LONG, || look.count("SELECT COUNT(*) FROM job WHERE state = 'done'") == 1);
+    recorded_whole(&world, &["went on".into()]);
+}

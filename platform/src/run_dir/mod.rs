@@ -143,6 +143,16 @@ impl RunDir {
         read(&self.0.join("refusal.json"))
     }
 
+    /// Notes that something of the run outlived its shim and is ended for that.
+    pub fn note_unkept(&self) -> io::Result<()> {
+        write(&self.0.join("unkept.json"), b"true")
+    }
+
+    /// Whether something of the run outlived its shim.
+    pub fn is_unkept(&self) -> bool {
+        self.0.join("unkept.json").exists()
+    }
+
     /// Asks the shim to stop the run; it obeys without any worker (rule R8). The first to ask is the one named.
     pub fn request_stop(&self, by: &str) -> io::Result<()> {
         self.create()?;
