@@ -6,6 +6,10 @@ default:
 test:
     cargo test --workspace
 
+# The stories of what dies and what misbehaves, in large numbers: 200 kills, 1,000 hostile agents. About three minutes.
+many:
+    AGENTLAB_TEST_MANY=1 cargo test --test main -- --nocapture stories::adoption stories::hostile
+
 # Lints and format, as they must be to land.
 lint:
     cargo clippy --workspace --all-targets -- -D warnings

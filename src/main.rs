@@ -52,15 +52,22 @@ fn main() -> ExitCode {
 fn keep_run() -> Option<Result<u8, Failure>> {
     let mut arguments = std::env::args_os().skip(1);
     let (role, directory) = (arguments.next()?, PathBuf::from(arguments.next()?));
-    match role.to_str()? {
-        "shim" => Some(agentlab_worker::shim::hold(directory).map(|()| 0).map_err(Failure::from)),
+    let kept = match role.to_str()? {
+        "shim" => keep(|| agentlab_worker::shim::hold(directory).map(|()| 0)),
+        "gate" => keep(|| agentlab_worker::shim::gate(directory).map(|()| 127)),
         "check" => {
             let number = arguments.next()?.to_str()?.parse().ok()?;
-            Some(agentlab_worker::shim::check(directory, number).map(|()| 127).map_err(Failure::from))
+            keep(|| agentlab_worker::shim::check(directory, number).map(|()| 127))
         }
-        "gate" => Some(agentlab_worker::shim::gate(directory).map(|()| 127).map_err(Failure::from)),
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(kept)
+}
+
+/// Keeps a run with the failpoints of tests armed.
+fn keep(keep: impl FnOnce() -> std::io::Result<u8>) -> Result<u8, Failure> {
+    life::arm_failpoints();
+    Ok(keep()?)
 }
 
 fn run(args: Args) -> Result<u8, Failure> {

@@ -215,20 +215,39 @@ impl Stop {
     }
 }
 
-/// For tests: with `AGENTLAB_TEST_KILL_AT=point:/a/file` (or `AGENTLAB_TEST_STOP_AT`) the process kills (or stops) itself at
-/// that failpoint, once (the file remembers). Failpoints exist in test builds only.
+/// For tests: `point:/a/file`. The process kills itself at that failpoint, once (the file remembers).
+pub const KILL_AT: &str = "AGENTLAB_TEST_KILL_AT";
+/// The same, and it only stops itself (SIGSTOP).
+pub const STOP_AT: &str = "AGENTLAB_TEST_STOP_AT";
+/// For tests: `point:/a/file`. The process makes the file at that failpoint, once, and stays there until it is gone.
+pub const PAUSE_AT: &str = "AGENTLAB_TEST_PAUSE_AT";
+
+/// Arms what these ask for. Failpoints exist in test builds only.
 pub fn arm_failpoints() {
     if !fail::has_failpoints() {
         return;
     }
-    for (name, signal) in [("AGENTLAB_TEST_KILL_AT", Signal::SIGKILL), ("AGENTLAB_TEST_STOP_AT", Signal::SIGSTOP)] {
-        let Ok(setting) = std::env::var(name) else { continue };
-        let Some((point, marker)) = setting.split_once(':') else { continue };
-        let marker = std::path::PathBuf::from(marker);
+    let arm = |name: &str, act: fn(&std::path::Path)| {
+        let Ok(setting) = std::env::var(name) else { return };
+        let Some((point, marker)) = setting.split_once(':') else { return };
+        let (marker, spent) = (std::path::PathBuf::from(marker), std::path::PathBuf::from(format!("{marker}.spent")));
         let _ = fail::cfg_callback(point, move || {
-            if std::fs::OpenOptions::new().write(true).create_new(true).open(&marker).is_ok() {
-                let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), signal);
+            if std::fs::OpenOptions::new().write(true).create_new(true).open(&spent).is_ok()
+                && std::fs::write(&marker, std::process::id().to_string()).is_ok()
+            {
+                act(&marker);
             }
         });
-    }
+    };
+    arm(KILL_AT, |_| {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), Signal::SIGKILL);
+    });
+    arm(STOP_AT, |_| {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), Signal::SIGSTOP);
+    });
+    arm(PAUSE_AT, |marker| {
+        while marker.exists() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
 }

@@ -116,6 +116,56 @@ mod tests {
     }
 
     #[test]
+    fn l1_whoever_waited_on_a_file_that_was_replaced_gets_the_lock_that_others_find() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.lock");
+        let old = Lock::try_take(&path, Mode::Exclusive).unwrap().unwrap();
+        let inode = old.0.metadata().unwrap().ino();
+        let waiting = std::thread::spawn({
+            let path = path.clone();
+            move || Lock::wait(&path).unwrap()
+        });
+        wait_until_somebody_waits_for(inode);
+        // What no program of ours does.
+        let other = folder.path().join("y.lock");
+        std::fs::write(&other, "").unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        let new = Lock::try_take(&path, Mode::Exclusive).unwrap().unwrap();
+        // The waiter gets the old file's lock now, and must not believe that it is the one.
+        drop(old);
+        wait_until_somebody_waits_for(new.0.metadata().unwrap().ino());
+        assert!(!waiting.is_finished(), "two hold the same lock");
+        drop(new);
+        let held = waiting.join().unwrap();
+        assert!(is_still_at(&held.0, &path).unwrap() && is_held(&path).unwrap());
+    }
+
+    #[test]
+    fn l1_a_lock_on_a_file_that_is_no_longer_there_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.lock");
+        let lock = Lock::try_take(&path, Mode::Exclusive).unwrap().unwrap();
+        assert!(is_still_at(&lock.0, &path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert!(!is_still_at(&lock.0, &path).unwrap());
+        std::fs::write(&path, "").unwrap();
+        assert!(!is_still_at(&lock.0, &path).unwrap(), "the same name is not the same file");
+    }
+
+    /// Linux tells who waits for which file. Where nobody tells, the test goes on and is right all the same, but may
+    /// have come before the waiter.
+    fn wait_until_somebody_waits_for(inode: u64) {
+        let waits = || {
+            let locks = std::fs::read_to_string("/proc/locks").ok()?;
+            Some(locks.lines().any(|line| line.contains("-> FLOCK") && line.contains(&format!(":{inode} "))))
+        };
+        let started = std::time::Instant::now();
+        while waits() == Some(false) && started.elapsed() < std::time::Duration::from_secs(5) {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
     fn readers_share_and_keep_a_writer_out() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.lock");

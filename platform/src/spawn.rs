@@ -26,6 +26,7 @@ use crate::{
     config::Config,
     home::Home,
     identity::{Identity, Living},
+    life,
     lock::Lock,
     run_dir,
     run_dir::RunDir,
@@ -156,7 +157,10 @@ pub fn become_agent(spec: &run_dir::Spec, more: Vec<(String, OsString)>) -> io::
     let Some((program, arguments)) = spec.command.split_first() else {
         return io::Error::other("the command line is empty");
     };
-    std::process::Command::new(program).args(arguments).envs(more).current_dir(&spec.workspace).exec()
+    let mut agent = std::process::Command::new(program);
+    // What only tests set ends here.
+    agent.env_remove(life::KILL_AT).env_remove(life::STOP_AT).env_remove(life::PAUSE_AT);
+    agent.args(arguments).envs(more).current_dir(&spec.workspace).exec()
 }
 
 /// For rehearsals: a process that outlives its parent in a group of its own, as an agent's tools do.
@@ -220,7 +224,8 @@ fn clean_environment(config: &Config, id: &str) -> Vec<(OsString, OsString)> {
     let token = config.telegram.token.as_ref().map(|token| token.expose_secret().to_owned()).unwrap_or_default();
     let mut clean: Vec<(OsString, OsString)> = std::env::vars_os()
         .filter(|(name, value)| {
-            let ours = name.to_string_lossy().starts_with("AGENTLAB_");
+            let for_tests = fail::has_failpoints() && (name == life::KILL_AT || name == life::PAUSE_AT);
+            let ours = name.to_string_lossy().starts_with("AGENTLAB_") && !for_tests;
             let secret = !token.is_empty() && value.to_string_lossy().contains(&token);
             !ours && !secret
         })

@@ -3,7 +3,9 @@
 //! never starts a second copy beside a living one.
 
 mod post;
+mod release;
 mod stop;
+mod vigil;
 
 use std::time::Duration;
 

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     os::unix::process::ExitStatusExt,
     process::ExitStatus,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -21,7 +22,9 @@ use agentlab_platform::{
     life::{Life, Refusal},
     lock, spawn,
 };
-use tokio::process::Child;
+use tokio::{process::Child, sync::Notify};
+
+use crate::{release, vigil::Vigil};
 
 /// Between two looks at whether somebody stands still: no row is read for it.
 const LOOK: Duration = Duration::from_secs(1);
@@ -41,6 +44,8 @@ pub(crate) struct Filled {
 struct State {
     /// The process, where we started it; one that we found is known by its lock alone.
     child: Option<Child>,
+    /// Waits for the lock of a process that we found.
+    vigil: Option<Vigil>,
     was_ready: bool,
     deaths_in_a_row: u32,
     /// Not before this time of the monotonic clock, in milliseconds.
@@ -58,12 +63,13 @@ pub(crate) struct Keeper<'a> {
     order: Vec<Post>,
     /// Workers finish what they run before they stop.
     drain: bool,
+    found_died: Arc<Notify>,
 }
 
 impl<'a> Keeper<'a> {
     pub(crate) fn new(life: &'a Life, wanted: Vec<Post>, drain: bool) -> Self {
         let posts = wanted.iter().map(|post| (*post, State::default())).collect();
-        Self { life, posts, order: wanted, drain }
+        Self { life, posts, order: wanted, drain, found_died: Arc::default() }
     }
 
     /// Looks at every post once, and fills what may be filled.
@@ -84,8 +90,15 @@ impl<'a> Keeper<'a> {
                 bury(state, status);
                 filled.died.push((post, words));
             }
-            if state.child.is_none() && !lock::is_held(&self.life.home.post_lock(post)).unwrap_or(true) {
+            let path = self.life.home.post_lock(post);
+            let held = lock::is_held(&path).unwrap_or(true);
+            if held && state.child.is_none() && !state.vigil.as_ref().is_some_and(Vigil::lasts) {
+                state.vigil = Some(Vigil::begin(path, &self.found_died));
+            }
+            if state.child.is_none() && !held {
                 filled.all_ready = false;
+                state.vigil = None;
+                release::release(self.life, post).await;
                 if state.not_before <= clock::monotonic_ms() {
                     let child = spawn::daemon(&self.life.home, post, self.drain).map_err(Refusal::unavailable)?;
                     tracing::info!(%post, pid = child.id(), "started");
@@ -120,7 +133,7 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Waits for the death of a process that we started, `limit` at most; meanwhile it looks whether anybody stands still.
+    /// Waits for the death of a process at a post, `limit` at most; meanwhile it looks whether anybody stands still.
     pub(crate) async fn change(&mut self, limit: Duration) {
         let began = clock::instant();
         while began.elapsed() < clock::scaled(limit) {
@@ -132,19 +145,25 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Waits for the death of any process that we started.
+    /// Waits for the death of any process at a post.
     async fn any_death(&mut self) {
         let children = self.posts.values_mut().filter_map(|state| state.child.as_mut());
         let waits: Vec<_> = children.map(|child| Box::pin(child.wait())).collect();
-        if waits.is_empty() {
-            std::future::pending::<()>().await;
+        let one_of_ours = async {
+            if waits.is_empty() {
+                std::future::pending::<()>().await;
+            }
+            let _ = futures::future::select_all(waits).await;
+        };
+        tokio::select! {
+            () = one_of_ours => {}
+            () = self.found_died.notified() => {}
         }
-        let _ = futures::future::select_all(waits).await;
     }
 
-    /// Whether every post is filled by a child of ours.
+    /// Whether a death at any post would wake us.
     pub(crate) fn knows_every_death(&self) -> bool {
-        self.posts.values().all(|state| state.child.is_some())
+        self.posts.values().all(|state| state.child.is_some() || state.vigil.as_ref().is_some_and(Vigil::lasts))
     }
 
     /// The posts, last started first.

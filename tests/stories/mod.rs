@@ -1,5 +1,6 @@
 //! Stories: what a person does, and what must come of it.
 
+mod adoption;
 mod ask;
 mod bad_input;
 mod bad_input_tasks;
@@ -9,9 +10,12 @@ mod budgets;
 mod chat;
 mod checks;
 mod checks_hook;
+mod held;
+mod hostile;
 mod hung;
 mod instructions;
 mod intake;
+mod interleavings;
 mod lanes;
 mod locked;
 mod memory;
@@ -20,7 +24,10 @@ mod over;
 mod parked;
 mod real_claude;
 mod real_claude_sessions;
+mod real_claude_stop;
 mod retry;
 mod runs;
 mod sessions;
+mod steps;
+mod survival;
 mod up;

@@ -64,7 +64,7 @@ fn outcomes(world: &World) -> Vec<Value> {
 }
 
 /// The directory of the one run.
-fn run_dir(world: &World) -> PathBuf {
+pub(super) fn run_dir(world: &World) -> PathBuf {
     let run = world.sql("SELECT id FROM run")[0]["id"].as_str().unwrap().to_owned();
     world.home().join("runs").join(run)
 }

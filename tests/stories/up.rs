@@ -81,12 +81,12 @@ fn ctrl_c_lets_a_running_task_go_on_and_the_next_up_answers_it() {
     world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.1".into()));
     let up = world.up();
     api.user_says(ANN, ANN, "[[tool: Bash slow]] [[sleep: 3]] [[say: went on]]");
-    api.wait_for_text(ANN, "Bash: slow", LONG);
+    let message = api.wait_for_text(ANN, "Bash: slow", LONG).message_id;
     let ended = up.stop();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stderr.contains("1 running task goes on"), "{ended:?}");
     let _up = world.up();
-    api.wait_for_text(ANN, "went on", LONG);
+    assert_eq!(api.wait_for_text(ANN, "went on", LONG).message_id, message, "in the same message");
     assert_eq!(world.count("SELECT COUNT(*) FROM run"), 1);
     let answers = api.messages(ANN).iter().filter(|message| message.text.contains("went on")).count();
     assert_eq!(answers, 1, "{}", api.transcript(ANN));

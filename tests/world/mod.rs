@@ -3,6 +3,8 @@
 //!
 //! Waits are for conditions with a limit; nothing here sleeps for a fixed time and hopes.
 
+mod giver;
+mod look;
 mod program;
 
 use std::{
@@ -11,9 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use agentlab_platform::identity::Identity;
 use agentlab_stand_ins::BotApi;
 use serde_json::Value;
 
+pub(crate) use giver::Giver;
+pub(crate) use look::{Held, Look};
 pub(crate) use program::{Ended, Running};
 
 /// How long anything may take on a slow machine.
@@ -127,6 +132,13 @@ impl World {
     }
 }
 
+impl World {
+    /// Whatever carries this world's mark and lives.
+    pub(crate) fn living(&self) -> Vec<Identity> {
+        program::of_world(self.folder.path())
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         // Supervisors first, so that nobody starts again what is ended; then whatever carries our mark.
@@ -162,6 +174,11 @@ pub(crate) fn write_script(path: &Path, text: &str) {
 /// Kills a process as `kill -9` does.
 pub(crate) fn kill_9(pid: i32) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+}
+
+/// How many of something are tried: `few`, or `many` under `just many`.
+pub(crate) fn few_or_many(few: usize, many: usize) -> usize {
+    if std::env::var("AGENTLAB_TEST_MANY").is_ok_and(|value| value == "1") { many } else { few }
 }
 
 fn free_port() -> u16 {

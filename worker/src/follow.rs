@@ -9,6 +9,7 @@ use std::{
 
 use agentlab_domain::answer;
 use agentlab_platform::{clock, db::claim::Claim, life::Life, ping, run_dir::RunDir};
+use fail::fail_point;
 use tokio::process::Child;
 
 use crate::{events::Transcript, handle::HandleError};
@@ -36,6 +37,7 @@ pub(crate) async fn follow(
     run: &RunDir,
     mut shim: Option<Child>,
 ) -> Result<Followed, HandleError> {
+    fail_point!("attach-begin");
     let mut reader = Reader::default();
     let mut told_at = None;
     loop {
@@ -46,8 +48,10 @@ pub(crate) async fn follow(
             if tell(life, claim, run, &reader.transcript).await? {
                 return Ok(Followed::LeaseLost);
             }
+            fail_point!("attach-told");
         }
         if run.exit()?.is_some() || !run.lock_held()? {
+            fail_point!("attach-over");
             collect(shim);
             return Ok(Followed::Over);
         }

@@ -8,6 +8,7 @@ use agentlab_platform::{
     clock,
     db::{DbError, claim::Claim},
     life::Life,
+    ping,
     run_dir::{self, RunDir},
 };
 use tokio::process::Child;
@@ -45,7 +46,11 @@ pub(crate) async fn handle(life: Arc<Life>, claim: Claim, times: u32) {
     }
     // Nothing to release when it was finished; else the run goes on and any worker may take it up.
     match life.db.release(&claim.worker, &claim.job_id).await {
-        Ok(true) => tracing::info!(task = claim.number, "let go; its run goes on"),
+        Ok(true) => {
+            tracing::info!(task = claim.number, "let go; its run goes on");
+            // Whoever is idle attaches now, not at its next look.
+            ping::ping_workers(&life.home, life.config.workers.count);
+        }
         Ok(false) => {}
         Err(error) => tracing::warn!(task = claim.number, %error, "could not let go; the next start of this slot will"),
     }

@@ -2,6 +2,7 @@
 //! or process (rule R1).
 
 use agentlab_domain::outcome;
+use fail::fail_point;
 use uuid::Uuid;
 
 use super::{
@@ -60,6 +61,7 @@ pub(super) async fn run(
     .bind(&seen.job_id)
     .fetch_one(&mut **write)
     .await?;
+    fail_point!("claim-run");
     sqlx::query("INSERT INTO spend (run_id, user_id, reserved_micro_usd, reserved_at) VALUES (?1, ?2, ?3, ?4)")
         .bind(&run_id)
         .bind(seen.user_id)
@@ -67,6 +69,7 @@ pub(super) async fn run(
         .bind(now)
         .execute(&mut **write)
         .await?;
+    fail_point!("claim-spend");
     Ok(Claim {
         run_id,
         token,

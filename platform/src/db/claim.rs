@@ -3,6 +3,7 @@
 //! times say (rule R7).
 
 use agentlab_domain::{budget::Verdict, job};
+use fail::fail_point;
 use serde::{Deserialize, Serialize};
 
 use super::{Db, DbError, Durability, Write, begin, budget, park};
@@ -108,6 +109,7 @@ impl Db {
                 return Ok(None);
             };
             let mut write = self.begin(Durability::Full).await?;
+            fail_point!("claim-begin");
             let leased = sqlx::query(LEASE)
                 .bind(now)
                 .bind(&seen.job_id)
@@ -121,11 +123,14 @@ impl Db {
                 write.rollback().await?;
                 continue;
             }
+            fail_point!("claim-lease");
             let claim = match seen.run_id.clone() {
                 Some(run_id) => Some(adopt(&mut write, seen, run_id, worker).await?),
                 None => self.begin_or_park(&mut write, seen, worker, now).await?,
             };
+            fail_point!("claim-commit");
             write.commit().await?;
+            fail_point!("claim-committed");
             if claim.is_some() {
                 return Ok(claim);
             }

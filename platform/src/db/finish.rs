@@ -7,6 +7,7 @@ use agentlab_domain::{
     outcome::{Exit, Outcome, ResultEvent},
     retry::{History, Next, ParkedFor},
 };
+use fail::fail_point;
 
 use super::{Db, DbError, Durability, Write, budget, claim::Claim, hold, lanes, outbox, session};
 use crate::clock;
@@ -88,6 +89,7 @@ impl Db {
         .execute(&mut *write)
         .await?
         .rows_affected();
+        fail_point!("finish-lease");
         let stop_by: Option<String> = sqlx::query_scalar("SELECT stop_by FROM job WHERE id = ?1")
             .bind(&claim.job_id)
             .fetch_one(&mut *write)
@@ -98,6 +100,7 @@ impl Db {
         if leased == 0 || settle_run(&mut write, claim, finish, now).await? == 0 {
             return Ok(Finished::LeaseLost);
         }
+        fail_point!("finish-run");
         let run_at = match finish.next {
             Next::Retry { at } | Next::Park { at, .. } => at,
             Next::Done | Next::Failed | Next::Cancelled | Next::Poison => 0,
@@ -116,12 +119,17 @@ impl Db {
         .bind(parked_for(finish.next))
         .execute(&mut *write)
         .await?;
+        fail_point!("finish-job");
         if !state.holds_lane() {
             lanes::leave(&mut write, &claim.job_id).await?;
         }
+        fail_point!("finish-outbox");
         outbox::write_outcome(&mut write, &claim.job_id, finish.messages, finish.notice).await?;
+        fail_point!("finish-others");
         self.tell_others(&mut write, claim, finish).await?;
+        fail_point!("finish-commit");
         write.commit().await?;
+        fail_point!("finish-committed");
         Ok(Finished::Settled)
     }
 }

@@ -15,6 +15,7 @@ use std::{
 };
 
 use agentlab_domain::{check::Ran, outcome::Exit, session::Opened};
+use fail::fail_point;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use settle::settle;
@@ -168,6 +169,16 @@ impl RunDir {
         read(&self.0.join("refusal.json"))
     }
 
+    /// Notes that something of the run outlived its shim and is ended for that.
+    pub fn note_unkept(&self) -> io::Result<()> {
+        write(&self.0.join("unkept.json"), b"true")
+    }
+
+    /// Whether something of the run outlived its shim.
+    pub fn is_unkept(&self) -> bool {
+        self.0.join("unkept.json").exists()
+    }
+
     /// Asks the shim to stop the run; it obeys without any worker (rule R8). The first to ask is the one named.
     pub fn request_stop(&self, by: &str) -> io::Result<()> {
         self.create()?;
@@ -224,11 +235,14 @@ impl RunDir {
                 Err(error) => return Err(error),
             }
         }
+        fail_point!("exit-synced");
         let mut bytes = serde_json::to_vec(exit)?;
         bytes.resize(bytes.len().max(EXIT_SIZE), b' ');
         let new = self.0.join("exit.new");
         write_in_place(&new, &bytes)?;
+        fail_point!("exit-written");
         fs::rename(&new, self.0.join("exit.json"))?;
+        fail_point!("exit-renamed");
         File::open(&self.0)?.sync_all()
     }
 }

@@ -28,7 +28,7 @@ const MOMENT: Duration = Duration::from_millis(300);
 pub fn settle(run: &RunDir, id: &str) -> io::Result<bool> {
     run.create()?;
     let Some(_lock) = Lock::try_take(&run.run_lock(), Mode::Exclusive)? else { return Ok(false) };
-    let mut ended_some = false;
+    let mut ended_some = run.is_unkept();
     for _ in 0..ROUNDS {
         // Somebody may have settled it before we had the lock.
         if run.exit()?.is_some() {
@@ -53,6 +53,9 @@ pub fn settle(run: &RunDir, id: &str) -> io::Result<bool> {
                     continue;
                 }
                 ended_some = true;
+                // Noted first: whoever settles after us finds nothing alive, and must not think that it went with its
+                // shim. On a full disk the end matters more than its kind.
+                let _ = run.note_unkept();
                 for process in living {
                     end(&process);
                 }

@@ -27,6 +27,7 @@ use agentlab_platform::{
     run_dir::{MARK, RunDir, Spec},
     spawn,
 };
+use fail::fail_point;
 use nix::sys::signal::{SigSet, Signal};
 
 pub use checks::check;
@@ -48,6 +49,7 @@ const LEFT_BEHIND: Duration = Duration::from_secs(2);
 
 /// Holds the run in `directory`. Standard input is the run's locked descriptor (rule R2).
 pub fn hold(directory: PathBuf) -> io::Result<()> {
+    fail_point!("shim-begin");
     let run = RunDir::at(directory);
     // A session of its own: what ends the worker's terminal or group does not end the run.
     nix::unistd::setsid()?;
@@ -63,10 +65,12 @@ pub fn hold(directory: PathBuf) -> io::Result<()> {
         return Ok(());
     }
     let spec = run.spec()?;
+    fail_point!("shim-spec");
     let exit = match run.stop()? {
         Some(stop) => Exit::without_status(End::Stopped { by: stop.by }),
         None => watch(&run, &spec)?,
     };
+    fail_point!("shim-exit");
     // A disk that is full now is not full for ever: an end that is not told would be done again.
     while let Err(error) = run.write_exit(&exit) {
         if !run.path().exists() {
@@ -81,16 +85,20 @@ pub fn hold(directory: PathBuf) -> io::Result<()> {
 fn watch(run: &RunDir, spec: &Spec) -> io::Result<Exit> {
     let mut gate = spawn::gate(run)?;
     let pid = gate.id().cast_signed();
+    fail_point!("shim-gate");
     let child = Identity::of(pid)?.ok_or_else(|| io::Error::other("the gate is gone before it was opened"))?;
     // While the gate loads. Where there is no space to tell an end, nothing begins: the gate's pipe closes with us.
     run.reserve_exit()?;
+    fail_point!("shim-reserve");
     run.write_child(&child)?;
+    fail_point!("shim-child");
     let counts = Counts::find();
     let before = counts.kills();
     // Recorded and synced: now it may begin (rule R4).
     if let Some(mut latch) = gate.stdin.take() {
         let _ = latch.write_all(b"1");
     }
+    fail_point!("shim-open");
     let mut watch = Watch {
         run,
         spec,
@@ -148,7 +156,9 @@ impl Watch<'_> {
                 Some(Reaped::NoneLeft) => true,
             };
             self.list();
+            fail_point!("shim-watch");
             if let Some((exit, since)) = self.ended.clone() {
+                fail_point!("shim-ended");
                 if self.nothing_left(childless) {
                     return self.verdict(exit);
                 }
