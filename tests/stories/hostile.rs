@@ -59,8 +59,8 @@ case \"$way\" in
 "
     );
     write_script(&script, &text);
-    // A minute of silence becomes three seconds.
-    world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.05".into()));
+    // A minute of silence becomes six seconds.
+    world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.1".into()));
     world.project("p");
     world.configure(&format!(
         "[agent]\ncommand = '{}'\nno_progress_minutes = 1\n[retry]\nmax_attempts = 1\n[workers]\ncount = 8\n\

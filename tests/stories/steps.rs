@@ -22,15 +22,24 @@ enum Killed {
     WholeRun,
 }
 
+/// How long the first agent works, in seconds: it ends by itself, or is met at its work.
+const BRIEF: &str = "0.3";
+const MET_AT_WORK: &str = "3";
+
 /// A world of two workers whose agent notes when it begins and ends, and where somebody is killed at `point`.
-fn world(mut world: World, point: &str) -> World {
+fn world(mut world: World, point: &str, first: &str) -> World {
     let script = world.path("bin/agent.sh");
     let log = world.path("log");
     let program = env!("CARGO_BIN_EXE_agentlab");
     write_script(
         &script,
         &format!(
-            "#!/bin/sh\necho \"+ $AGENTLAB_RUN\" >>{0}\nsleep 0.7\necho \"- $AGENTLAB_RUN\" >>{0}\nexec {program} rehearse\n",
+            "#!/bin/sh
+echo \"+ $AGENTLAB_RUN\" >>{0}
+if mkdir {0}.first 2>/dev/null; then sleep {first}; else sleep {BRIEF}; fi
+echo \"- $AGENTLAB_RUN\" >>{0}
+exec {program} rehearse
+",
             log.display()
         ),
     );
@@ -71,8 +80,8 @@ fn outcomes(world: &World) -> Vec<String> {
 }
 
 /// Kills at a point while a terminal waits; returns the outcomes of the runs, of which so many agents began.
-fn asked(point: &str, killed: Killed) -> (Vec<String>, usize) {
-    let world = world(World::new(), point);
+fn asked(point: &str, first: &str, killed: Killed) -> (Vec<String>, usize) {
+    let world = world(World::new(), point, first);
     let ask = world.start(&["ask", "[[say: answered]]"]);
     if killed == Killed::WholeRun {
         wait_until("it was killed", LONG, || world.path("killed").exists());
@@ -115,7 +124,7 @@ fn r1_kill_9_of_the_worker_between_any_two_statements_of_claim_and_attach_answer
         ("attach-over", 1),
     ];
     at_each(&points, |(point, runs)| {
-        let (outcomes, began) = asked(point, Killed::Itself);
+        let (outcomes, began) = asked(point, BRIEF, Killed::Itself);
         assert_eq!((outcomes.len(), began), (runs, 1), "{point}: {outcomes:?}");
     });
 }
@@ -131,7 +140,7 @@ fn r6_kill_9_of_the_worker_between_any_two_statements_of_the_finish_answers_the_
             api.token(),
             api.url()
         ));
-        let world = world(bot, point);
+        let world = world(bot, point, BRIEF);
         let _up = world.up();
         api.user_says(ANN, ANN, "[[say: answered]]");
         api.wait_for_text(ANN, "answered", LONG);
@@ -148,7 +157,7 @@ fn r6_kill_9_of_the_worker_between_any_two_statements_of_the_finish_answers_the_
 #[test]
 fn r4_kill_9_of_the_gate_at_any_step_begins_nothing_and_the_next_run_answers() {
     at_each(&["gate-locked", "gate-open", "gate-become"], |point| {
-        let (outcomes, began) = asked(point, Killed::Itself);
+        let (outcomes, began) = asked(point, BRIEF, Killed::Itself);
         assert_eq!((outcomes.len(), began), (2, 1), "{point}: {outcomes:?}");
     });
 }
@@ -185,7 +194,7 @@ fn r3_kill_9_of_the_shim_and_its_whole_run_at_any_step_is_answered_once() {
 #[test]
 fn r3_kill_9_of_the_worker_at_any_step_of_settling_a_run_answers_once() {
     at_each(&["exit-synced", "exit-written", "exit-renamed"], |point| {
-        let mut world = world(World::new(), point);
+        let mut world = world(World::new(), point, MET_AT_WORK);
         let paused = world.path("paused");
         world.env.push((PAUSE_AT.into(), format!("shim-watch:{}", paused.display())));
         let ask = world.start(&["ask", "[[say: answered]]"]);
@@ -206,7 +215,8 @@ fn r3_kill_9_of_the_worker_at_any_step_of_settling_a_run_answers_once() {
 }
 
 fn shim_killed_at((point, runs, most): (&str, usize, usize), killed: Killed) {
-    let (outcomes, began) = asked(point, killed);
+    let first = if most > 1 { MET_AT_WORK } else { BRIEF };
+    let (outcomes, began) = asked(point, first, killed);
     assert_eq!(outcomes.len(), runs, "{point}, {killed:?}: {outcomes:?}");
     assert!((1..=most).contains(&began), "{point}, {killed:?}: {began} began");
 }
