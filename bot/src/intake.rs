@@ -145,7 +145,8 @@ async fn try_take_in(
     let place = life.config.chat_place(life.home.workspace());
     let asks_status = matches!(decision, Decision::Command { command: agentlab_domain::command::Command::Status, .. });
     let status = if asks_status { status_words(&life.db.status().await?) } else { String::new() };
-    life.db.take_in(&Incoming { bot_id, update_id, raw, decision, place, status: &status }).await
+    let limits = life.config.limits();
+    life.db.take_in(&Incoming { bot_id, update_id, raw, decision, place, status: &status, limits }).await
 }
 
 async fn follow_up(life: &Life, telegram: &Telegram, wake: &Notify, decision: &Decision, effect: Effect) {

@@ -8,6 +8,7 @@ mod bad_input_verbs;
 mod chat;
 mod intake;
 mod lanes;
+mod limits;
 mod locked;
 mod outbox;
 mod real_claude;

@@ -90,6 +90,11 @@ fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config
     if !(1..=10).contains(&config.retry.max_attempts) {
         return Err(invalid("retry.max_attempts must be from 1 to 10".into()));
     }
+    for (key, count) in [("per_minute", config.rate.per_minute), ("per_hour", config.rate.per_hour)] {
+        if count == 0 {
+            return Err(invalid(format!("rate.{key} must be at least 1: with 0 nobody could send a task")));
+        }
+    }
     for (key, minutes) in
         [("max_run_minutes", config.agent.max_run_minutes), ("no_progress_minutes", config.agent.no_progress_minutes)]
     {
@@ -145,6 +150,8 @@ mod tests {
             ("[projects.a]\npath = 'x'", "projects.a.path"),
             ("[projects.a]\npath = '/x'\nisolation = 'worktree'", "not available yet"),
             ("[console]\nport = 99999", "console.port"),
+            ("[rate]\nper_minute = 0", "rate.per_minute"),
+            ("[rate]\nper_hour = 0", "rate.per_hour"),
             ("[agent", "expected"),
         ] {
             let message = refusal(text);

@@ -8,7 +8,7 @@ mod suggest;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use agentlab_domain::isolation::Isolation;
+use agentlab_domain::{isolation::Isolation, rate::Limits};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -24,6 +24,7 @@ pub struct Config {
     pub workers: Workers,
     pub console: Console,
     pub retry: Retry,
+    pub rate: Rate,
 }
 
 /// `[telegram]`.
@@ -129,6 +130,22 @@ impl Default for Retry {
     }
 }
 
+/// `[rate]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rate {
+    /// Tasks and ordinary commands that are taken from one Telegram user in a minute.
+    pub per_minute: u32,
+    /// The same in an hour.
+    pub per_hour: u32,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self { per_minute: 30, per_hour: 500 }
+    }
+}
+
 /// A directory in which jobs work, and under which name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -138,6 +155,11 @@ pub struct Place {
 }
 
 impl Config {
+    /// How much is taken from one Telegram user.
+    pub const fn limits(&self) -> Limits {
+        Limits { per_minute: self.rate.per_minute, per_hour: self.rate.per_hour }
+    }
+
     /// Where a chat works: the only configured project, else the workspace in the home.
     pub fn chat_place(&self, workspace: PathBuf) -> Place {
         let mut projects = self.projects.iter();

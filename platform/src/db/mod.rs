@@ -16,6 +16,7 @@ pub mod migrate;
 pub mod outbox;
 pub mod process;
 pub mod progress;
+mod rate;
 pub mod release;
 pub mod sql;
 pub mod status;
