@@ -24,6 +24,9 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
         status.given_up,
         progress::dollars(status.spent_today_usd)
     ));
+    for outage in &status.circuits {
+        print::line(&outage.words);
+    }
     if running {
         let rows = status.processes.iter().map(|process| {
             let state = if process.ready {

@@ -25,6 +25,17 @@ pub(crate) fn fate(error: &RequestError) -> Fate {
     }
 }
 
+/// Whether it means that Telegram is out of order: no answer, or one of its front server's. A refusal is an answer.
+pub(crate) fn is_outage(error: &RequestError) -> bool {
+    match error {
+        RequestError::Network(_) | RequestError::InvalidJson { .. } => true,
+        RequestError::Api(ApiError::Unknown(text)) => is_server_trouble(text) && !text.contains("Too Many Requests"),
+        RequestError::Api(_) | RequestError::MigrateToChatId(_) | RequestError::RetryAfter(_) | RequestError::Io(_) => {
+            false
+        }
+    }
+}
+
 fn is_server_trouble(text: &str) -> bool {
     ["Internal Server Error", "Bad Gateway", "Service Unavailable", "Too Many Requests"]
         .iter()
@@ -63,5 +74,20 @@ mod tests {
         assert!(matches!(fate(&broken("<html>502 Bad Gateway")), Fate::NoEffect { .. }));
         assert!(matches!(fate(&broken("<html>504 Gateway Time-out")), Fate::Unknown { .. }));
         assert!(matches!(fate(&broken("{\"ok\":tr")), Fate::Unknown { .. }));
+        assert!(is_outage(&api("Internal Server Error")) && is_outage(&broken("<html>502 Bad Gateway")));
+    }
+
+    #[test]
+    fn a_refusal_is_no_outage() {
+        let refusals = [
+            RequestError::Api(ApiError::Unknown("Bad Request: something new".into())),
+            RequestError::Api(ApiError::Unknown("Too Many Requests: retry after 3".into())),
+            RequestError::Api(ApiError::InvalidToken),
+            RequestError::Api(ApiError::BotBlocked),
+            RequestError::RetryAfter(teloxide::types::Seconds::from_seconds(3)),
+        ];
+        for error in refusals {
+            assert!(!is_outage(&error), "{error:?}");
+        }
     }
 }

@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::{
+    breaker::Breaker,
     telegram::{PollError, Telegram},
     update,
 };
@@ -37,7 +38,7 @@ const UNCONFIRMABLE: Duration = Duration::from_secs(30);
 const JOURNAL: u64 = 16 * 1024 * 1024;
 
 /// Takes updates in, for ever.
-pub(crate) async fn keep(life: &Life, telegram: &Telegram, wake: &Notify) {
+pub(crate) async fn keep(life: &Life, telegram: &Telegram, breaker: &Breaker, wake: &Notify) {
     // At the start without an offset: the earliest unconfirmed one, whatever its id (rule I2).
     let mut offset = None;
     let mut last_update = clock::monotonic_ms();
@@ -46,7 +47,9 @@ pub(crate) async fn keep(life: &Life, telegram: &Telegram, wake: &Notify) {
         if clock::monotonic_ms() - last_update > QUIET_MS {
             offset = None;
         }
-        match telegram.updates(offset).await {
+        let polled = telegram.updates(offset, breaker.patience()).await;
+        told(life, breaker, polled.as_ref().is_err_and(PollError::is_outage), wake).await;
+        match polled {
             Ok(updates) => {
                 if failures > 0 {
                     tracing::info!("Telegram answers again");
@@ -79,6 +82,16 @@ pub(crate) async fn keep(life: &Life, telegram: &Telegram, wake: &Notify) {
                 tokio::time::sleep(wait).await;
             }
         }
+    }
+}
+
+/// Counts the poll for the breaker.
+async fn told(life: &Life, breaker: &Breaker, failed: bool, wake: &Notify) {
+    match breaker.polled(life, failed).await {
+        // Deliveries may go on.
+        Ok(true) => wake.notify_one(),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "a poll was not counted"),
     }
 }
 
@@ -186,6 +199,9 @@ fn status_words(status: &Status) -> String {
         status.parked + status.waiting,
         progress::dollars(status.spent_today_usd)
     );
+    for outage in &status.circuits {
+        words.push_str(&format!("\n{}.", outage.words));
+    }
     for process in &status.processes {
         if !process.ready {
             words.push_str(&format!("\n{} is not ready.", process.id));

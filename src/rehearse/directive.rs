@@ -23,6 +23,8 @@ pub enum Directive {
     Noise(usize),
     /// `[[deny: Bash]]`: a tool that was not permitted.
     Deny(String),
+    /// `[[retry: 529]]`: a request that failed with this status (0: without any answer), before the agent tries again.
+    Retry(u16),
     /// `[[fail: 529]]`: the API's error with this status.
     Fail(u16),
     /// `[[login]]`: not logged in.
@@ -67,6 +69,7 @@ fn one(text: &str) -> Option<Directive> {
         "env" => Directive::Env,
         "noise" => Directive::Noise(argument.parse().ok()?),
         "deny" => Directive::Deny(argument.to_owned()),
+        "retry" => Directive::Retry(argument.parse().ok()?),
         "fail" => Directive::Fail(argument.parse().ok()?),
         "login" => Directive::Login,
         "limit" => Directive::Limit(argument.parse().ok()?),

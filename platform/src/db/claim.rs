@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Db, DbError, Durability, Write};
+use super::{Db, DbError, Durability, Write, circuit};
 use crate::clock;
 
 /// A job in the hands of one worker, with its newest run.
@@ -88,6 +88,10 @@ impl Db {
             let Some(seen) = sqlx::query_as::<_, Seen>(CLAIMABLE).bind(now).fetch_optional(self.read()).await? else {
                 return Ok(None);
             };
+            if seen.run_id.is_none() && !self.may_begin().await? {
+                // What lives comes first, so nothing that could be adopted stands behind it.
+                return Ok(None);
+            }
             let mut write = self.begin(Durability::Full).await?;
             let leased = sqlx::query(LEASE)
                 .bind(now)
@@ -106,6 +110,11 @@ impl Db {
                 Some(run_id) => adopt(&mut write, seen, run_id, worker).await?,
                 None => begin_run(&mut write, seen, worker, now).await?,
             };
+            if claim.fresh && !circuit::admit(&mut write, &claim.run_id).await? {
+                // The circuit opened, or somebody else is the probe, since the look.
+                write.rollback().await?;
+                return Ok(None);
+            }
             write.commit().await?;
             return Ok(Some(claim));
         }

@@ -3,13 +3,17 @@
 
 use agentlab_domain::{
     answer::Body,
+    circuit::Calls,
     job,
     outcome::{Exit, Outcome, ResultEvent},
     retry::{History, Next},
 };
 
-use super::{Db, DbError, Durability, Write, claim::Claim, lanes, outbox};
+use super::{Db, DbError, Durability, Write, circuit, claim::Claim, lanes, outage, outbox};
 use crate::clock;
+
+/// An outage excuses the runs of a job for this long after it was accepted: nothing is tried for ever.
+const EXCUSED_MS: i64 = 24 * 3_600_000;
 
 /// How a run and its job go on.
 #[derive(Debug)]
@@ -26,6 +30,10 @@ pub struct Finish<'a> {
     pub messages: &'a [Body],
     /// A short new message after long work.
     pub notice: Option<&'a Body>,
+    /// All calls of the service that the run made.
+    pub calls: Calls,
+    /// When the last of them was made, at the latest (Unix milliseconds).
+    pub called_at: i64,
 }
 
 /// What came of it.
@@ -43,14 +51,17 @@ pub enum Finished {
 impl Db {
     /// What the job's earlier runs say to the retry decision.
     pub async fn history(&self, job_id: &str) -> Result<History, DbError> {
-        let (used, lost): (u32, u32) = sqlx::query_as(
-            "SELECT COUNT(*) FILTER (WHERE uses_attempt = 1), COUNT(*) FILTER (WHERE outcome = 'lost')
+        let (used, lost, outage): (u32, u32, bool) = sqlx::query_as(
+            "SELECT COUNT(*) FILTER (WHERE uses_attempt = 1), COUNT(*) FILTER (WHERE outcome = 'lost'),
+                    EXISTS (SELECT 1 FROM circuit, job WHERE circuit.service = 'claude' AND circuit.state <> 'closed'
+                              AND job.id = ?1 AND job.accepted_at > ?2)
              FROM run WHERE job_id = ?1 AND outcome IS NOT NULL",
         )
         .bind(job_id)
+        .bind(clock::now_ms() - clock::scaled_ms(EXCUSED_MS))
         .fetch_one(self.read())
         .await?;
-        Ok(History { used, lost, outage: false })
+        Ok(History { used, lost, outage })
     }
 
     /// Finishes a run and decides its job.
@@ -101,6 +112,10 @@ impl Db {
             lanes::leave(&mut write, &claim.job_id).await?;
         }
         outbox::write_outcome(&mut write, &claim.job_id, finish.messages, finish.notice).await?;
+        circuit::count_run(&mut write, &claim.run_id, finish.calls, finish.called_at).await?;
+        if !state.is_ended() {
+            outage::tell(&mut write).await?;
+        }
         write.commit().await?;
         Ok(Finished::Settled)
     }

@@ -14,6 +14,7 @@ use fail::fail_point;
 use super::{
     Db, DbError, Durability, Write, cancel,
     enqueue::{self, NewJob, Source},
+    outage,
     outbox::{self, New},
     rate,
 };
@@ -153,6 +154,7 @@ async fn accept(
     let body = answer::accepted(job.number, job.ahead);
     let status = New { kind: "status", job_id: Some(&job.id), place, reply_to: Some(message), body: &body };
     outbox::add(write, status).await?;
+    outage::tell(write).await?;
     Ok(Effect::Accepted { number: job.number })
 }
 

@@ -5,6 +5,7 @@
 //! pragma belongs to a connection: FULL for what must survive a power cut, NORMAL for heartbeats and progress.
 
 pub mod cancel;
+pub mod circuit;
 pub mod claim;
 pub mod enqueue;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod intake;
 pub mod jobs;
 mod lanes;
 pub mod migrate;
+pub mod outage;
 pub mod outbox;
 pub mod process;
 pub mod progress;

@@ -4,10 +4,14 @@
 use agentlab_domain::{
     answer::Body,
     chat::Place,
+    circuit::Service,
     outbox::{Next, Tried},
 };
 
-use super::{Db, DbError, Durability, Write};
+use super::{
+    Db, DbError, Durability, Write,
+    circuit::{self, Heard},
+};
 use crate::clock;
 
 /// A message that is due.
@@ -72,8 +76,8 @@ impl Db {
         row.map(due).transpose()
     }
 
-    /// Notes what came of a delivery.
-    pub async fn delivery(&self, message: &Due, next: &Next, pace_ms: i64) -> Result<(), DbError> {
+    /// Notes what came of a delivery, and what it told of Telegram.
+    pub async fn delivery(&self, message: &Due, next: &Next, pace_ms: i64, heard: Heard) -> Result<(), DbError> {
         let first = message.message.is_none();
         let mut write = self.begin(if first { Durability::Full } else { Durability::Normal }).await?;
         let now = clock::now_ms();
@@ -120,6 +124,7 @@ impl Db {
                 .await?;
             }
         }
+        circuit::count(&mut write, Service::Telegram, heard, now, now).await?;
         write.commit().await
     }
 }

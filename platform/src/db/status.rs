@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Db, DbError, process::ProcessRow};
+use super::{Db, DbError, outage::OutageView, process::ProcessRow};
 use crate::identity::Living;
 
 /// How many jobs are in each state, and what is owed.
@@ -20,6 +20,8 @@ pub struct Status {
     /// US dollars spent by runs begun since midnight UTC.
     pub spent_today_usd: f64,
     pub processes: Vec<ProcessView>,
+    /// Services that are out of order: their circuit is not closed.
+    pub circuits: Vec<OutageView>,
 }
 
 /// A process, and whether it lives.
@@ -85,6 +87,7 @@ impl Db {
             given_up,
             spent_today_usd,
             processes: self.processes().await?.into_iter().map(ProcessView::from).collect(),
+            circuits: self.outages().await?,
         })
     }
 

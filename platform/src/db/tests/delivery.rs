@@ -3,17 +3,22 @@
 use agentlab_domain::{
     answer,
     chat::Place,
+    circuit::Calls,
     command::Command,
     intake::Decision,
     isolation::Isolation,
     outbox::{Fate, Next as Delivery, next as delivery},
     outcome::Outcome,
+    progress::Progress,
     rate::Limits,
     retry::Next,
 };
 
 use super::{finish, fresh, place, worker};
-use crate::db::intake::{Effect, Incoming};
+use crate::db::{
+    circuit::Heard,
+    intake::{Effect, Incoming},
+};
 
 const LIMITS: Limits = Limits { per_minute: 30, per_hour: 500 };
 
@@ -51,7 +56,7 @@ async fn a_part_waits_for_what_stands_before_it_and_an_answer_goes_before_progre
         db.take_in(&Incoming { place, ..incoming(update, &decision) }).await.unwrap();
     }
     let progressing = db.claim("w").await.unwrap().unwrap();
-    db.progress(&progressing, 1, None, Some(&answer::reply("busy"))).await.unwrap();
+    db.progress(&progressing, &Progress::default(), Some(&answer::reply("busy")), (Calls::default(), 0)).await.unwrap();
     let claim = db.claim("w").await.unwrap().unwrap();
     finish(&db, &claim, Outcome::Succeeded, Next::Done).await;
     let due = db.due().await.unwrap();
@@ -59,7 +64,7 @@ async fn a_part_waits_for_what_stands_before_it_and_an_answer_goes_before_progre
     assert_eq!(texts, ["the answer", "busy"], "the second part waits");
     let first = db.sending(due[0].id, false).await.unwrap().unwrap();
     let fate = delivery(first.tried, Fate::Delivered { message: 77 });
-    db.delivery(&first, &fate, 0).await.unwrap();
+    db.delivery(&first, &fate, 0, Heard::NOTHING).await.unwrap();
     let due = db.due().await.unwrap();
     assert_eq!(due[0].body.rich.text, "its second part");
     // Its sender dies: the row says so, and the fate is unknown.
@@ -79,7 +84,7 @@ async fn a_revision_made_while_the_one_before_is_sent_is_delivered_too() {
     let claim = db.claim("w").await.unwrap().unwrap();
     let sent = db.sending(db.due().await.unwrap()[0].id, false).await.unwrap().unwrap();
     finish(&db, &claim, Outcome::Succeeded, Next::Done).await;
-    db.delivery(&sent, &Delivery::Delivered { message: Some(5) }, 3_600_000).await.unwrap();
+    db.delivery(&sent, &Delivery::Delivered { message: Some(5) }, 3_600_000, Heard::NOTHING).await.unwrap();
     let due = db.due().await.unwrap();
     assert_eq!((due[0].body.rich.text.as_str(), due[0].message), ("the answer", Some(5)));
 }
@@ -93,7 +98,7 @@ async fn what_was_written_while_its_predecessor_was_given_up_is_tried_all_the_sa
     let claim = db.claim("w").await.unwrap().unwrap();
     let sent = db.sending(db.due().await.unwrap()[0].id, false).await.unwrap().unwrap();
     finish(&db, &claim, Outcome::Succeeded, Next::Done).await;
-    db.delivery(&sent, &Delivery::GiveUp { why: "no".into() }, 0).await.unwrap();
+    db.delivery(&sent, &Delivery::GiveUp { why: "no".into() }, 0, Heard::NOTHING).await.unwrap();
     assert_eq!(db.due().await.unwrap()[0].body.rich.text, "the answer");
 }
 

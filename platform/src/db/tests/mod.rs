@@ -1,5 +1,6 @@
 //! The database with racing connections: what the indexes, the fences and the lanes hold.
 
+mod breaker;
 mod delivery;
 
 use std::{collections::HashSet, time::Duration};
@@ -7,9 +8,11 @@ use std::{collections::HashSet, time::Duration};
 use agentlab_domain::{
     answer,
     chat::Place,
+    circuit::Calls,
     isolation::Isolation,
     job::State,
     outcome::{End, Exit, Outcome, ResultEvent},
+    progress::Progress,
     retry::{Next, ParkedFor, uses_attempt},
 };
 
@@ -63,6 +66,8 @@ async fn finish(db: &Db, claim: &Claim, outcome: Outcome, next: Next) -> Finishe
         answer: "the answer",
         messages: &messages,
         notice: None,
+        calls: Calls::default(),
+        called_at: 0,
     };
     db.finish(claim, &finish).await.unwrap()
 }
@@ -189,7 +194,7 @@ async fn r8_cancel_asks_a_living_run_and_ends_what_has_none() {
     db.release("w", &job.id).await.unwrap();
     assert!(matches!(db.cancel(1, "Ann").await.unwrap(), Cancel::Stopping { .. }));
     let claim = Claim { worker: "w".into(), ..db.claim("w").await.unwrap().unwrap_or(claim) };
-    let watch = db.progress(&claim, 0, None, None).await.unwrap();
+    let watch = db.progress(&claim, &Progress::default(), None, (Calls::default(), 0)).await.unwrap();
     assert_eq!((watch.stop_by.as_deref(), watch.leased), (Some("Ann"), true));
     finish(&db, &claim, Outcome::Stopped { by: "Ann".into() }, Next::Cancelled).await;
     assert!(matches!(db.cancel(1, "Bob").await.unwrap(), Cancel::Ended { .. }));
