@@ -5,6 +5,7 @@ mod bad_input;
 mod bad_input_tasks;
 mod bad_input_updates;
 mod bad_input_verbs;
+mod breakers;
 mod chat;
 mod intake;
 mod lanes;
