@@ -4,6 +4,35 @@
 use agentlab_domain::outbox::Fate;
 use teloxide::{ApiError, RequestError};
 
+/// Why a poll brought nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PollError {
+    /// Somebody else polls with this token.
+    Conflict,
+    /// The token is not known (any more).
+    Token,
+    /// Later, perhaps; after so many seconds where Telegram said so.
+    Later { why: String, seconds: Option<u32>, outage: bool },
+}
+
+impl PollError {
+    /// Whether Telegram gave no answer; a refusal is one.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Conflict | Self::Token => false,
+            Self::Later { outage, .. } => *outage,
+        }
+    }
+}
+
+/// What came of one delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) fate: Fate,
+    /// Telegram gave no answer; a refusal is one.
+    pub(crate) failed: bool,
+}
+
 /// What came of a request that ended with this error.
 pub(crate) fn fate(error: &RequestError) -> Fate {
     let why = words(error);

@@ -22,11 +22,7 @@ use fail::fail_point;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::{
-    breaker::Breaker,
-    telegram::{PollError, Telegram},
-    update,
-};
+use crate::{breaker::Breaker, fate::PollError, telegram::Telegram, update};
 
 /// After this long without an update the next one may have any id (rule I2), in milliseconds.
 const QUIET_MS: i64 = 24 * 3_600_000;

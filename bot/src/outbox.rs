@@ -22,10 +22,7 @@ use fail::fail_point;
 use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::sync::Notify;
 
-use crate::{
-    breaker::Breaker,
-    telegram::{Shown, Telegram},
-};
+use crate::{breaker::Breaker, fate::Shown, telegram::Telegram};
 
 /// Between two looks at the outbox without a ping: the net under lost pings. What waits for a time is looked at in time.
 const LOOK: Duration = Duration::from_secs(5);

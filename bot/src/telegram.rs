@@ -29,7 +29,7 @@ use teloxide::{
 
 use crate::{
     batch,
-    fate::{fate, is_outage, words},
+    fate::{PollError, Shown, fate, is_outage, words},
 };
 
 /// How long Telegram may hold a poll that finds nothing.
@@ -59,35 +59,6 @@ pub(crate) enum Known {
     Yes(String),
     No,
     Unreachable(String),
-}
-
-/// Why a poll brought nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum PollError {
-    /// Somebody else polls with this token.
-    Conflict,
-    /// The token is not known (any more).
-    Token,
-    /// Later, perhaps; after so many seconds where Telegram said so.
-    Later { why: String, seconds: Option<u32>, outage: bool },
-}
-
-impl PollError {
-    /// Whether Telegram gave no answer; a refusal is one.
-    pub(crate) fn is_outage(&self) -> bool {
-        match self {
-            Self::Conflict | Self::Token => false,
-            Self::Later { outage, .. } => *outage,
-        }
-    }
-}
-
-/// What came of one delivery.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Shown {
-    pub(crate) fate: Fate,
-    /// Telegram gave no answer; a refusal is one.
-    pub(crate) failed: bool,
 }
 
 /// `getUpdates` with each update as it came (rule I3): teloxide's own would lose what it cannot parse.
