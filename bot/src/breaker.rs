@@ -31,9 +31,10 @@ pub(crate) struct Breaker {
 
 impl Breaker {
     /// The circuit as the bot before this one left it; its probe died with it.
-    pub(crate) async fn of(life: &Life) -> Result<Self, DbError> {
-        let circuit = life.db.circuit(Service::Telegram).await?;
-        Ok(Self { circuit: Cell::new(circuit), probing: Cell::new(false), failed_at: Cell::new(None) })
+    pub(crate) async fn of(life: &Life) -> Self {
+        let breaker = Self { circuit: Cell::default(), probing: Cell::new(false), failed_at: Cell::new(None) };
+        breaker.look(life).await;
+        breaker
     }
 
     /// Whether a delivery may begin now.

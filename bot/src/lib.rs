@@ -47,7 +47,7 @@ pub async fn serve() -> Result<(), Refusal> {
     }
     life.ready().await?;
     let wake = Rc::new(tokio::sync::Notify::new());
-    let breaker = Rc::new(Breaker::of(&life).await.map_err(Refusal::from)?);
+    let breaker = Rc::new(Breaker::of(&life).await);
     tokio::select! {
         () = intake::keep(&life, &telegram, &breaker, &wake) => Ok(()),
         () = outbox::keep(&life, &telegram, &breaker, (&wake, &ear), &mut stop) => Ok(()),

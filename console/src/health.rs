@@ -70,7 +70,7 @@ impl Look {
         let bot_missing = missing.iter().any(|post| post == "bot");
         // One worker serves; without a bot that was configured, messages are not served.
         let ok = !stale && working > 0 && !bot_missing;
-        let word = match (ok, missing.is_empty() && status.circuits.is_empty()) {
+        let word = match (ok, missing.is_empty() && !status.circuits.iter().any(|outage| outage.holds)) {
             (true, true) => "ok",
             (true, false) => "degraded",
             (false, _) => "unavailable",

@@ -196,7 +196,11 @@ pub fn words(service: Service, circuit: Circuit, now: i64) -> Option<String> {
         State::Open if circuit.until > now => {
             format!("{one} tries it in {}", progress::elapsed(circuit.until - now + 999))
         }
-        State::Open => format!("the next one tries it ({one} at a time)"),
+        // Nothing has come since that could find out.
+        State::Open => {
+            let since = progress::elapsed(now - circuit.since);
+            return Some(format!("{name} was unavailable {since} ago: the next call tries it"));
+        }
     };
     let since = progress::elapsed(now - circuit.since);
     Some(format!("{name} temporarily unavailable for {since}: {what}, {next}"))

@@ -95,6 +95,7 @@ mod tests {
                 Directive::Hang,
             ]
         );
+        assert_eq!(parse("[[retry: 529]] [[retry: x]] [[fail: 529]]"), [Directive::Retry(529), Directive::Fail(529)]);
         assert!(parse("fix the tests").is_empty());
     }
 }

@@ -2,7 +2,7 @@
 //! the calls mean is decided in `agentlab_domain::circuit`. A circuit without a row is closed.
 
 use agentlab_domain::circuit::{self, Admission, Caller, Calls, Circuit, Service, State, TIMES, Times};
-use sqlx::SqliteExecutor;
+use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::{Db, DbError, Durability, Write, outage};
 use crate::clock;
@@ -58,15 +58,7 @@ impl Db {
 
     /// Whether a new run may begin now, as far as a look can tell: idle workers must not write while they may not.
     pub(super) async fn may_begin(&self) -> Result<bool, DbError> {
-        let circuit = self.circuit(Service::Claude).await?;
-        if circuit.state == State::Closed {
-            return Ok(true);
-        }
-        let over = probe_over(self.read()).await?;
-        Ok(match circuit::admit(circuit, over, clock::now_ms(), times()) {
-            Admission::Go | Admission::Probe => true,
-            Admission::Wait { .. } => false,
-        })
+        may_begin(&mut *self.read().acquire().await?).await
     }
 
     /// When the next run may try whether Claude is back (Unix milliseconds); `None` where nothing is waited for.
@@ -74,6 +66,19 @@ impl Db {
         let circuit = self.circuit(Service::Claude).await?;
         Ok((circuit.state != State::Closed && circuit.until > clock::now_ms()).then_some(circuit.until))
     }
+}
+
+/// Whether a new run may begin now.
+pub(super) async fn may_begin(connection: &mut SqliteConnection) -> Result<bool, DbError> {
+    let circuit = load(&mut *connection, Service::Claude).await?;
+    if circuit.state == State::Closed {
+        return Ok(true);
+    }
+    let over = probe_over(&mut *connection).await?;
+    Ok(match circuit::admit(circuit, over, clock::now_ms(), times()) {
+        Admission::Go | Admission::Probe => true,
+        Admission::Wait { .. } => false,
+    })
 }
 
 /// Lets this new run begin, perhaps as the probe; false when no new run may.

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{
     Db, DbError, Write,
-    circuit::load,
+    circuit::{load, may_begin},
     outbox::{self, New},
 };
 use crate::clock;
@@ -24,6 +24,8 @@ pub struct OutageView {
     /// Unix milliseconds.
     pub since: i64,
     pub until: i64,
+    /// Whether it keeps new work waiting now; else the next call finds out.
+    pub holds: bool,
     pub words: String,
 }
 
@@ -32,12 +34,13 @@ impl Db {
     pub async fn outages(&self) -> Result<Vec<OutageView>, DbError> {
         let mut outages = Vec::new();
         for service in Service::ALL {
-            let circuit = self.circuit(service).await?;
-            outages.extend(circuit::words(service, circuit, clock::now_ms()).map(|words| OutageView {
+            let (circuit, now) = (self.circuit(service).await?, clock::now_ms());
+            outages.extend(circuit::words(service, circuit, now).map(|words| OutageView {
                 id: service.as_str(),
                 state: circuit.state.as_str(),
                 since: circuit.since,
                 until: circuit.until,
+                holds: circuit.state == State::Probing || circuit.until > now,
                 words,
             }));
         }
@@ -58,12 +61,13 @@ pub(super) async fn changed(write: &mut Write, service: Service, circuit: Circui
     Ok(())
 }
 
-/// Tells every chat that has a task waiting and has not heard of this outage; does nothing while there is none.
+/// Tells every chat that has a task waiting and has not heard of this outage; does nothing while a task may begin, be it
+/// as the probe.
 pub(super) async fn tell(write: &mut Write) -> Result<(), DbError> {
-    let circuit = load(&mut **write, Service::Claude).await?;
-    if circuit.state == State::Closed {
+    if may_begin(write).await? {
         return Ok(());
     }
+    let circuit = load(&mut **write, Service::Claude).await?;
     let now = clock::now_ms();
     let places: Vec<(i64, Option<i64>)> = sqlx::query_as(
         "SELECT DISTINCT chat, topic FROM job

@@ -8,7 +8,10 @@ use agentlab_domain::{
     retry::{Next, ParkedFor, decide},
 };
 
-use super::{finish, fresh, from_chat, place, worker};
+use super::{
+    delivery::{asks, incoming},
+    finish, fresh, from_chat, place, worker,
+};
 use crate::{
     clock,
     db::{Db, Durability, circuit::Heard, claim::Claim},
@@ -137,6 +140,25 @@ async fn a_chat_hears_once_an_outage_whenever_its_task_came() {
     tell(&db, &probe, calls(1, 9)).await;
     assert_eq!(circuit(&db).await.state, State::Open);
     assert!(count(&db, notices).await > 3);
+}
+
+#[tokio::test]
+async fn whoever_comes_long_after_the_last_failure_is_told_nothing_but_tries() {
+    let (_folder, db, claim) = busy(&[1]).await;
+    tell(&db, &claim, calls(0, 5)).await;
+    finish(&db, &claim, Outcome::Succeeded, Next::Done).await;
+    later(&db).await;
+    assert!(!db.status().await.unwrap().circuits[0].holds);
+    let job = asks(5, "good morning");
+    db.take_in(&incoming(1, &job)).await.unwrap();
+    let probe = db.claim("w").await.unwrap().unwrap();
+    assert!(db.status().await.unwrap().circuits[0].holds, "now one tries");
+    assert_eq!(count(&db, "SELECT COUNT(*) FROM said").await, 0);
+    // Another one comes while it tries, and waits.
+    db.take_in(&incoming(2, &asks(6, "me too"))).await.unwrap();
+    assert_eq!(count(&db, "SELECT COUNT(*) FROM outbox WHERE kind = 'notice' AND chat = 6").await, 1);
+    tell(&db, &probe, calls(1, 0)).await;
+    assert_eq!(count(&db, "SELECT COUNT(*) FROM outbox WHERE kind = 'notice'").await, 1);
 }
 
 #[tokio::test]

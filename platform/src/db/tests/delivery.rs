@@ -22,7 +22,7 @@ use crate::db::{
 
 const LIMITS: Limits = Limits { per_minute: 30, per_hour: 500 };
 
-fn incoming(update_id: i64, decision: &Decision) -> Incoming<'_> {
+pub(super) fn incoming(update_id: i64, decision: &Decision) -> Incoming<'_> {
     Incoming {
         bot_id: 1,
         update_id,
@@ -102,7 +102,7 @@ async fn what_was_written_while_its_predecessor_was_given_up_is_tried_all_the_sa
     assert_eq!(db.due().await.unwrap()[0].body.rich.text, "the answer");
 }
 
-fn asks(user: i64, prompt: &str) -> Decision {
+pub(super) fn asks(user: i64, prompt: &str) -> Decision {
     Decision::Job { user, place: Place { chat: user, topic: None }, message: 3, prompt: prompt.into() }
 }
 
