@@ -2,8 +2,12 @@
 
 use std::io::IsTerminal;
 
-use agentlab_domain::{job::State, progress};
-use agentlab_platform::db::jobs::JobView;
+use agentlab_domain::{
+    circuit::{self, Service},
+    job::State,
+    progress,
+};
+use agentlab_platform::{clock, db::jobs::JobView};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
@@ -27,15 +31,17 @@ pub async fn follow(system: &System, private: &mut Private, number: i64) -> Resu
         let view = system.db.job(number).await?.ok_or_else(|| Failure::words(format!("task {number} is gone")))?;
         match State::parse(&view.state) {
             Some(State::Done | State::Failed | State::Cancelled | State::Poison) => return Ok(Followed::Ended(view)),
+            // Its time has come already: only the circuit keeps it, and that is looked at soon.
+            Some(State::Parked) if view.run_at <= clock::now_ms() => shown.show(&waiting(system, &view).await?),
             Some(State::Parked | State::Waiting) => return Ok(Followed::Parked(view)),
+            Some(State::Running) => shown.show(&words(&view)),
             // A state of a later release is followed like any that has not ended.
-            Some(State::Queued | State::Retrying) if view.run_state.as_deref().is_none_or(|state| state == "over") => {
+            Some(State::Queued | State::Retrying) | None => {
                 if let Some(held) = system.db.held().await? {
                     return Ok(Followed::Parked(JobView { reason: Some(held), ..view }));
                 }
-                shown.show(&words(&view));
+                shown.show(&waiting(system, &view).await?);
             }
-            Some(State::Queued | State::Running | State::Retrying) | None => shown.show(&words(&view)),
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -60,6 +66,12 @@ pub fn report(followed: &Followed, as_json: bool) -> Result<(), Failure> {
         )),
     }
     Ok(())
+}
+
+/// What a task waits for: the circuit, or what its row says.
+async fn waiting(system: &System, view: &JobView) -> Result<String, Failure> {
+    let open = system.db.circuit(Service::Claude).await?.state != circuit::State::Closed;
+    Ok(if open { circuit::NOTICE.to_owned() } else { words(view) })
 }
 
 fn sentence(words: &str) -> String {

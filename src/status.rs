@@ -24,6 +24,9 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     if let Some(held) = &status.held {
         print::line(held);
     }
+    for outage in &status.circuits {
+        print::line(&outage.words);
+    }
     let place = system.config.chat_place(system.home.workspace());
     print::line(&instructions::words(&system.home, &place.project).to_lowercase());
     if running {

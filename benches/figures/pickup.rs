@@ -7,6 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use agentlab_domain::{
+    circuit::Calls,
     outcome::{End, Exit, Outcome},
     retry::Next,
 };
@@ -99,6 +100,8 @@ async fn finish(db: &Db, claim: &Claim) -> anyhow::Result<()> {
         answer: "",
         messages: &[],
         notice: None,
+        calls: Calls::default(),
+        called_at: 0,
     };
     db.finish(claim, &finish).await?;
     Ok(())

@@ -49,6 +49,7 @@ impl World {
         let config = format!(
             "[console]\nport = {port}\n\
              [telegram]\ntoken = '{}'\napi_url = '{}'\nallowed_users = [{ANN}]\n\
+             [rate]\nper_minute = 100000\nper_hour = 100000\n\
              [agent]\ncommand = '{}'\n[agent.env]\n{} = 'agent'\n{} = '{}'\n",
             api.token(),
             api.url(),

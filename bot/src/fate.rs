@@ -4,6 +4,35 @@
 use agentlab_domain::outbox::Fate;
 use teloxide::{ApiError, RequestError};
 
+/// Why a poll brought nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PollError {
+    /// Somebody else polls with this token.
+    Conflict,
+    /// The token is not known (any more).
+    Token,
+    /// Later, perhaps; after so many seconds where Telegram said so.
+    Later { why: String, seconds: Option<u32>, outage: bool },
+}
+
+impl PollError {
+    /// Whether Telegram gave no answer; a refusal is one.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Conflict | Self::Token => false,
+            Self::Later { outage, .. } => *outage,
+        }
+    }
+}
+
+/// What came of one delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) fate: Fate,
+    /// Telegram gave no answer; a refusal is one.
+    pub(crate) failed: bool,
+}
+
 /// What came of a request that ended with this error.
 pub(crate) fn fate(error: &RequestError) -> Fate {
     let why = words(error);
@@ -22,6 +51,17 @@ pub(crate) fn fate(error: &RequestError) -> Fate {
             Fate::NoEffect { why }
         }
         RequestError::Network(_) | RequestError::InvalidJson { .. } | RequestError::Io(_) => Fate::Unknown { why },
+    }
+}
+
+/// Whether it means that Telegram is out of order: no answer, or one of its front server's. A refusal is an answer.
+pub(crate) fn is_outage(error: &RequestError) -> bool {
+    match error {
+        RequestError::Network(_) | RequestError::InvalidJson { .. } => true,
+        RequestError::Api(ApiError::Unknown(text)) => is_server_trouble(text) && !text.contains("Too Many Requests"),
+        RequestError::Api(_) | RequestError::MigrateToChatId(_) | RequestError::RetryAfter(_) | RequestError::Io(_) => {
+            false
+        }
     }
 }
 
@@ -63,5 +103,20 @@ mod tests {
         assert!(matches!(fate(&broken("<html>502 Bad Gateway")), Fate::NoEffect { .. }));
         assert!(matches!(fate(&broken("<html>504 Gateway Time-out")), Fate::Unknown { .. }));
         assert!(matches!(fate(&broken("{\"ok\":tr")), Fate::Unknown { .. }));
+        assert!(is_outage(&api("Internal Server Error")) && is_outage(&broken("<html>502 Bad Gateway")));
+    }
+
+    #[test]
+    fn a_refusal_is_no_outage() {
+        let refusals = [
+            RequestError::Api(ApiError::Unknown("Bad Request: something new".into())),
+            RequestError::Api(ApiError::Unknown("Too Many Requests: retry after 3".into())),
+            RequestError::Api(ApiError::InvalidToken),
+            RequestError::Api(ApiError::BotBlocked),
+            RequestError::RetryAfter(teloxide::types::Seconds::from_seconds(3)),
+        ];
+        for error in refusals {
+            assert!(!is_outage(&error), "{error:?}");
+        }
     }
 }

@@ -21,11 +21,7 @@ use fail::fail_point;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::{
-    status,
-    telegram::{PollError, Telegram},
-    update,
-};
+use crate::{breaker::Breaker, fate::PollError, status, telegram::Telegram, update};
 
 /// After this long without an update the next one may have any id (rule I2), in milliseconds.
 const QUIET_MS: i64 = 24 * 3_600_000;
@@ -37,7 +33,7 @@ const UNCONFIRMABLE: Duration = Duration::from_secs(30);
 const JOURNAL: u64 = 16 * 1024 * 1024;
 
 /// Takes updates in, for ever.
-pub(crate) async fn keep(life: &Life, telegram: &Telegram, wake: &Notify) {
+pub(crate) async fn keep(life: &Life, telegram: &Telegram, breaker: &Breaker, wake: &Notify) {
     // At the start without an offset: the earliest unconfirmed one, whatever its id (rule I2).
     let mut offset = None;
     let mut last_update = clock::monotonic_ms();
@@ -46,7 +42,9 @@ pub(crate) async fn keep(life: &Life, telegram: &Telegram, wake: &Notify) {
         if clock::monotonic_ms() - last_update > QUIET_MS {
             offset = None;
         }
-        match telegram.updates(offset).await {
+        let polled = telegram.updates(offset, breaker.patience()).await;
+        told(life, breaker, polled.as_ref().is_err_and(PollError::is_outage), wake).await;
+        match polled {
             Ok(updates) => {
                 if failures > 0 {
                     tracing::info!("Telegram answers again");
@@ -79,6 +77,16 @@ pub(crate) async fn keep(life: &Life, telegram: &Telegram, wake: &Notify) {
                 tokio::time::sleep(wait).await;
             }
         }
+    }
+}
+
+/// Counts the poll for the breaker.
+async fn told(life: &Life, breaker: &Breaker, failed: bool, wake: &Notify) {
+    match breaker.polled(life, failed).await {
+        // Deliveries may go on.
+        Ok(true) => wake.notify_one(),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "a poll was not counted"),
     }
 }
 
@@ -155,7 +163,8 @@ async fn try_take_in(
         | Decision::Stranger { .. }
         | Decision::Ignore { .. } => String::new(),
     };
-    life.db.take_in(&Incoming { bot_id, update_id, raw, decision, place, prepared: &prepared }).await
+    let limits = life.config.limits();
+    life.db.take_in(&Incoming { bot_id, update_id, raw, decision, place, prepared: &prepared, limits }).await
 }
 
 async fn follow_up(life: &Life, telegram: &Telegram, wake: &Notify, decision: &Decision, effect: Effect) {

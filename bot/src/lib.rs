@@ -4,6 +4,7 @@
 //! An update is *confirmed* by asking Telegram for what comes after it; that happens only when it is committed.
 
 mod batch;
+mod breaker;
 mod fate;
 mod intake;
 mod outbox;
@@ -20,6 +21,7 @@ use agentlab_platform::{
     ping::Ear,
 };
 
+use breaker::Breaker;
 use telegram::{Known, Telegram};
 
 /// Between two looks for a ready worker.
@@ -46,9 +48,10 @@ pub async fn serve() -> Result<(), Refusal> {
     }
     life.ready().await?;
     let wake = Rc::new(tokio::sync::Notify::new());
+    let breaker = Rc::new(Breaker::of(&life).await);
     tokio::select! {
-        () = intake::keep(&life, &telegram, &wake) => Ok(()),
-        () = outbox::keep(&life, &telegram, &wake, &ear, &mut stop) => Ok(()),
+        () = intake::keep(&life, &telegram, &breaker, &wake) => Ok(()),
+        () = outbox::keep(&life, &telegram, &breaker, (&wake, &ear), &mut stop) => Ok(()),
     }
 }
 

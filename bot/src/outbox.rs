@@ -8,12 +8,13 @@ use std::{
 };
 
 use agentlab_domain::{
+    circuit::{Admission, Caller},
     outbox::{self, Fate, Next},
     pace::{self, Bucket},
 };
 use agentlab_platform::{
     clock,
-    db::{DbError, outbox::Due},
+    db::{DbError, circuit::Heard, outbox::Due},
     life::{Life, Stop},
     ping::Ear,
 };
@@ -21,7 +22,7 @@ use fail::fail_point;
 use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::sync::Notify;
 
-use crate::telegram::Telegram;
+use crate::{breaker::Breaker, fate::Shown, telegram::Telegram};
 
 /// Between two looks at the outbox without a ping: the net under lost pings. What waits for a time is looked at in time.
 const LOOK: Duration = Duration::from_secs(5);
@@ -41,11 +42,18 @@ type Ended = (i64, Option<i64>);
 const LANDING: Duration = Duration::from_secs(5);
 
 /// Delivers what is due until the bot is asked to stop.
-pub(crate) async fn keep(life: &Life, telegram: &Telegram, wake: &Notify, ear: &Ear, stop: &mut Stop) {
+pub(crate) async fn keep(
+    life: &Life,
+    telegram: &Telegram,
+    breaker: &Breaker,
+    (wake, ear): (&Notify, &Ear),
+    stop: &mut Stop,
+) {
     let mut chats: HashMap<i64, Chat> = HashMap::new();
     let mut busy: HashSet<i64> = HashSet::new();
     let mut flying: FuturesUnordered<LocalBoxFuture<'_, Ended>> = FuturesUnordered::new();
     loop {
+        breaker.look(life).await;
         let mut open_at = None;
         for due in look(life).await {
             let now = clock::monotonic_ms();
@@ -53,12 +61,28 @@ pub(crate) async fn keep(life: &Life, telegram: &Telegram, wake: &Notify, ear: &
             if busy.contains(&chat) {
                 continue;
             }
+            let caller = match breaker.admission() {
+                Admission::Go => Caller::Other,
+                // Alone, and nothing that nobody is owed.
+                Admission::Probe if flying.is_empty() && due.owed => Caller::Probe,
+                Admission::Probe => continue,
+                Admission::Wait { until } => {
+                    open_at = Some(now + until - clock::now_ms());
+                    break;
+                }
+            };
             let pacing = chats.entry(chat).or_insert_with(|| Chat { bucket: Bucket::for_chat(chat), closed_until: 0 });
             let allowed = if pacing.closed_until > now { Err(pacing.closed_until) } else { pacing.bucket.take(now) };
             match allowed {
                 Ok(()) => {
+                    if caller == Caller::Probe
+                        && let Err(error) = breaker.probe(life).await
+                    {
+                        tracing::warn!(%error, "the probe was not noted; I look again");
+                        break;
+                    }
                     busy.insert(chat);
-                    flying.push(deliver(life, telegram, due).boxed_local());
+                    flying.push(deliver(life, telegram, breaker, due, caller).boxed_local());
                 }
                 Err(at) => open_at = Some(open_at.map_or(at, |earlier: i64| earlier.min(at))),
             }
@@ -99,9 +123,13 @@ async fn look(life: &Life) -> Vec<Due> {
     }
 }
 
-async fn deliver(life: &Life, telegram: &Telegram, due: Due) -> Ended {
+async fn deliver(life: &Life, telegram: &Telegram, breaker: &Breaker, due: Due, caller: Caller) -> Ended {
     let chat = due.place.chat;
-    match try_deliver(life, telegram, due).await {
+    let delivered = try_deliver(life, telegram, breaker, due, caller).await;
+    if caller == Caller::Probe {
+        breaker.landed();
+    }
+    match delivered {
         Ok(closed_ms) => (chat, closed_ms),
         Err(error) => {
             tracing::warn!(%error, "a delivery could not be noted");
@@ -112,17 +140,25 @@ async fn deliver(life: &Life, telegram: &Telegram, due: Due) -> Ended {
 }
 
 /// One delivery: commit that it is being sent, send, note what came of it.
-async fn try_deliver(life: &Life, telegram: &Telegram, due: Due) -> Result<Option<i64>, DbError> {
+async fn try_deliver(
+    life: &Life,
+    telegram: &Telegram,
+    breaker: &Breaker,
+    due: Due,
+    caller: Caller,
+) -> Result<Option<i64>, DbError> {
     if due.interrupted && due.message.is_none() {
         let fate = Fate::Unknown { why: "the bot ended while it was sent".into() };
         let next = outbox::next(due.tried, fate);
-        life.db.delivery(&due, &next, 0).await?;
+        life.db.delivery(&due, &next, 0, Heard::NOTHING).await?;
         return Ok(None);
     }
     fail_point!("outbox-begin");
     let Some(due) = life.db.sending(due.id, due.message.is_some()).await? else { return Ok(None) };
     fail_point!("outbox-sending");
-    let fate = telegram.show(&due).await;
+    let asked_at = clock::monotonic_ms();
+    let Shown { fate, failed } = telegram.show(&due, breaker.patience()).await;
+    let heard = breaker.delivered(failed, clock::monotonic_ms() - asked_at, caller);
     fail_point!("outbox-sent");
     let closed_ms = match &fate {
         Fate::TooMany { seconds } => Some(i64::from(*seconds).saturating_mul(1000)),
@@ -140,7 +176,7 @@ async fn try_deliver(life: &Life, telegram: &Telegram, due: Due) -> Result<Optio
         Next::Again { wait_ms, .. } => tracing::warn!(message = due.id, wait_ms, "not delivered yet"),
         Next::GiveUp { why } => tracing::error!(message = due.id, %why, "given up"),
     }
-    life.db.delivery(&due, &next, clock::scaled_ms(pace::PROGRESS_EDIT_MS)).await?;
+    life.db.delivery(&due, &next, clock::scaled_ms(pace::PROGRESS_EDIT_MS), heard).await?;
     fail_point!("outbox-noted");
     Ok(closed_ms)
 }

@@ -14,6 +14,9 @@ pub(crate) async fn words(life: &Life) -> Result<String, DbError> {
         status.spending.line(),
         in_force(life)
     );
+    for outage in &status.circuits {
+        words.push_str(&format!("\n{}.", outage.words));
+    }
     if let Some(held) = &status.held {
         words.push_str(&format!("\n{held}"));
     }

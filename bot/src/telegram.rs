@@ -29,13 +29,16 @@ use teloxide::{
 
 use crate::{
     batch,
-    fate::{fate, words},
+    fate::{PollError, Shown, fate, is_outage, words},
 };
 
 /// How long Telegram may hold a poll that finds nothing.
 const POLL: Duration = Duration::from_secs(25);
 /// How long any other answer may take.
 const ANSWER: Duration = Duration::from_secs(15);
+
+/// Answers may take this many times as long when Telegram is out of order.
+const LONGEST_PATIENCE: u32 = 3;
 
 /// How long the answer to a pressed button may take.
 const TOAST: Duration = Duration::from_secs(3);
@@ -56,17 +59,6 @@ pub(crate) enum Known {
     Yes(String),
     No,
     Unreachable(String),
-}
-
-/// Why a poll brought nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum PollError {
-    /// Somebody else polls with this token.
-    Conflict,
-    /// The token is not known (any more).
-    Token,
-    /// Later, perhaps; after so many seconds where Telegram said so.
-    Later { why: String, seconds: Option<u32> },
 }
 
 /// `getUpdates` with each update as it came (rule I3): teloxide's own would lose what it cannot parse.
@@ -100,9 +92,9 @@ impl Telegram {
                 "telegram.api_url is no address of a server: it looks like https://host",
             ));
         }
-        // One client; each request has a limit of its own.
-        let client =
-            default_reqwest_settings().timeout(scaled(POLL) + scaled(ANSWER)).build().map_err(Refusal::unavailable)?;
+        // One client; each request has a limit of its own, which is never longer than this.
+        let longest = scaled(POLL).max(Duration::from_secs(1)) + scaled(ANSWER) * LONGEST_PATIENCE;
+        let client = default_reqwest_settings().timeout(longest).build().map_err(Refusal::unavailable)?;
         Ok(Self { bot: Bot::with_client(token, client).set_api_url(url), bot_id, name: OnceLock::new() })
     }
 
@@ -126,31 +118,36 @@ impl Telegram {
         }
     }
 
-    /// Updates from `offset` on (which confirms those before it), or the earliest unconfirmed ones.
-    pub(crate) async fn updates(&self, offset: Option<i64>) -> Result<Vec<Value>, PollError> {
+    /// Updates from `offset` on (which confirms those before it), or the earliest unconfirmed ones. An answer may take
+    /// `patience` times as long as usual.
+    pub(crate) async fn updates(&self, offset: Option<i64>, patience: u32) -> Result<Vec<Value>, PollError> {
         let seconds = scaled(POLL).as_secs().max(1);
         let poll = RawGetUpdates {
             offset,
             timeout: seconds,
             allowed_updates: ["message", "edited_message", "callback_query"],
         };
-        let limit = Duration::from_secs(seconds) + scaled(ANSWER);
+        let limit = Duration::from_secs(seconds) + answer_within(patience);
         match tokio::time::timeout(limit, async { JsonRequest::new(self.bot.clone(), poll).await }).await {
             Ok(Ok(updates)) => Ok(updates),
             Ok(Err(RequestError::Api(ApiError::TerminatedByOtherGetUpdates))) => Err(PollError::Conflict),
             Ok(Err(RequestError::Api(ApiError::InvalidToken))) => Err(PollError::Token),
             Ok(Err(RequestError::RetryAfter(wait))) => {
-                Err(PollError::Later { why: "too many requests".into(), seconds: Some(wait.seconds()) })
+                Err(PollError::Later { why: "too many requests".into(), seconds: Some(wait.seconds()), outage: false })
             }
-            Ok(Err(RequestError::InvalidJson { raw, .. })) => batch::apart(&raw)
-                .ok_or_else(|| PollError::Later { why: "an answer that is no JSON".into(), seconds: None }),
-            Ok(Err(error)) => Err(PollError::Later { why: words(&error), seconds: None }),
-            Err(_) => Err(PollError::Later { why: "no answer in time".into(), seconds: None }),
+            Ok(Err(RequestError::InvalidJson { raw, .. })) => batch::apart(&raw).ok_or_else(|| PollError::Later {
+                why: "an answer that is no JSON".into(),
+                seconds: None,
+                outage: true,
+            }),
+            Ok(Err(error)) => Err(PollError::Later { why: words(&error), seconds: None, outage: is_outage(&error) }),
+            Err(_) => Err(PollError::Later { why: "no answer in time".into(), seconds: None, outage: true }),
         }
     }
 
-    /// Shows this revision of a message: by an edit where it exists, else by a send.
-    pub(crate) async fn show(&self, due: &Due) -> Fate {
+    /// Shows this revision of a message: by an edit where it exists, else by a send. The answer may take `patience` times as
+    /// long as usual.
+    pub(crate) async fn show(&self, due: &Due, patience: u32) -> Shown {
         let body = marked(&due.body, due.message.is_none() && due.tried.doubts > 0);
         let entities = if due.tried.formatted { entities(&body) } else { Vec::new() };
         let request = async {
@@ -159,10 +156,10 @@ impl Telegram {
                 None => self.send(due, &body, entities).await,
             }
         };
-        match tokio::time::timeout(scaled(ANSWER), request).await {
-            Ok(Ok(message)) => Fate::Delivered { message },
-            Ok(Err(error)) => fate(&error),
-            Err(_) => Fate::Unknown { why: "no answer in time".into() },
+        match tokio::time::timeout(answer_within(patience), request).await {
+            Ok(Ok(message)) => Shown { fate: Fate::Delivered { message }, failed: false },
+            Ok(Err(error)) => Shown { fate: fate(&error), failed: is_outage(&error) },
+            Err(_) => Shown { fate: Fate::Unknown { why: "no answer in time".into() }, failed: true },
         }
     }
 
@@ -249,6 +246,10 @@ const fn no_preview() -> LinkPreviewOptions {
 
 fn id(id: i64) -> i32 {
     i32::try_from(id).unwrap_or_default()
+}
+
+fn answer_within(patience: u32) -> Duration {
+    scaled(ANSWER) * patience.min(LONGEST_PATIENCE)
 }
 
 fn scaled(limit: Duration) -> Duration {

@@ -70,7 +70,7 @@ impl Look {
         let bot_missing = missing.iter().any(|post| post == "bot");
         // One worker serves; without a bot that was configured, messages are not served.
         let ok = !stale && working > 0 && !bot_missing;
-        let word = match (ok, missing.is_empty()) {
+        let word = match (ok, missing.is_empty() && !status.circuits.iter().any(|outage| outage.holds)) {
             (true, true) => "ok",
             (true, false) => "degraded",
             (false, _) => "unavailable",
@@ -89,6 +89,12 @@ impl Look {
                 (process.id.clone(), json!({ "state": state, "note": process.note }))
             })
             .collect();
+        // What is out of order outside: the system serves, by keeping.
+        let circuits: serde_json::Map<String, Value> = status
+            .circuits
+            .iter()
+            .map(|outage| (outage.id.to_owned(), json!({ "state": outage.state, "note": outage.words })))
+            .collect();
         let body = json!({
             "status": word,
             "uptime": (clock::monotonic_ms() - self.began) / 1000,
@@ -99,6 +105,7 @@ impl Look {
                 "waiting": status.waiting, "undelivered": status.undelivered,
             },
             "components": components,
+            "circuits": circuits,
             "database": if stale { json!({ "state": "cannot be read", "error": self.error }) } else { json!({ "state": "ok" }) },
         });
         (ok, body)

@@ -9,15 +9,17 @@ use crate::{
     outbox::REPEAT_MARK,
     outcome::{Outcome, ResultEvent},
     progress::{self, Progress},
-    retry::Next,
+    retry::{Next, ParkedFor},
     text::{self, Rich},
 };
 
 /// After this much work a short new message says that the job ended, since edits notify nobody; milliseconds.
 pub const NOTICE_AFTER_MS: i64 = 30_000;
 /// UTF-16 units of one part: room is left for the mark of a repeat.
-const PART_LIMIT: usize = text::MESSAGE_LIMIT - REPEAT_MARK.len();
-/// Above this many parts the answer is cut and says where the whole of it is.
+pub const PART_LIMIT: usize = text::MESSAGE_LIMIT - REPEAT_MARK.len();
+/// The same while Telegram is out of order: what is short gets through sooner, and less of it hangs on one request.
+pub const SHORT_PART_LIMIT: usize = 1_000;
+/// Above this many parts of full length the answer is cut and says where the whole of it is.
 const MOST_PARTS: usize = 50;
 
 /// One message as it should stand in the chat.
@@ -118,6 +120,12 @@ pub fn markdown(ended: Ended<'_>) -> String {
             progress::elapsed(ended.wait_ms),
             ended.attempt
         ),
+        Next::Park { cause: ParkedFor::Unavailable, .. } => {
+            format!("Task {}: queued, {}. It runs when Claude answers again", ended.number, ended.outcome.reason())
+        }
+        Next::Park { .. } if ended.wait_ms <= 0 => {
+            format!("Task {}: waits, {}. It goes on when that is over", ended.number, ended.outcome.reason())
+        }
         Next::Park { .. } => format!(
             "Task {}: waits, {}. I look again in {}",
             ended.number,
@@ -150,23 +158,26 @@ fn no_words(number: i64) -> String {
     format!("Task {number} is done; the agent gave no answer in words.")
 }
 
-/// The messages of a job that ended or waits: the first one replaces the status message, the others follow it.
-pub fn messages(ended: Ended<'_>) -> Vec<Body> {
+/// The messages of a job that ended or waits, of at most `limit` UTF-16 units each: the first one replaces the status
+/// message, the others follow it.
+pub fn messages(ended: Ended<'_>, limit: usize) -> Vec<Body> {
     let stop = match ended.next {
         Next::Retry { .. } | Next::Park { .. } => Some(ended.number),
         Next::Done | Next::Failed | Next::Cancelled | Next::Poison => None,
     };
     let markdown = markdown(ended);
     let rich = if ended.next == Next::Done { text::render(&markdown) } else { text::plain(&markdown) };
-    let mut parts = text::split(&rich, PART_LIMIT);
+    let mut parts = text::split(&rich, limit);
     // Telegram refuses a message that shows nothing; the whole answer is kept in the job.
     parts.retain(|part| !part.is_blank());
     if parts.is_empty() {
         parts.push(text::plain(&no_words(ended.number)));
     }
-    if parts.len() > MOST_PARTS {
-        let left = parts.len() - MOST_PARTS;
-        parts.truncate(MOST_PARTS);
+    // As much text as ever, whatever the length of a part.
+    let most = MOST_PARTS * PART_LIMIT / limit.clamp(1, PART_LIMIT);
+    if parts.len() > most {
+        let left = parts.len() - most;
+        parts.truncate(most);
         parts.push(text::plain(&format!(
             "({left} more messages of this length are left out here: `agentlab job {}` prints the whole answer)",
             ended.number
@@ -219,7 +230,7 @@ mod tests {
     fn an_empty_answer_is_not_an_empty_message() {
         for text in [" ", "", "\u{200b}\u{200b}", "\u{200d}", "\u{2060}\n\n"] {
             let result = ResultEvent { text: Some(text.into()), ..ResultEvent::default() };
-            let bodies = messages(ended(&Outcome::Succeeded, Next::Done, Some(&result)));
+            let bodies = messages(ended(&Outcome::Succeeded, Next::Done, Some(&result)), PART_LIMIT);
             assert_eq!(bodies.len(), 1, "{text:?}");
             assert!(bodies[0].rich.text.contains("no answer in words"), "{text:?}");
         }
@@ -251,10 +262,31 @@ mod tests {
     fn a_long_answer_comes_in_parts_that_add_up() {
         let long = "word ".repeat(3_000);
         let result = ResultEvent { text: Some(long.clone()), ..ResultEvent::default() };
-        let bodies = messages(ended(&Outcome::Succeeded, Next::Done, Some(&result)));
-        let sum: String = bodies.iter().map(|body| body.rich.text.as_str()).collect();
-        assert_eq!(sum, long);
-        assert!(bodies.iter().all(|body| text::utf16_len(&body.rich.text) <= text::MESSAGE_LIMIT));
+        for (limit, least) in [(PART_LIMIT, 4), (SHORT_PART_LIMIT, 15)] {
+            let bodies = messages(ended(&Outcome::Succeeded, Next::Done, Some(&result)), limit);
+            let sum: String = bodies.iter().map(|body| body.rich.text.as_str()).collect();
+            assert_eq!(sum, long);
+            assert!(bodies.len() >= least);
+            assert!(bodies.iter().all(|body| text::utf16_len(&body.rich.text) <= limit));
+        }
+    }
+
+    #[test]
+    fn short_parts_leave_no_more_of_a_very_long_answer_out() {
+        let result = ResultEvent { text: Some("word ".repeat(60_000)), ..ResultEvent::default() };
+        let shown = |limit| {
+            let bodies = messages(ended(&Outcome::Succeeded, Next::Done, Some(&result)), limit);
+            assert!(bodies.last().unwrap().rich.text.contains("agentlab job 12"));
+            bodies.iter().map(|body| body.rich.text.len()).sum::<usize>()
+        };
+        assert!(shown(SHORT_PART_LIMIT).abs_diff(shown(PART_LIMIT)) < 2 * PART_LIMIT);
+    }
+
+    #[test]
+    fn a_task_that_an_outage_stopped_is_queued() {
+        let outcome = Outcome::Unavailable("API Error: 529".into());
+        let text = markdown(ended(&outcome, Next::Park { at: 1, cause: ParkedFor::Unavailable }, None));
+        assert!(text.starts_with("Task 12: queued, ") && text.ends_with("runs when Claude answers again"), "{text}");
     }
 
     #[test]
@@ -270,7 +302,7 @@ mod tests {
         assert_eq!(accepted(3, 2).stop, Some(3));
         assert_eq!(running(3, 2, 1_000, &Progress::default()).stop, Some(3));
         for (next, stop) in [(Next::Failed, None), (Next::Retry { at: 1 }, Some(12))] {
-            assert_eq!(messages(ended(&Outcome::Lost, next, None))[0].stop, stop);
+            assert_eq!(messages(ended(&Outcome::Lost, next, None), PART_LIMIT)[0].stop, stop);
         }
     }
 }

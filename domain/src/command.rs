@@ -32,6 +32,18 @@ pub enum Command {
     Unknown(String),
 }
 
+impl Command {
+    /// Whether it always gets through: it counts against no limit, and its answer goes out before everything else.
+    /// Only what looks, stops or repairs is.
+    pub fn is_priority(&self) -> bool {
+        match self {
+            Self::Start | Self::Help | Self::Status | Self::Cancel { .. } | Self::Unclear(_) => true,
+            Self::Retry { .. } | Self::New | Self::Sessions | Self::Session { .. } | Self::Fork | Self::Cost => false,
+            Self::Unknown(word) => word == "restart",
+        }
+    }
+}
+
 /// Reads a command; `None` where the text is work. A command may name a bot (`/status@lab_bot`).
 pub fn parse(text: &str) -> Option<Command> {
     let rest = text.strip_prefix('/')?;
@@ -135,6 +147,14 @@ mod tests {
         for unclear in ["/cancel everything", "/retry it", "/session", "/session xyz%", "/session 1a"] {
             assert!(matches!(parse(unclear), Some(Command::Unclear(_))), "{unclear}");
         }
+    }
+
+    #[test]
+    fn what_looks_stops_or_repairs_always_gets_through() {
+        for text in ["/start", "/help", "/status@lab_bot", "/cancel", "/cancel 3", "/cancel all", "/stop", "/restart"] {
+            assert!(parse(text).unwrap().is_priority(), "{text}");
+        }
+        assert!(!parse("/frobnicate").unwrap().is_priority());
     }
 
     #[test]

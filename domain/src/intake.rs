@@ -74,6 +74,45 @@ impl Decision {
     }
 }
 
+/// One more request of a person, as the limits see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    pub user: i64,
+    pub place: Place,
+    pub message: i64,
+}
+
+impl Decision {
+    /// The allowed person who caused it, where that is kept.
+    pub const fn user(&self) -> Option<i64> {
+        match self {
+            Self::Job { user, .. } | Self::Command { user, .. } | Self::Stop { user, .. } => Some(*user),
+            Self::Edit { .. }
+            | Self::NoText { .. }
+            | Self::Limited { .. }
+            | Self::Stranger { .. }
+            | Self::Ignore { .. } => None,
+        }
+    }
+
+    /// The request that this is, where it counts against its sender's rate: work, and commands that need not always get
+    /// through.
+    pub fn counted(&self) -> Option<Request> {
+        match self {
+            Self::Job { user, place, message, .. } => Some(Request { user: *user, place: *place, message: *message }),
+            Self::Command { user, place, message, command } => {
+                (!command.is_priority()).then_some(Request { user: *user, place: *place, message: *message })
+            }
+            Self::Edit { .. }
+            | Self::Stop { .. }
+            | Self::NoText { .. }
+            | Self::Limited { .. }
+            | Self::Stranger { .. }
+            | Self::Ignore { .. } => None,
+        }
+    }
+}
+
 /// Decides an update. The allow-list comes before everything. `own` is the bot's name, where it is known: in a group a
 /// command may be another bot's.
 pub fn decide(update: Update, own: Option<&str>, allowed: impl Fn(i64) -> bool) -> Decision {
@@ -163,6 +202,25 @@ mod tests {
                 "ignored"
             ]
         );
+    }
+
+    #[test]
+    fn work_and_ordinary_commands_are_counted_and_nothing_else() {
+        let counted = |update| decide(update, None, |user| user == 5).counted().map(|request| request.user);
+        assert_eq!(counted(message(Some(5), Some("do it"))), Some(5));
+        assert_eq!(counted(message(Some(5), Some("/frobnicate"))), Some(5));
+        let free = [
+            message(Some(5), Some("/status")),
+            message(Some(5), Some("/cancel 3")),
+            message(Some(5), None),
+            message(Some(66), Some("do it")),
+            Update::Edited { user: Some(5), place: PLACE, message: 9, text: Some("x".into()) },
+            Update::Button { user: Some(5), place: Some(PLACE), callback: "c".into(), data: Some("stop:1".into()) },
+            Update::Other { kind: "poll".into() },
+        ];
+        for update in free {
+            assert_eq!(counted(update.clone()), None, "{update:?}");
+        }
     }
 
     #[test]

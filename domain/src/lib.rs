@@ -22,6 +22,7 @@ pub mod outcome;
 pub mod pace;
 pub mod progress;
 pub mod prompt;
+pub mod rate;
 pub mod restart;
 pub mod retry;
 pub mod role;

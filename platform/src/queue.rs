@@ -127,12 +127,12 @@ impl Source {
 }
 
 impl Source {
-    /// Waits until a job's time comes, or for the poll.
+    /// Waits until a job's time comes, or that of a probe, or for the poll.
     async fn next_look(&self) {
-        let until = match self.db.next_run_at().await {
-            Ok(Some(at)) => Duration::from_millis(u64::try_from(at - clock::now_ms()).unwrap_or_default()),
-            Ok(None) | Err(_) => POLL,
-        };
+        let times = [self.db.next_run_at().await, self.db.next_probe_at().await];
+        let next = times.into_iter().filter_map(|at| at.ok().flatten()).min();
+        let until =
+            next.map_or(POLL, |at| Duration::from_millis(u64::try_from(at - clock::now_ms()).unwrap_or_default()));
         tokio::time::sleep(until.min(clock::scaled(POLL)).max(SHORTEST)).await;
     }
 }

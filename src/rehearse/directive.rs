@@ -32,6 +32,8 @@ pub enum Directive {
     Noise(usize),
     /// `[[deny: Bash]]`: a tool that was not permitted.
     Deny(String),
+    /// `[[retry: 529]]`: a request that failed with this status (0: without any answer), before the agent tries again.
+    Retry(u16),
     /// `[[fail: 529]]`: the API's error with this status.
     Fail(u16),
     /// `[[recall]]`: answers with what was asked before in this conversation.
@@ -89,6 +91,7 @@ fn one(text: &str) -> Option<Directive> {
         "env" => Directive::Env,
         "noise" => Directive::Noise(argument.parse().ok()?),
         "deny" => Directive::Deny(argument.to_owned()),
+        "retry" => Directive::Retry(argument.parse().ok()?),
         "fail" => Directive::Fail(argument.parse().ok()?),
         "recall" => Directive::Recall,
         "instructions" => Directive::Instructions,
@@ -121,6 +124,7 @@ mod tests {
                 Directive::Hang,
             ]
         );
+        assert_eq!(parse("[[retry: 529]] [[retry: x]] [[fail: 529]]"), [Directive::Retry(529), Directive::Fail(529)]);
         assert!(parse("fix the tests").is_empty());
     }
 }

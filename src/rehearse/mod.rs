@@ -43,7 +43,10 @@ pub fn rehearse(arguments: &[OsString]) -> Result<u8, Failure> {
         }
     }
     if answer.is_empty() {
-        answer.push(format!("Rehearsed: {}", prompt.trim().chars().take(200).collect::<String>()));
+        let text = format!("Rehearsed: {}", prompt.trim().chars().take(200).collect::<String>());
+        // As Claude does: an answer is a message of the model before it is a result.
+        voice.says(&text);
+        answer.push(text);
     }
     voice.answer(&answer.join("\n"));
     Ok(exit_code::DONE)
@@ -95,6 +98,7 @@ fn follow(
         Directive::Env => answer.push(environment()),
         Directive::Noise(bytes) => speak::noise(*bytes),
         Directive::Deny(tool) => voice.denies(tool),
+        Directive::Retry(status) => voice.retries(*status),
         Directive::Fail(status) => {
             voice.fails(*status);
             return Ok(Some(1));

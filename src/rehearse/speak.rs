@@ -10,11 +10,20 @@ pub struct Voice {
     denials: RefCell<Vec<Value>>,
     turns: RefCell<u64>,
     cost: RefCell<f64>,
+    retries: RefCell<u64>,
+    messages: RefCell<u64>,
 }
 
 impl Voice {
     pub fn new(session: String) -> Self {
-        Self { session, denials: RefCell::default(), turns: RefCell::new(1), cost: RefCell::default() }
+        Self {
+            session,
+            denials: RefCell::default(),
+            turns: RefCell::new(1),
+            cost: RefCell::default(),
+            retries: RefCell::new(0),
+            messages: RefCell::new(0),
+        }
     }
 
     pub fn begin(&self) {
@@ -55,6 +64,14 @@ impl Voice {
         self.result(false, "success", "", None);
     }
 
+    pub fn retries(&self, status: u16) {
+        *self.retries.borrow_mut() += 1;
+        event(json!({
+            "type": "system", "subtype": "api_retry", "session_id": self.session, "attempt": *self.retries.borrow(),
+            "max_retries": 10, "retry_delay_ms": 500.0, "error_status": (status != 0).then_some(status), "error": "unknown",
+        }));
+    }
+
     pub fn fails(&self, status: u16) {
         // A failed call ends with subtype "success": whoever trusts it is deceived.
         self.result(true, "success", &format!("API Error: {status} rehearsed"), Some(status));
@@ -73,9 +90,10 @@ impl Voice {
     }
 
     fn assistant(&self, block: &Value) {
+        *self.messages.borrow_mut() += 1;
         event(json!({
             "type": "assistant", "session_id": self.session,
-            "message": { "role": "assistant", "model": "rehearsal", "content": [block],
+            "message": { "id": format!("msg_{}", *self.messages.borrow()), "role": "assistant", "model": "rehearsal", "content": [block],
                          "usage": { "input_tokens": 10, "output_tokens": 1 } },
         }));
     }

@@ -176,6 +176,35 @@ fn a_service_that_stays_out_of_order_fails_the_task_after_its_attempts() {
     assert_eq!(turns(&api.requests()), 4, "two of the CLI's own for each attempt");
 }
 
+/// The CLI gives up after three calls that were overloaded; its events tell of each, and the fifth opens the circuit.
+#[test]
+fn calls_that_the_cli_makes_again_by_itself_are_counted_and_open_the_circuit_until_one_is_answered() {
+    let Some(claude) = claude() else { return };
+    let (bot, api) = (BotApi::start(), MessagesApi::start());
+    let world = with_bot(&claude, &bot, &api, "", &[("CLAUDE_CODE_MAX_RETRIES", "2")]);
+    let mut script = vec![Reply::error(529); 6];
+    script.push(Reply::Text("after the storm".into()));
+    api.script(script);
+    let _up = world.up();
+    bot.user_says(ANN, ANN, "hello");
+    bot.wait_for(LONGER, "the notice", |state| {
+        state.messages(ANN).into_iter().find(|message| message.text.starts_with("Claude API temporarily unavailable"))
+    });
+    let open = world.sql("SELECT state, until FROM circuit")[0].clone();
+    assert_eq!(open["state"], "open");
+    bot.wait_for(LONGER, "the answer", |state| {
+        state.messages(ANN).into_iter().find(|message| message.text == "after the storm")
+    });
+    wait_until("nothing is owed", LONG, || world.count("SELECT COUNT(*) FROM v_owed") == 0);
+    assert_eq!(turns(&api.requests()), 7);
+    let runs = world.sql("SELECT calls_answered, calls_failed, uses_attempt, claimed_at FROM run ORDER BY attempt");
+    let told = |run: &Value| ["calls_answered", "calls_failed", "uses_attempt"].map(|name| run[name].as_i64().unwrap());
+    let told: Vec<_> = runs.iter().map(told).collect();
+    assert_eq!(told, [[0, 3, 1], [0, 3, 0], [1, 0, 1]], "each request once, and no attempt for the outage");
+    assert!(runs[2]["claimed_at"].as_i64() >= open["until"].as_i64(), "left alone in between: {runs:?} {open}");
+    assert_eq!(world.sql("SELECT state FROM circuit"), [json!({ "state": "closed" })]);
+}
+
 #[test]
 fn a_key_that_is_not_accepted_parks_the_task_as_not_logged_in() {
     let Some(claude) = claude() else { return };

@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 
 use crate::world::{ANN, LONG, World, kill_9, wait_until};
 
-fn get(world: &World, path: &str, host: &str) -> (u16, String) {
+pub(super) fn get(world: &World, path: &str, host: &str) -> (u16, String) {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", world.port)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();

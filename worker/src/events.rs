@@ -9,6 +9,8 @@ use agentlab_domain::{
 };
 use serde_json::Value;
 
+use crate::calls::Tally;
+
 /// A line longer than this is passed over: no event that we use comes near it.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
 
@@ -18,6 +20,8 @@ pub struct Transcript {
     pub progress: Progress,
     pub result: Option<ResultEvent>,
     pub limit: Option<Limit>,
+    /// Requests to the API that were answered or failed.
+    pub tally: Tally,
     partial: Vec<u8>,
     skipping: bool,
 }
@@ -62,6 +66,7 @@ impl Transcript {
             "system" if text(event, "subtype") == "api_retry" => {
                 let status = event["error_status"].as_u64().map(|status| format!(" ({status})")).unwrap_or_default();
                 self.progress.activity = Some(format!("waiting for the API{status}, try {}", event["attempt"]));
+                self.tally.retry(event["error_status"].as_u64(), self.limit.is_some());
             }
             "assistant" => self.assistant(&event["message"]),
             "rate_limit_event" => {
@@ -72,6 +77,7 @@ impl Transcript {
             }
             "result" => {
                 let result = result(event);
+                self.tally.end(&result, self.limit.is_some());
                 self.progress.cost_usd = result.cost_usd;
                 self.progress.output_tokens = self.progress.output_tokens.max(result.output_tokens);
                 self.result = Some(result);
@@ -81,6 +87,7 @@ impl Transcript {
     }
 
     fn assistant(&mut self, message: &Value) {
+        self.tally.message(text(message, "id"), text(message, "model"));
         self.progress.output_tokens += message["usage"]["output_tokens"].as_u64().unwrap_or_default();
         for block in message["content"].as_array().into_iter().flatten() {
             match text(block, "type") {

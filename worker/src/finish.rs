@@ -5,7 +5,8 @@ use std::io::{Read, Seek, SeekFrom};
 use agentlab_domain::{
     answer::{self, Ended},
     check::Checks,
-    outcome::{self, Exit, Outcome, ResultEvent},
+    circuit::{Service, State},
+    outcome::{self, Exit, Outcome},
     retry::{self, History, Next},
 };
 use agentlab_platform::{
@@ -34,9 +35,9 @@ pub(crate) async fn finish(life: &Life, claim: &Claim, run: &RunDir) -> Result<(
     let result = reader.transcript.result.as_ref();
     let opened = run.spec().ok().and_then(|spec| spec.opened);
     let outcome = outcome::judge(&exit, result, reader.transcript.limit, &stderr_tail(run), opened);
-    let settled = match settle(life, claim, run, &exit, &outcome, result).await? {
+    let settled = match settle(life, claim, run, &exit, &outcome, &reader).await? {
         // Asked while the run was ending by itself: the asker's word holds, it never runs again (rule R8).
-        Finished::StopAsked { by } => settle(life, claim, run, &exit, &Outcome::Stopped { by }, result).await?,
+        Finished::StopAsked { by } => settle(life, claim, run, &exit, &Outcome::Stopped { by }, &reader).await?,
         settled @ (Finished::Settled | Finished::LeaseLost) => settled,
     };
     match settled {
@@ -59,9 +60,10 @@ async fn settle(
     run: &RunDir,
     exit: &Exit,
     outcome: &Outcome,
-    result: Option<&ResultEvent>,
+    reader: &Reader,
 ) -> Result<Finished, HandleError> {
-    let (history, anew) = life.db.history(&claim.job_id).await?;
+    let result = reader.transcript.result.as_ref();
+    let history = life.db.history(&claim.job_id).await?;
     let now = clock::now_ms();
     let next = decide(outcome, history, life.config.retry.max_attempts, now);
     let uses_attempt = retry::uses_attempt(outcome, history.outage);
@@ -72,19 +74,29 @@ async fn settle(
         next,
         result,
         rehearsed: rehearsed(run),
-        anew,
+        anew: life.db.began_anew(&claim.job_id).await?,
         wait_ms: wait_ms(next, now),
         attempt: claim.attempt,
         checks: Checks { wanted: &wanted, ran: &ran },
     };
     let text = answer::markdown(ended);
-    let messages = answer::messages(ended);
+    let messages = answer::messages(ended, part_limit(life).await?);
     let long = now - claim.claimed_at >= clock::scaled_ms(answer::NOTICE_AFTER_MS);
     let notice = (long && next.ends_job()).then(|| answer::notice(claim.number, next));
     fail_point!("finish-begin");
     let notice = notice.as_ref();
-    let finish = Finish { exit, outcome, next, uses_attempt, result, answer: &text, messages: &messages, notice };
+    let (calls, called_at) = reader.calls();
+    let (answer, messages) = (text.as_str(), messages.as_slice());
+    let finish = Finish { exit, outcome, next, uses_attempt, result, answer, messages, notice, calls, called_at };
     Ok(life.db.finish(claim, &finish).await?)
+}
+
+/// Shorter parts while Telegram is out of order.
+async fn part_limit(life: &Life) -> Result<usize, HandleError> {
+    Ok(match life.db.circuit(Service::Telegram).await?.state {
+        State::Closed => answer::PART_LIMIT,
+        State::Open | State::Probing => answer::SHORT_PART_LIMIT,
+    })
 }
 
 /// The decision, its delay shortened where tests shorten time.

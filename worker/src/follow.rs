@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use agentlab_domain::answer;
+use agentlab_domain::{answer, circuit::Calls};
 use agentlab_platform::{clock, db::claim::Claim, life::Life, ping, run_dir::RunDir};
 use fail::fail_point;
 use tokio::process::Child;
@@ -45,7 +45,7 @@ pub(crate) async fn follow(
         let now = clock::monotonic_ms();
         if told_at.is_none_or(|at| now - at >= clock::scaled_ms(TELL_MS)) {
             told_at = Some(now);
-            if tell(life, claim, run, &reader.transcript).await? {
+            if tell(life, claim, run, &reader).await? {
                 return Ok(Followed::LeaseLost);
             }
             fail_point!("attach-told");
@@ -75,11 +75,11 @@ fn collect(shim: Option<Child>) {
 }
 
 /// Writes progress, and passes a stop request on; true when the lease is lost.
-async fn tell(life: &Life, claim: &Claim, run: &RunDir, transcript: &Transcript) -> Result<bool, HandleError> {
-    let progress = &transcript.progress;
+async fn tell(life: &Life, claim: &Claim, run: &RunDir, reader: &Reader) -> Result<bool, HandleError> {
+    let progress = &reader.transcript.progress;
     let body =
         claim.chat.map(|_| answer::running(claim.number, claim.attempt, clock::now_ms() - claim.claimed_at, progress));
-    let watch = match life.db.progress(claim, progress.bytes, progress.activity.as_deref(), body.as_ref()).await {
+    let watch = match life.db.progress(claim, progress, body.as_ref(), reader.calls()).await {
         Ok(watch) => watch,
         // Progress that cannot be written now is written in a second: the run goes on.
         Err(error) if error.is_busy() => return Ok(false),
@@ -88,8 +88,12 @@ async fn tell(life: &Life, claim: &Claim, run: &RunDir, transcript: &Transcript)
     if let Some(by) = watch.stop_by {
         run.request_stop(&by)?;
     }
-    if body.is_some() {
+    if body.is_some() || watch.circuit_changed {
         ping::ping(&life.home.socket("bot"));
+    }
+    if watch.circuit_changed {
+        // It closed: others may begin. Or it opened: they learn when to look again.
+        ping::ping_workers(&life.home, life.config.workers.count);
     }
     Ok(!watch.leased)
 }
@@ -102,6 +106,13 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
+    /// All calls so far, and when the last of them was made at the latest: what is read late was not made late.
+    pub(crate) fn calls(&self) -> (Calls, i64) {
+        let written = self.file.as_ref().and_then(|file| file.metadata().ok()?.modified().ok());
+        let now = clock::now_ms();
+        (self.transcript.tally.calls, written.map_or(now, |time| clock::unix_ms(time).min(now)))
+    }
+
     /// Reads what is new.
     pub(crate) fn read(&mut self, run: &RunDir) -> io::Result<()> {
         if self.file.is_none() {

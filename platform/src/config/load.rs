@@ -101,6 +101,11 @@ fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config
             return Err(invalid(format!("budget.{key} must be from 0.01 to 1000000 (US dollars)")));
         }
     }
+    for (key, count) in [("per_minute", config.rate.per_minute), ("per_hour", config.rate.per_hour)] {
+        if count == 0 {
+            return Err(invalid(format!("rate.{key} must be at least 1: with 0 nobody could send a task")));
+        }
+    }
     for (key, minutes) in
         [("max_run_minutes", config.agent.max_run_minutes), ("no_progress_minutes", config.agent.no_progress_minutes)]
     {
@@ -166,6 +171,8 @@ mod tests {
             ("[console]\nport = 99999", "console.port"),
             ("[budget]\ndaily_usd = -1", "budget.daily_usd"),
             ("[budget]\ntask_usd = nan", "budget.task_usd"),
+            ("[rate]\nper_minute = 0", "rate.per_minute"),
+            ("[rate]\nper_hour = 0", "rate.per_hour"),
             ("[agent", "expected"),
         ] {
             let message = refusal(text);

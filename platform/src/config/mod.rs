@@ -8,7 +8,7 @@ mod suggest;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use agentlab_domain::{budget::Limits, isolation::Isolation};
+use agentlab_domain::{budget, isolation::Isolation, rate::Limits};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -25,6 +25,7 @@ pub struct Config {
     pub console: Console,
     pub retry: Retry,
     pub budget: Budget,
+    pub rate: Rate,
 }
 
 /// `[telegram]`.
@@ -157,15 +158,31 @@ pub struct Budget {
 
 impl Budget {
     /// The limits in millionths of a dollar.
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> budget::Limits {
         #[expect(clippy::cast_possible_truncation, reason = "checked when it was loaded")]
         let micro = |usd: Option<f64>| usd.map(|usd| (usd * 1_000_000.0).round() as i64);
-        Limits {
+        budget::Limits {
             job: micro(self.task_usd),
             user_day: micro(self.user_daily_usd),
             day: micro(self.daily_usd),
             month: micro(self.monthly_usd),
         }
+    }
+}
+
+/// `[rate]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rate {
+    /// Tasks and ordinary commands that are taken from one Telegram user in a minute.
+    pub per_minute: u32,
+    /// The same in an hour.
+    pub per_hour: u32,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self { per_minute: 30, per_hour: 500 }
     }
 }
 
@@ -178,6 +195,11 @@ pub struct Place {
 }
 
 impl Config {
+    /// How much is taken from one Telegram user.
+    pub const fn limits(&self) -> Limits {
+        Limits { per_minute: self.rate.per_minute, per_hour: self.rate.per_hour }
+    }
+
     /// Where a chat works: the only configured project, else the workspace in the home.
     pub fn chat_place(&self, workspace: PathBuf) -> Place {
         let mut projects = self.projects.iter();

@@ -6,7 +6,7 @@ use agentlab_domain::{budget::Verdict, job};
 use fail::fail_point;
 use serde::{Deserialize, Serialize};
 
-use super::{Db, DbError, Durability, Write, begin, budget, park};
+use super::{Db, DbError, Durability, Write, begin, budget, circuit, park};
 use crate::clock;
 
 /// A job in the hands of one worker, with its newest run.
@@ -108,6 +108,10 @@ impl Db {
             let Some(seen) = sqlx::query_as::<_, Seen>(CLAIMABLE).bind(now).fetch_optional(self.read()).await? else {
                 return Ok(None);
             };
+            if seen.run_id.is_none() && !self.may_begin().await? {
+                // What lives comes first, so nothing that could be adopted stands behind it.
+                return Ok(None);
+            }
             let mut write = self.begin(Durability::Full).await?;
             fail_point!("claim-begin");
             let leased = sqlx::query(LEASE)
@@ -128,6 +132,13 @@ impl Db {
                 Some(run_id) => Some(adopt(&mut write, seen, run_id, worker).await?),
                 None => self.begin_or_park(&mut write, seen, worker, now).await?,
             };
+            if let Some(claim) = claim.as_ref().filter(|claim| claim.fresh)
+                && !circuit::admit(&mut write, &claim.run_id).await?
+            {
+                // The circuit opened, or somebody else is the probe, since the look.
+                write.rollback().await?;
+                return Ok(None);
+            }
             fail_point!("claim-commit");
             write.commit().await?;
             fail_point!("claim-committed");

@@ -3,14 +3,18 @@
 
 use agentlab_domain::{
     answer::Body,
+    circuit::Calls,
     job,
     outcome::{Exit, Outcome, ResultEvent},
     retry::{History, Next, ParkedFor},
 };
 use fail::fail_point;
 
-use super::{Db, DbError, Durability, Write, budget, claim::Claim, hold, lanes, outbox, session};
+use super::{Db, DbError, Durability, Write, budget, circuit, claim::Claim, hold, lanes, outage, outbox, session};
 use crate::clock;
+
+/// An outage excuses the runs of a job for this long after it was accepted: nothing is tried for ever.
+const EXCUSED_MS: i64 = 24 * 3_600_000;
 
 /// How a run and its job go on.
 #[derive(Debug)]
@@ -27,6 +31,10 @@ pub struct Finish<'a> {
     pub messages: &'a [Body],
     /// A short new message after long work.
     pub notice: Option<&'a Body>,
+    /// All calls of the service that the run made.
+    pub calls: Calls,
+    /// When the last of them was made, at the latest (Unix milliseconds).
+    pub called_at: i64,
 }
 
 /// What came of it.
@@ -43,21 +51,27 @@ pub enum Finished {
 
 impl Db {
     /// What the job's earlier runs say to the retry decision.
-    ///
-    /// The second value: whether the job lost its conversation and began a new one.
-    pub async fn history(&self, job_id: &str) -> Result<(History, bool), DbError> {
-        let (used, lost, anew): (u32, u32, u32) = sqlx::query_as(
+    pub async fn history(&self, job_id: &str) -> Result<History, DbError> {
+        let (used, lost, outage): (u32, u32, bool) = sqlx::query_as(
             "SELECT COUNT(*) FILTER (WHERE uses_attempt = 1), COUNT(*) FILTER (WHERE outcome = 'lost'),
-                    COUNT(*) FILTER (WHERE outcome = 'session_lost')
+                    EXISTS (SELECT 1 FROM circuit, job WHERE circuit.service = 'claude' AND circuit.state <> 'closed'
+                              AND job.id = ?1 AND job.accepted_at > ?2)
              FROM run WHERE job_id = ?1 AND outcome IS NOT NULL",
         )
         .bind(job_id)
+        .bind(clock::now_ms() - clock::scaled_ms(EXCUSED_MS))
         .fetch_one(self.read())
         .await?;
-        Ok((History { used, lost, outage: false }, anew > 0))
+        Ok(History { used, lost, outage })
     }
 
-    /// What one run's end means to others: its conversation, every task of its account, the budgets.
+    /// Whether the job lost its conversation and began a new one.
+    pub async fn began_anew(&self, job_id: &str) -> Result<bool, DbError> {
+        let query = "SELECT EXISTS (SELECT 1 FROM run WHERE job_id = ?1 AND outcome = 'session_lost')";
+        Ok(sqlx::query_scalar(query).bind(job_id).fetch_one(self.read()).await?)
+    }
+
+    /// What one run's end means to others: its conversation, every task of its account, the service, the budgets.
     async fn tell_others(&self, write: &mut Write, claim: &Claim, finish: &Finish<'_>) -> Result<(), DbError> {
         if let Outcome::SessionLost(why) = finish.outcome {
             session::set_aside(write, &claim.session, why).await?;
@@ -67,6 +81,10 @@ impl Db {
         }
         if *finish.outcome == Outcome::Succeeded {
             hold::lift(write, ParkedFor::Login).await?;
+        }
+        circuit::count_run(write, &claim.run_id, finish.calls, finish.called_at).await?;
+        if !finish.next.ends_job() {
+            outage::tell(write).await?;
         }
         budget::spent(write, &self.terms().limits, self.terms().owner).await
     }

@@ -5,14 +5,16 @@ use agentlab_domain::{
     answer::{self, Body},
     chat::Place,
     intake::Decision,
+    rate::Limits,
 };
 use fail::fail_point;
 
 use super::{
     Db, DbError, Durability, Write, cancel,
     enqueue::{self, Enqueued, NewJob, Source},
-    hold, obey,
+    hold, obey, outage,
     outbox::{self, New},
+    rate,
 };
 use crate::{clock, config};
 
@@ -30,6 +32,8 @@ pub struct Incoming<'a> {
     pub place: config::Place,
     /// What a question about the whole system is answered with, read beforehand.
     pub prepared: &'a str,
+    /// How much is taken from one person.
+    pub limits: Limits,
 }
 
 /// What an update caused.
@@ -51,11 +55,15 @@ impl Db {
         fail_point!("intake-begin");
         let mut write = self.begin(Durability::Full).await?;
         fail_point!("intake-update");
-        if !record(&mut write, incoming).await? {
+        let now = clock::now_ms();
+        // Inside the transaction: of two updates that race for the last place one gets it.
+        let limited = rate::over_the_limit(&mut write, incoming, now).await?;
+        let decision = limited.as_ref().unwrap_or(incoming.decision);
+        if !record(&mut write, incoming, decision, now).await? {
             return Ok(Effect::Duplicate);
         }
         fail_point!("intake-effect");
-        let effect = cause(&mut write, incoming).await?;
+        let effect = cause(&mut write, incoming, decision).await?;
         fail_point!("intake-commit");
         write.commit().await?;
         fail_point!("intake-committed");
@@ -76,8 +84,8 @@ impl Db {
 }
 
 /// Stores the raw update; false when it was known already.
-async fn record(write: &mut Write, incoming: &Incoming<'_>) -> Result<bool, DbError> {
-    let (raw, why) = match incoming.decision {
+async fn record(write: &mut Write, incoming: &Incoming<'_>, decision: &Decision, now: i64) -> Result<bool, DbError> {
+    let (raw, why) = match decision {
         // A stranger's words are not kept.
         Decision::Stranger { .. } => ("", None),
         Decision::Ignore { why } => (incoming.raw, Some(why.as_str())),
@@ -89,22 +97,24 @@ async fn record(write: &mut Write, incoming: &Incoming<'_>) -> Result<bool, DbEr
         | Decision::NoText { .. } => (incoming.raw, None),
     };
     let inserted = sqlx::query(
-        "INSERT INTO telegram_update (bot_id, update_id, raw, decision, why, received_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+        "INSERT INTO telegram_update (bot_id, update_id, raw, decision, why, received_at, user_id, counted)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
     )
     .bind(incoming.bot_id)
     .bind(incoming.update_id)
     .bind(raw)
-    .bind(incoming.decision.word())
+    .bind(decision.word())
     .bind(why)
-    .bind(clock::now_ms())
+    .bind(now)
+    .bind(incoming.decision.user())
+    .bind(decision.counted().is_some())
     .execute(&mut **write)
     .await?;
     Ok(inserted.rows_affected() == 1)
 }
 
-async fn cause(write: &mut Write, incoming: &Incoming<'_>) -> Result<Effect, DbError> {
-    match incoming.decision {
+async fn cause(write: &mut Write, incoming: &Incoming<'_>, decision: &Decision) -> Result<Effect, DbError> {
+    match decision {
         Decision::Job { user, place, message, prompt } => {
             accept(write, incoming, (*user, *place, *message), prompt).await
         }
@@ -158,6 +168,7 @@ pub(super) async fn accepted(
     let status = New { kind: "status", job_id: Some(&job.id), place, reply_to: Some(message), body: &body };
     outbox::add(write, status).await?;
     hold::tell(write, place).await?;
+    outage::tell(write).await?;
     Ok(Effect::Accepted { number: job.number })
 }
 
@@ -192,5 +203,17 @@ async fn edit(write: &mut Write, place: Place, message: i64, prompt: &str) -> Re
 pub(super) async fn reply(write: &mut Write, place: Place, message: i64, words: &str) -> Result<Effect, DbError> {
     let body: Body = answer::reply(words);
     outbox::add(write, New { kind: "reply", job_id: None, place, reply_to: Some(message), body: &body }).await?;
+    Ok(Effect::Noted { words: String::new() })
+}
+
+/// The answer to a command that always gets through: before everything else of its chat.
+pub(super) async fn reply_at_once(
+    write: &mut Write,
+    place: Place,
+    message: i64,
+    words: &str,
+) -> Result<Effect, DbError> {
+    let body: Body = answer::reply(words);
+    outbox::add_urgent(write, New { kind: "reply", job_id: None, place, reply_to: Some(message), body: &body }).await?;
     Ok(Effect::Noted { words: String::new() })
 }

@@ -7,6 +7,7 @@
 pub mod begin;
 pub mod budget;
 pub mod cancel;
+pub mod circuit;
 pub mod claim;
 pub mod enqueue;
 pub mod error;
@@ -17,10 +18,12 @@ pub mod jobs;
 mod lanes;
 pub mod migrate;
 mod obey;
+pub mod outage;
 pub mod outbox;
 mod park;
 pub mod process;
 pub mod progress;
+mod rate;
 pub mod release;
 
 pub mod retry;

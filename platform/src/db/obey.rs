@@ -10,7 +10,7 @@ use agentlab_domain::{
 
 use super::{
     DbError, Write, cancel,
-    intake::{self, Effect, Incoming, reply, stop},
+    intake::{self, Effect, Incoming, reply, reply_at_once, stop},
     retry::{self, Retry},
     session,
 };
@@ -55,7 +55,11 @@ pub(super) async fn obey(
             None => "There is no conversation here yet to be copied.".into(),
         },
     };
-    reply(write, place, message, &words).await
+    if command.is_priority() {
+        reply_at_once(write, place, message, &words).await
+    } else {
+        reply(write, place, message, &words).await
+    }
 }
 
 /// Where a task of this chat works.
@@ -70,11 +74,11 @@ async fn cancel_task(write: &mut Write, (user, place, message): Given, number: O
         None => cancel::meant(write, &lane::of_place(place)).await?,
     };
     let Some(number) = number else {
-        return reply(write, place, message, "Nothing of this chat runs or waits.").await;
+        return reply_at_once(write, place, message, "Nothing of this chat runs or waits.").await;
     };
     let effect = stop(write, number, user).await?;
     let (Effect::Stop { words, .. } | Effect::Noted { words }) = &effect else { return Ok(effect) };
-    reply(write, place, message, words).await?;
+    reply_at_once(write, place, message, words).await?;
     Ok(effect)
 }
 

@@ -4,10 +4,14 @@
 use agentlab_domain::{
     answer::Body,
     chat::Place,
+    circuit::Service,
     outbox::{Next, Tried},
 };
 
-use super::{Db, DbError, Durability, Write};
+use super::{
+    Db, DbError, Durability, Write,
+    circuit::{self, Heard},
+};
 use crate::clock;
 
 /// A message that is due.
@@ -28,8 +32,8 @@ pub struct Due {
 
 type Row = (i64, i64, Option<i64>, Option<i64>, String, i64, Option<i64>, bool, bool, u32, u32, String);
 
-/// Due rows, what is owed first: pictures of progress must never keep an answer waiting. A part waits until what stands
-/// before it in its answer has arrived.
+/// Due rows. First the answers to commands that always get through, then what is owed: pictures of progress must never keep an
+/// answer waiting. A part waits until what stands before it in its answer has arrived.
 const DUE: &str = "
     SELECT id, chat, topic, reply_to, body, revision, message_id, owed, plain, doubts, failures, state
     FROM outbox o
@@ -37,7 +41,7 @@ const DUE: &str = "
       AND NOT EXISTS (
           SELECT 1 FROM outbox earlier
           WHERE earlier.job_id = o.job_id AND earlier.id < o.id AND earlier.state IN ('pending', 'sending'))
-    ORDER BY owed DESC, id
+    ORDER BY urgent DESC, owed DESC, id
     LIMIT 2000";
 
 impl Db {
@@ -72,8 +76,8 @@ impl Db {
         row.map(due).transpose()
     }
 
-    /// Notes what came of a delivery.
-    pub async fn delivery(&self, message: &Due, next: &Next, pace_ms: i64) -> Result<(), DbError> {
+    /// Notes what came of a delivery, and what it told of Telegram.
+    pub async fn delivery(&self, message: &Due, next: &Next, pace_ms: i64, heard: Heard) -> Result<(), DbError> {
         let first = message.message.is_none();
         let mut write = self.begin(if first { Durability::Full } else { Durability::Normal }).await?;
         let now = clock::now_ms();
@@ -120,6 +124,7 @@ impl Db {
                 .await?;
             }
         }
+        circuit::count(&mut write, Service::Telegram, heard, now, now).await?;
         write.commit().await
     }
 }
@@ -151,8 +156,18 @@ pub(super) struct New<'a> {
 
 /// Adds a message to the outbox.
 pub(super) async fn add(write: &mut Write, new: New<'_>) -> Result<(), DbError> {
+    insert(write, new, false).await
+}
+
+/// Adds a message that goes out before everything else of its chat.
+pub(super) async fn add_urgent(write: &mut Write, new: New<'_>) -> Result<(), DbError> {
+    insert(write, new, true).await
+}
+
+async fn insert(write: &mut Write, new: New<'_>, urgent: bool) -> Result<(), DbError> {
     sqlx::query(
-        "INSERT INTO outbox (kind, job_id, chat, topic, reply_to, body, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO outbox (kind, job_id, chat, topic, reply_to, body, created_at, urgent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )
     .bind(new.kind)
     .bind(new.job_id)
@@ -161,6 +176,7 @@ pub(super) async fn add(write: &mut Write, new: New<'_>) -> Result<(), DbError> 
     .bind(new.reply_to)
     .bind(serde_json::to_string(new.body)?)
     .bind(clock::now_ms())
+    .bind(urgent)
     .execute(&mut **write)
     .await?;
     Ok(())

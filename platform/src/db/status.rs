@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Db, DbError, budget::Spending, process::ProcessRow};
+use super::{Db, DbError, budget::Spending, outage::OutageView, process::ProcessRow};
 use crate::identity::Living;
 
 /// How many jobs are in each state, and what is owed.
@@ -23,6 +23,8 @@ pub struct Status {
     /// What keeps every new run from beginning.
     pub held: Option<String>,
     pub processes: Vec<ProcessView>,
+    /// Services that are out of order: their circuit is not closed.
+    pub circuits: Vec<OutageView>,
 }
 
 /// A process, and whether it lives.
@@ -85,6 +87,7 @@ impl Db {
             spending,
             held: self.held().await?,
             processes: self.processes().await?.into_iter().map(ProcessView::from).collect(),
+            circuits: self.outages().await?,
         })
     }
 

@@ -1,5 +1,6 @@
 //! The database with racing connections: what the indexes, the fences and the lanes hold.
 
+mod breaker;
 mod delivery;
 mod terms;
 
@@ -8,9 +9,11 @@ use std::{collections::HashSet, time::Duration};
 use agentlab_domain::{
     answer,
     chat::Place,
+    circuit::Calls,
     isolation::Isolation,
     job::State,
     outcome::{End, Exit, Outcome, ResultEvent},
+    progress::Progress,
     retry::{Next, ParkedFor, uses_attempt},
 };
 
@@ -64,6 +67,8 @@ async fn finish(db: &Db, claim: &Claim, outcome: Outcome, next: Next) -> Finishe
         answer: "the answer",
         messages: &messages,
         notice: None,
+        calls: Calls::default(),
+        called_at: 0,
     };
     db.finish(claim, &finish).await.unwrap()
 }
@@ -168,11 +173,11 @@ async fn a_retry_holds_its_lane_and_a_park_burns_no_attempt() {
     let claim = db.claim("w").await.unwrap().unwrap();
     finish(&db, &claim, Outcome::UsageLimit { resets_at: None }, Next::Park { at: 0, cause: ParkedFor::UsageLimit })
         .await;
-    assert_eq!(db.history(&claim.job_id).await.unwrap().0.used, 0);
+    assert_eq!(db.history(&claim.job_id).await.unwrap().used, 0);
     let claim = db.claim("w").await.unwrap().unwrap();
     assert_eq!((claim.number, claim.attempt), (1, 2));
     finish(&db, &claim, Outcome::Lost, Next::Retry { at: i64::MAX }).await;
-    let (history, _) = db.history(&claim.job_id).await.unwrap();
+    let history = db.history(&claim.job_id).await.unwrap();
     assert_eq!((history.used, history.lost), (1, 1));
     assert_eq!(db.claim("w").await.unwrap(), None, "what came after it waits");
     assert!(matches!(db.cancel(1, "Ann").await.unwrap(), Cancel::Cancelled { number: 1 }));
@@ -190,7 +195,7 @@ async fn r8_cancel_asks_a_living_run_and_ends_what_has_none() {
     db.release("w", &job.id).await.unwrap();
     assert!(matches!(db.cancel(1, "Ann").await.unwrap(), Cancel::Stopping { .. }));
     let claim = Claim { worker: "w".into(), ..db.claim("w").await.unwrap().unwrap_or(claim) };
-    let watch = db.progress(&claim, 0, None, None).await.unwrap();
+    let watch = db.progress(&claim, &Progress::default(), None, (Calls::default(), 0)).await.unwrap();
     assert_eq!((watch.stop_by.as_deref(), watch.leased), (Some("Ann"), true));
     finish(&db, &claim, Outcome::Stopped { by: "Ann".into() }, Next::Cancelled).await;
     assert!(matches!(db.cancel(1, "Bob").await.unwrap(), Cancel::Ended { .. }));

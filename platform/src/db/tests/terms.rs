@@ -66,6 +66,8 @@ async fn r10_a_run_settles_at_its_cost_or_at_its_whole_reservation_and_what_come
         next: Next::Failed,
         uses_attempt: true,
         result: None,
+        calls: Calls::default(),
+        called_at: 0,
         answer: "",
         messages: &[],
         notice: None,
@@ -141,7 +143,7 @@ async fn a_lane_goes_on_with_its_session_and_one_that_was_set_aside_is_never_cho
     finish(&db, &second, Outcome::SessionLost("gone".into()), Next::Retry { at: 0 }).await;
     let anew = db.claim("w").await.unwrap().unwrap();
     assert_ne!(anew.session, first.session);
-    assert!(db.history(&anew.job_id).await.unwrap().1, "the job knows that it lost its conversation");
+    assert!(db.began_anew(&anew.job_id).await.unwrap(), "the job knows that it lost its conversation");
     finish(&db, &anew, Outcome::Succeeded, Next::Done).await;
     assert_eq!(db.session(&first.session).await.unwrap(), None);
     // A fork names what it was copied from, and the copied one stays.
