@@ -21,7 +21,9 @@ fn kill_run(run: &str) {
     wait_until("nothing of the run is left", LONG, || {
         let processes = marked(&format!("AGENTLAB_RUN={run}")).unwrap();
         // The shim first: what it would still write is not meant.
-        processes.iter().for_each(|process| signal(process, Wish::Kill));
+        for process in &processes {
+            signal(process, Wish::Kill);
+        }
         processes.is_empty()
     });
 }
