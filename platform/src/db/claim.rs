@@ -38,11 +38,16 @@ pub struct Claim {
 
 /// Whether a job may run now (`?1`): its run lives already, or nothing keeps it. A head whose directory or session is in
 /// use under another job is passed over, never claimed and then refused by the index (rule R7).
+///
+/// A time that lies further ahead than anything is ever put off (a minute for a retry, 32 days for money, eight days for a
+/// limit) was written under another clock: it has come.
 macro_rules! may_run {
     () => {
-        "CASE WHEN run.id IS NOT NULL THEN run.hold_until <= ?1
-         ELSE job.state IN ('queued', 'retrying', 'parked') AND job.run_at <= ?1
-              AND NOT EXISTS (SELECT 1 FROM hold WHERE hold.until > ?1)
+        "CASE WHEN run.id IS NOT NULL THEN run.hold_until <= ?1 OR run.hold_until > ?1 + 3600000
+         ELSE job.state IN ('queued', 'retrying', 'parked')
+              AND (job.run_at <= ?1
+                   OR job.run_at > ?1 + CASE job.state WHEN 'retrying' THEN 60000 ELSE 2764800000 END)
+              AND NOT EXISTS (SELECT 1 FROM hold WHERE hold.until > ?1 AND hold.until <= ?1 + 691200000)
               AND NOT EXISTS (
                   SELECT 1 FROM run other
                   WHERE other.state <> 'over' AND other.workspace = job.workspace AND other.job_id <> job.id

@@ -1,7 +1,10 @@
 //! Holds: what keeps every new run from beginning, until a time. The account's usage limit and a missing login meet every
 //! task alike, so one run that met them speaks for all; runs that live go on.
 
-use agentlab_domain::{chat::Place, retry::ParkedFor};
+use agentlab_domain::{
+    chat::Place,
+    retry::{LONGEST_PARK_MS, ParkedFor},
+};
 
 use sqlx::SqliteConnection;
 
@@ -48,10 +51,13 @@ pub(super) async fn lift(write: &mut Write, cause: ParkedFor) -> Result<(), DbEr
 
 /// What holds everything now: its cause, since when and until when.
 async fn present(connection: &mut SqliteConnection) -> Result<Option<(String, i64, i64)>, DbError> {
-    Ok(sqlx::query_as("SELECT cause, since, until FROM hold WHERE until > ?1 ORDER BY until DESC LIMIT 1")
-        .bind(clock::now_ms())
-        .fetch_optional(connection)
-        .await?)
+    Ok(sqlx::query_as(
+        "SELECT cause, since, until FROM hold WHERE until > ?1 AND until <= ?2 ORDER BY until DESC LIMIT 1",
+    )
+    .bind(clock::now_ms())
+    .bind(clock::now_ms() + LONGEST_PARK_MS)
+    .fetch_optional(connection)
+    .await?)
 }
 
 /// Tells a place whose task was just accepted what it waits for, unless it knows.

@@ -176,7 +176,7 @@ async fn a_retry_holds_its_lane_and_a_park_burns_no_attempt() {
     assert_eq!(db.history(&claim.job_id).await.unwrap().used, 0);
     let claim = db.claim("w").await.unwrap().unwrap();
     assert_eq!((claim.number, claim.attempt), (1, 2));
-    finish(&db, &claim, Outcome::Lost, Next::Retry { at: i64::MAX }).await;
+    finish(&db, &claim, Outcome::Lost, Next::Retry { at: crate::clock::now_ms() + 50_000 }).await;
     let history = db.history(&claim.job_id).await.unwrap();
     assert_eq!((history.used, history.lost), (1, 1));
     assert_eq!(db.claim("w").await.unwrap(), None, "what came after it waits");

@@ -93,7 +93,7 @@ async fn r7_a_living_run_is_taken_up_whatever_hold_budget_and_time_say_and_a_new
     let limited = db.claim("worker-1.A").await.unwrap();
     assert_eq!(limited, None, "nothing remains");
     let mut write = db.begin(Durability::Full).await.unwrap();
-    super::super::hold::set(&mut write, ParkedFor::UsageLimit, i64::MAX, None).await.unwrap();
+    super::super::hold::set(&mut write, ParkedFor::UsageLimit, crate::clock::now_ms() + 60_000, None).await.unwrap();
     sqlx::query("UPDATE job SET run_at = ?1").bind(i64::MAX).execute(&mut *write).await.unwrap();
     write.commit().await.unwrap();
     db.release("worker-1.A", &living.job_id).await.unwrap();
@@ -152,4 +152,22 @@ async fn a_lane_goes_on_with_its_session_and_one_that_was_set_aside_is_never_cho
     write.commit().await.unwrap();
     let forked = db.claim("w").await.unwrap().unwrap();
     assert_eq!((forked.session, forked.forked_from.as_deref()), (copy, Some(from.id.as_str())));
+}
+
+#[tokio::test]
+async fn a_time_that_another_clock_wrote_keeps_nobody() {
+    let (_folder, db) = fresh().await;
+    worker(&db, "w").await;
+    db.enqueue(&from_chat(1, 1, place("p", Isolation::None))).await.unwrap();
+    let claim = db.claim("w").await.unwrap().unwrap();
+    // The clock ran ten days ahead when this was written, and was set back since.
+    let ahead = crate::clock::now_ms() + 10 * 24 * 3_600_000;
+    finish(&db, &claim, Outcome::Lost, Next::Retry { at: ahead }).await;
+    let mut write = db.begin(Durability::Full).await.unwrap();
+    super::super::hold::set(&mut write, ParkedFor::UsageLimit, ahead, None).await.unwrap();
+    write.commit().await.unwrap();
+    assert_eq!(db.held().await.unwrap(), None);
+    let claim = db.claim("w").await.unwrap().unwrap();
+    db.hold_run(&claim, ahead).await.unwrap();
+    assert_eq!(db.claim("w").await.unwrap().unwrap().run_id, claim.run_id);
 }
