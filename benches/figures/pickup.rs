@@ -93,6 +93,7 @@ async fn finish(db: &Db, claim: &Claim) -> anyhow::Result<()> {
     let exit = Exit { end: End::Exited, code: Some(0), signal: None, out_of_memory: false };
     let finish = Finish {
         uses_attempt: true,
+        began: None,
         exit: &exit,
         outcome: &Outcome::Succeeded,
         next: Next::Done,

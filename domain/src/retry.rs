@@ -93,8 +93,12 @@ pub struct History {
     pub used: u32,
     /// Earlier runs that took their shim down with them.
     pub lost: u32,
+    /// Earlier runs that lost their conversation: that is excused once.
+    pub sessions_lost: u32,
     /// The service is held to be out of order: then a run that met that is not the job's fault.
     pub outage: bool,
+    /// What this run might spend was cut short by a budget of days or months, which begins anew then (Unix milliseconds).
+    pub short_until: Option<i64>,
 }
 
 /// The retry decision.
@@ -102,23 +106,24 @@ pub struct History {
 /// `most` is `retry.max_attempts`; `now` is Unix milliseconds; `jitter` is a draw from 0 to 1 (full jitter: the whole
 /// delay is drawn).
 pub fn decide(outcome: &Outcome, history: History, most: u32, now: i64, jitter: f64) -> Next {
-    let used = history.used + u32::from(uses_attempt(outcome, history.outage));
+    let used = history.used + u32::from(uses_attempt(outcome, history));
     match outcome {
         Outcome::Succeeded => Next::Done,
         Outcome::Stopped { .. } => Next::Cancelled,
-        Outcome::Refused(_)
-        | Outcome::MaxTurns
-        | Outcome::MaxBudget
-        | Outcome::Errored(_)
-        | Outcome::TimeLimit
-        | Outcome::NoProgress => Next::Failed,
+        Outcome::MaxBudget => match history.short_until {
+            Some(at) => Next::Park { at, cause: ParkedFor::Budget },
+            None => Next::Failed,
+        },
+        Outcome::Refused(_) | Outcome::MaxTurns | Outcome::Errored(_) | Outcome::TimeLimit | Outcome::NoProgress => {
+            Next::Failed
+        }
         Outcome::UsageLimit { resets_at } => {
             Next::Park { at: park_until(*resets_at, now), cause: ParkedFor::UsageLimit }
         }
         Outcome::NotLoggedIn => Next::Park { at: now + LOOK_AGAIN_MS, cause: ParkedFor::Login },
         // The circuit says when: it lets one job try.
         Outcome::Unavailable(_) if history.outage => Next::Park { at: now, cause: ParkedFor::Unavailable },
-        Outcome::SessionLost(_) => Next::Retry { at: now },
+        Outcome::SessionLost(_) if history.sessions_lost == 0 => Next::Retry { at: now },
         Outcome::Lost if history.lost + 1 >= POISON => Next::Poison,
         Outcome::Unavailable(_)
         | Outcome::Crashed(_)
@@ -126,7 +131,8 @@ pub fn decide(outcome: &Outcome, history: History, most: u32, now: i64, jitter: 
         | Outcome::Lost
         | Outcome::Unkept
         | Outcome::Rebooted
-        | Outcome::OutOfMemory => {
+        | Outcome::OutOfMemory
+        | Outcome::SessionLost(_) => {
             if used < most {
                 Next::Retry { at: now + delay_ms(used, jitter) }
             } else {
@@ -137,14 +143,15 @@ pub fn decide(outcome: &Outcome, history: History, most: u32, now: i64, jitter: 
 }
 
 /// Whether a run with this outcome used up an attempt.
-pub fn uses_attempt(outcome: &Outcome, outage: bool) -> bool {
+pub fn uses_attempt(outcome: &Outcome, history: History) -> bool {
     match outcome {
-        Outcome::UsageLimit { .. } | Outcome::NotLoggedIn | Outcome::SessionLost(_) => false,
-        Outcome::Unavailable(_) => !outage,
+        Outcome::UsageLimit { .. } | Outcome::NotLoggedIn => false,
+        Outcome::SessionLost(_) => history.sessions_lost > 0,
+        Outcome::Unavailable(_) => !history.outage,
+        Outcome::MaxBudget => history.short_until.is_none(),
         Outcome::Succeeded
         | Outcome::Refused(_)
         | Outcome::MaxTurns
-        | Outcome::MaxBudget
         | Outcome::Errored(_)
         | Outcome::Crashed(_)
         | Outcome::Stopped { .. }
@@ -215,7 +222,7 @@ mod tests {
                 assert_eq!(matches!(next, Next::Retry { .. }), again, "{outcome:?} {used}");
                 let parks = matches!(next, Next::Park { .. });
                 assert_eq!(parks, ["usage_limit", "not_logged_in"].contains(&outcome.word()), "{outcome:?}");
-                assert!(!parks || !uses_attempt(&outcome, false), "{outcome:?}: parked, not burnt");
+                assert!(!parks || !uses_attempt(&outcome, History::default()), "{outcome:?}: parked, not burnt");
             }
         }
     }
@@ -224,12 +231,12 @@ mod tests {
     fn an_outage_burns_no_attempt_and_nothing_else_is_excused_by_it() {
         for outcome in every_outcome() {
             for used in 0..=9 {
-                let history = |outage| History { used, lost: 0, outage };
+                let history = |outage| History { used, outage, ..History::default() };
                 let (during, otherwise) =
                     (decide(&outcome, history(true), 3, 5, 0.5), decide(&outcome, history(false), 3, 5, 0.5));
                 if outcome.word() == "unavailable" {
                     assert_eq!(during, Next::Park { at: 5, cause: ParkedFor::Unavailable });
-                    assert!(!uses_attempt(&outcome, true));
+                    assert!(!uses_attempt(&outcome, history(true)));
                 } else {
                     assert_eq!(during, otherwise);
                 }
@@ -238,10 +245,26 @@ mod tests {
     }
 
     #[test]
+    fn a_lost_conversation_is_excused_once_and_never_for_ever() {
+        let lost = Outcome::SessionLost(String::new());
+        let history = |used, sessions_lost| History { used, sessions_lost, ..History::default() };
+        assert_eq!(decide(&lost, history(0, 0), 3, 9, 0.5), Next::Retry { at: 9 });
+        assert!(!uses_attempt(&lost, history(0, 0)) && uses_attempt(&lost, history(0, 1)));
+        assert_eq!(decide(&lost, history(2, 1), 3, 9, 0.5), Next::Failed);
+    }
+
+    #[test]
+    fn a_budget_of_days_that_cut_a_run_short_parks_its_task_and_a_whole_share_ends_it() {
+        let short = History { short_until: Some(77), ..History::default() };
+        assert_eq!(decide(&Outcome::MaxBudget, short, 3, 9, 0.5), Next::Park { at: 77, cause: ParkedFor::Budget });
+        assert_eq!(decide(&Outcome::MaxBudget, History::default(), 3, 9, 0.5), Next::Failed);
+    }
+
+    #[test]
     fn poison_is_two_runs_that_took_shim_and_agent_down_and_nothing_else() {
         for outcome in every_outcome() {
             for lost in 0..=3 {
-                let next = decide(&outcome, History { used: lost, lost, outage: false }, 9, 0, 0.5);
+                let next = decide(&outcome, History { used: lost, lost, ..History::default() }, 9, 0, 0.5);
                 assert_eq!(next == Next::Poison, outcome == Outcome::Lost && lost >= 1, "{outcome:?} {lost}");
             }
         }

@@ -75,31 +75,26 @@ pub const fn open(transcript: bool, origin: Option<bool>) -> Opened {
     }
 }
 
-/// Why a session that was taken up cannot go on, if so: the agent does not know it, or it answered with nothing at all (a
-/// "success" of zero turns and zero cost, which a damaged conversation gives for ever).
-pub fn lost(opened: Opened, result: Option<&ResultEvent>, stderr: &str) -> Option<String> {
-    let said = |words: &str| {
-        let in_result = result.filter(|result| result.is_error).and_then(|result| {
-            result
-                .errors
-                .iter()
-                .chain(&result.text)
-                .find(|text| text.contains(words))
-                .map(|text| text.trim().to_owned())
-        });
-        in_result.or_else(|| stderr.lines().find(|line| line.contains(words)).map(|line| line.trim().to_owned()))
-    };
-    // Begun anew, an id in use is the transcript that we did not find.
-    let unknown = match opened {
-        Opened::New => said("already in use"),
-        Opened::Resumed | Opened::Forked => said("No conversation found").or_else(|| said("already in use")),
-    };
-    if unknown.is_some() {
-        return unknown;
+/// Why the session `id` cannot be opened in this way any more, if so: the agent does not know it (or knows that it was
+/// begun), in its own words about this very id; or it answered with nothing at all, which a damaged conversation gives for
+/// ever. An answer that was given is never doubted: it, and what its tools printed, may speak of anything.
+pub fn lost(opened: Opened, id: &str, result: Option<&ResultEvent>, stderr: &str) -> Option<String> {
+    match (result, opened) {
+        (Some(result), Opened::Resumed | Opened::Forked) if result.is_nothing() => {
+            return Some("it answered with nothing".into());
+        }
+        (Some(result), _) if !result.is_error => return None,
+        (Some(_) | None, _) => {}
     }
-    let empty =
-        result.is_some_and(|result| !result.is_error && result.turns == 0 && result.cost_usd.unwrap_or(0.0) == 0.0);
-    (empty && opened != Opened::New).then(|| "it answered with nothing".into())
+    let in_use = format!("Session ID {id} is already in use");
+    let unknown = match opened {
+        Opened::Resumed => format!("No conversation found with session ID: {id}"),
+        // It names the one that was to be copied.
+        Opened::Forked | Opened::New => "No conversation found with session ID: ".to_owned(),
+    };
+    let says = |line: &str| line.contains(&in_use) || (opened != Opened::New && line.contains(&unknown));
+    let errors = result.into_iter().flat_map(|result| result.errors.iter().chain(&result.text)).map(String::as_str);
+    errors.chain(stderr.lines()).find(|line| says(line)).map(|line| line.trim().to_owned())
 }
 
 /// The short name of a session, which people type.
@@ -135,29 +130,34 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_lost_by_the_agents_own_word_or_by_an_empty_success() {
-        let unknown = ResultEvent {
+    fn a_session_is_lost_by_the_agents_own_word_about_it_or_by_an_answer_of_nothing() {
+        let unknown = |id: &str| ResultEvent {
             is_error: true,
-            errors: vec!["No conversation found with session ID: 1".into()],
+            errors: vec![format!("No conversation found with session ID: {id}")],
             ..ResultEvent::default()
         };
-        assert!(lost(Opened::Resumed, Some(&unknown), "").is_some());
-        assert!(lost(Opened::Forked, None, "No conversation found with session ID: 1\n").is_some());
-        assert!(lost(Opened::New, None, "Error: Session ID 1 is already in use.\n").is_some());
-        assert!(lost(Opened::Resumed, Some(&result(0, 0.0)), "").is_some());
+        assert!(lost(Opened::Resumed, "S", Some(&unknown("S")), "").is_some());
+        assert!(lost(Opened::Resumed, "S", None, "No conversation found with session ID: S\n").is_some());
+        assert!(lost(Opened::Forked, "S", Some(&unknown("ORIGIN")), "").is_some());
+        assert!(lost(Opened::New, "S", None, "Error: Session ID S is already in use.\n").is_some());
+        assert!(lost(Opened::Resumed, "S", Some(&result(0, 0.0)), "").is_some());
     }
 
     #[test]
     fn a_session_is_not_lost_by_anything_else() {
-        assert_eq!(lost(Opened::New, Some(&result(0, 0.0)), ""), None, "nothing to set aside");
-        assert_eq!(lost(Opened::Resumed, Some(&result(1, 0.0)), ""), None);
-        assert_eq!(lost(Opened::Resumed, Some(&result(0, 0.1)), ""), None);
+        let port = "Error: listen EADDRINUSE: address already in use :::3000\nNo conversation found in the logs\n";
+        for opened in Opened::ALL {
+            assert_eq!(lost(opened, "S", Some(&result(1, 0.1)), port), None, "it answered");
+            assert_eq!(lost(opened, "S", None, port), None, "{opened:?}: what a tool printed");
+        }
+        let quoted = "Session ID S is already in use, says the manual";
+        assert_eq!(lost(Opened::Resumed, "S", Some(&result(2, 0.1)), quoted), None, "an answer is never doubted");
+        assert_eq!(lost(Opened::Resumed, "S", None, "Session ID T is already in use"), None, "another's");
+        assert_eq!(lost(Opened::New, "S", Some(&result(0, 0.0)), ""), None, "nothing to set aside");
+        let local = ResultEvent { text: Some("Unknown slash command: home".into()), ..result(0, 0.0) };
+        assert_eq!(lost(Opened::Resumed, "S", Some(&local), ""), None, "words are an answer");
         let overloaded = ResultEvent { is_error: true, text: Some("API Error: 529".into()), ..ResultEvent::default() };
-        assert_eq!(lost(Opened::Resumed, Some(&overloaded), ""), None);
-        let quoted =
-            ResultEvent { text: Some("it says: No conversation found".into()), turns: 1, ..ResultEvent::default() };
-        assert_eq!(lost(Opened::Resumed, Some(&quoted), ""), None, "an answer may speak of anything");
-        assert_eq!(lost(Opened::Resumed, None, ""), None);
+        assert_eq!(lost(Opened::Resumed, "S", Some(&overloaded), ""), None);
     }
 
     #[test]

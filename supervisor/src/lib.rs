@@ -72,6 +72,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     let drain = mode == Mode::Up { drain: true };
     let mut keeper = Keeper::new(&life, wanted, drain);
     life.db.forget_slots_above(life.config.workers.count).await?;
+    life.db.look_again().await?;
     life.ready().await?;
     let mut stop = life.stop();
     let mut announced = false;

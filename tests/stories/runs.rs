@@ -158,3 +158,26 @@ fn an_agent_hears_signals_though_its_shim_is_deaf_to_them() {
     // The grace is 3 s here: it went before that.
     assert!(asked.elapsed() < std::time::Duration::from_secs(3), "it was asked, not killed");
 }
+
+#[test]
+fn what_tools_print_is_no_word_of_the_agent_about_its_session_or_its_login() {
+    let mut world = World::new();
+    let script = world.path("bin/agent.sh");
+    let program = env!("CARGO_BIN_EXE_agentlab");
+    crate::world::write_script(
+        &script,
+        &format!(
+            "#!/bin/sh\n{program} rehearse \"$@\"; code=$?\n\
+             echo 'Error: listen EADDRINUSE: address already in use :::3000' >&2\n\
+             echo 'TypeError: fetch failed: http://localhost:3000/login' >&2\nexit $code\n"
+        ),
+    );
+    world.configure(&format!("[agent]\ncommand = '{}'\n[retry]\nmax_attempts = 1\n", script.display()));
+    let _up = world.up();
+    let ended = world.run(&["ask", "[[say: well]]"]);
+    assert_eq!(ended.stdout, "well", "{ended:?}");
+    let ended = world.run(&["ask", "[[exit: 3]]"]);
+    assert_eq!(ended.code, Some(1), "failed, and nobody is logged out: {ended:?}");
+    assert_eq!(world.count("SELECT COUNT(*) FROM run"), 2, "each once");
+    assert_eq!(world.run(&["ask", "[[say: after it]]"]).stdout, "after it");
+}

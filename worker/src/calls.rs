@@ -30,7 +30,7 @@ impl Tally {
 
     /// The call after which the agent gave up, where that is why it ended. One that was answered well has its message.
     pub fn end(&mut self, result: &ResultEvent, limited: bool) {
-        let unanswered = result.text.as_deref().is_some_and(|text| text.starts_with("API Error"));
+        let unanswered = result.words().starts_with("API Error");
         match result.api_status {
             Some(status) if result.is_error => self.call(Some(status.into()), limited),
             None if result.is_error && unanswered => self.call(None, limited),

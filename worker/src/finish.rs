@@ -13,7 +13,7 @@ use agentlab_platform::{
     clock,
     db::{
         claim::Claim,
-        finish::{Finish, Finished},
+        finish::{Began, Finish, Finished},
     },
     life::Life,
     ping,
@@ -33,7 +33,7 @@ pub(crate) async fn finish(life: &Life, claim: &Claim, run: &RunDir) -> Result<(
     reader.read(run)?;
     reader.transcript.end();
     let result = reader.transcript.result.as_ref();
-    let opened = run.spec().ok().and_then(|spec| spec.opened);
+    let opened = run.spec().ok().and_then(|spec| spec.opened).map(|opened| (opened, claim.session.as_str()));
     let outcome = outcome::judge(&exit, result, reader.transcript.limit, &stderr_tail(run), opened);
     let settled = match settle(life, claim, run, &exit, &outcome, &reader).await? {
         // Asked while the run was ending by itself: the asker's word holds, it never runs again (rule R8).
@@ -63,10 +63,10 @@ async fn settle(
     reader: &Reader,
 ) -> Result<Finished, HandleError> {
     let result = reader.transcript.result.as_ref();
-    let history = life.db.history(&claim.job_id).await?;
+    let history = life.db.history(claim).await?;
     let now = clock::now_ms();
     let next = decide(outcome, history, life.config.retry.max_attempts, now);
-    let uses_attempt = retry::uses_attempt(outcome, history.outage);
+    let uses_attempt = retry::uses_attempt(outcome, history);
     let (wanted, ran) = (run.spec().map(|spec| spec.checks).unwrap_or_default(), run.checks().unwrap_or_default());
     let ended = Ended {
         number: claim.number,
@@ -87,7 +87,9 @@ async fn settle(
     let notice = notice.as_ref();
     let (calls, called_at) = reader.calls();
     let (answer, messages) = (text.as_str(), messages.as_slice());
-    let finish = Finish { exit, outcome, next, uses_attempt, result, answer, messages, notice, calls, called_at };
+    let began = began(run)?;
+    let finish =
+        Finish { exit, outcome, next, uses_attempt, result, began, answer, messages, notice, calls, called_at };
     Ok(life.db.finish(claim, &finish).await?)
 }
 
@@ -97,6 +99,18 @@ async fn part_limit(life: &Life) -> Result<usize, HandleError> {
         State::Closed => answer::PART_LIMIT,
         State::Open | State::Probing => answer::SHORT_PART_LIMIT,
     })
+}
+
+/// How the run began, as its directory tells it: an agent that is not recorded never began (rule R4).
+fn began(run: &RunDir) -> Result<Option<Began>, HandleError> {
+    if run.child()?.is_none() {
+        return Ok(None);
+    }
+    let spec = run.spec().ok();
+    Ok(Some(Began {
+        opened: spec.as_ref().and_then(|spec| spec.opened),
+        instructions: spec.and_then(|spec| spec.instructions),
+    }))
 }
 
 /// The decision, its delay shortened where tests shorten time.

@@ -45,8 +45,6 @@ pub async fn serve(slot: u32, drain: bool) -> Result<(), Refusal> {
     Agent::find(&life.config)?;
     take_back(&life, slot).await?;
     let ear = Ear::open(&life.home.socket(&post.to_string())).map_err(Refusal::unavailable)?;
-    // What was parked for money under other limits looks again under these; so does what waited for a login.
-    life.db.look_again().await.map_err(Refusal::from)?;
     life.ready().await?;
     let (db, name, stop) = (life.db.clone(), life.name.clone(), life.stop());
     let life = Arc::new(life);

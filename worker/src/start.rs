@@ -42,7 +42,7 @@ pub(crate) async fn start(life: &Life, claim: &Claim, run: &RunDir) -> Result<Op
     }
     let opened = open(life, claim, &agent);
     let prompt = prompt::compose(&claim.prompt, claim.interrupted.as_deref(), opened);
-    let spec = spec(life, claim, run, &agent, opened, instructions.is_some());
+    let spec = spec(life, claim, run, &agent, opened, instructions.as_ref());
     // Before the specification: no agent may begin without the hooks that it was to have.
     if !spec.checks.is_empty() {
         let hooked = hooks::write(&life.config, run, &claim.run_id, &spec.workspace, &spec.checks).await?;
@@ -64,13 +64,13 @@ fn open(life: &Life, claim: &Claim, agent: &Agent) -> Opened {
     session::open(kept(&claim.session), claim.forked_from.as_deref().map(kept))
 }
 
-fn spec(life: &Life, claim: &Claim, run: &RunDir, agent: &Agent, opened: Opened, instructed: bool) -> Spec {
+fn spec(life: &Life, claim: &Claim, run: &RunDir, agent: &Agent, opened: Opened, told: Option<&Instructions>) -> Spec {
     let file = run.instructions();
     let opening = Opening {
         session: &claim.session,
         opened,
         forked_from: claim.forked_from.as_deref(),
-        instructions: instructed.then_some(file.as_path()),
+        instructions: told.map(|_| file.as_path()),
         reserved: claim.reserved,
     };
     let command = agent.command_line(&life.config, &opening);
@@ -85,6 +85,7 @@ fn spec(life: &Life, claim: &Claim, run: &RunDir, agent: &Agent, opened: Opened,
         silence_ms: minutes(life.config.agent.no_progress_minutes).unwrap_or(u64::MAX),
         grace_ms: u64::try_from(clock::scaled_ms(GRACE_MS)).unwrap_or_default(),
         opened: Some(opened),
+        instructions: told.map(|told| told.hash.clone()),
         checks: life.config.checks(&claim.project, claim.workspace.as_ref()).to_vec(),
     }
 }

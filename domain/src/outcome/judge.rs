@@ -4,13 +4,13 @@ use super::{End, Exit, Limit, Outcome, ResultEvent};
 use crate::session::{self, Opened};
 
 /// Judges a run. `stderr` is the end of what the agent wrote there: some failures show nowhere else. `opened` is how its
-/// session was opened, where that is known.
+/// session was opened and which one that was, where it is known.
 pub fn judge(
     exit: &Exit,
     result: Option<&ResultEvent>,
     limit: Option<Limit>,
     stderr: &str,
-    opened: Option<Opened>,
+    opened: Option<(Opened, &str)>,
 ) -> Outcome {
     match &exit.end {
         End::Stopped { by } => return Outcome::Stopped { by: by.clone() },
@@ -20,7 +20,7 @@ pub fn judge(
         // An exit code that nobody saw is no reason to doubt a result that everybody can read.
         End::Lost | End::Unkept | End::Rebooted | End::Exited => {}
     }
-    if let Some(why) = opened.and_then(|opened| session::lost(opened, result, stderr)) {
+    if let Some(why) = opened.and_then(|(opened, id)| session::lost(opened, id, result, stderr)) {
         return Outcome::SessionLost(why);
     }
     match result {
@@ -39,11 +39,11 @@ pub fn judge(
 }
 
 fn with_error(result: &ResultEvent, limit: Option<Limit>) -> Outcome {
-    let text = result.text.clone().filter(|text| !text.is_empty()).unwrap_or_else(|| result.errors.join("; "));
+    let text = result.words();
     if let Some(limit) = limit {
         return Outcome::UsageLimit { resets_at: limit.resets_at };
     }
-    if text.contains("/login") || text.contains("Invalid API key") {
+    if asks_for_login(&text) {
         return Outcome::NotLoggedIn;
     }
     match result.api_status {
@@ -58,9 +58,14 @@ fn with_error(result: &ResultEvent, limit: Option<Limit>) -> Outcome {
     }
 }
 
+/// Whether these are the CLI's own words for a missing login: a path or an address may hold "/login" too.
+fn asks_for_login(words: &str) -> bool {
+    words.contains("Please run /login") || words.starts_with("Invalid API key")
+}
+
 fn without_result(exit: &Exit, stderr: &str) -> Outcome {
     let last = stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
-    if last.contains("/login") {
+    if asks_for_login(last) {
         return Outcome::NotLoggedIn;
     }
     let words = exit_words(exit);
@@ -101,10 +106,10 @@ mod tests {
         assert_eq!(judge(&exited(3), Some(&good), None, "", None).word(), "crashed");
         assert_eq!(judge(&exited(0), None, None, "", None).word(), "crashed");
         let nothing = ResultEvent { subtype: "success".into(), ..ResultEvent::default() };
-        assert_eq!(judge(&exited(0), Some(&nothing), None, "", Some(Opened::New)).word(), "errored");
-        assert_eq!(judge(&exited(0), Some(&nothing), None, "", Some(Opened::Resumed)).word(), "session_lost");
+        assert_eq!(judge(&exited(0), Some(&nothing), None, "", Some((Opened::New, "S"))).word(), "errored");
+        assert_eq!(judge(&exited(0), Some(&nothing), None, "", Some((Opened::Resumed, "S"))).word(), "session_lost");
         let words = ResultEvent { text: Some("of a slash command".into()), ..nothing };
-        assert_eq!(judge(&exited(0), Some(&words), None, "", Some(Opened::New)), Outcome::Succeeded);
+        assert_eq!(judge(&exited(0), Some(&words), None, "", Some((Opened::New, "S"))), Outcome::Succeeded);
     }
 
     #[test]
@@ -116,6 +121,7 @@ mod tests {
             (failed("success", "authentication_failed", Some(401)), "not_logged_in"),
             (failed("success", "Not logged in · Please run /login", None), "not_logged_in"),
             (failed("success", "API Error: Connection error.", None), "unavailable"),
+            (failed("error_during_execution", "fetch failed: http://localhost:3000/login", None), "errored"),
             (failed("error_max_turns", "", None), "max_turns"),
             (failed("error_max_budget_usd", "", None), "max_budget"),
             (failed("error_during_execution", "boom", None), "errored"),
@@ -159,6 +165,10 @@ mod tests {
 
     #[test]
     fn the_last_line_of_stderr_tells_what_no_event_did() {
+        let login = judge(&exited(1), None, None, "TypeError: cannot read /srv/app/login.ts", None);
+        assert_eq!(login.word(), "crashed", "a path is no missing login");
+        let login = judge(&exited(1), None, None, "Not logged in · Please run /login", None);
+        assert_eq!(login, Outcome::NotLoggedIn);
         let outcome = judge(&exited(1), None, None, "noise\nerror: unknown option '--x'\n\n", None);
         assert_eq!(outcome, Outcome::Crashed("exit code 1: error: unknown option '--x'".into()));
     }

@@ -74,6 +74,11 @@ pub struct ResultEvent {
 }
 
 impl ResultEvent {
+    /// What it says: its text, else its errors.
+    pub fn words(&self) -> String {
+        self.text.clone().filter(|text| !text.is_empty()).unwrap_or_else(|| self.errors.join("; "))
+    }
+
     /// A "success" without a turn, a cost or a word.
     pub fn is_nothing(&self) -> bool {
         let words = self.text.as_deref().is_some_and(|text| !text.trim().is_empty());

@@ -46,6 +46,12 @@ pub(super) async fn run(
         prompt: &prompt,
     };
     let (session, forked_from) = session::choose(write, wanted).await?;
+    // It goes on with this one, whatever its lane goes on with by then.
+    sqlx::query("UPDATE job SET session = ?2 WHERE id = ?1")
+        .bind(&seen.job_id)
+        .bind(&session)
+        .execute(&mut **write)
+        .await?;
     let interrupted = interrupted(write, &seen.job_id).await?;
     let attempt = sqlx::query_scalar(
         "INSERT INTO run (id, job_id, attempt, token, state, worker, session, workspace, exclusive, claimed_at)

@@ -7,7 +7,7 @@ use agentlab_domain::{
 };
 use serde::Serialize;
 
-use super::{Db, DbError, Write, said};
+use super::{Db, DbError, Write, claim::Claim, said};
 use crate::{
     calendar::{self, Period},
     clock,
@@ -92,6 +92,25 @@ pub(super) async fn verdict(
     }
     let used = used(write, job_id, user, &calendar::period(clock::now_ms())).await?;
     Ok(budget::reserve(limits, &used))
+}
+
+/// Where what a run might spend was cut short by a budget of days or months: when that begins anew.
+pub(super) async fn short_until(db: &Db, claim: &Claim) -> Result<Option<i64>, DbError> {
+    let limits = &db.terms().limits;
+    if *limits == Limits::default() {
+        return Ok(None);
+    }
+    let (reserved, before): (i64, i64) = sqlx::query_as(
+        "SELECT COALESCE(SUM(reserved_micro_usd) FILTER (WHERE run_id = ?1), 0),
+                COALESCE(SUM(settled_micro_usd) FILTER (WHERE run_id <> ?1), 0)
+         FROM spend JOIN run ON run.id = spend.run_id WHERE run.job_id = ?2",
+    )
+    .bind(&claim.run_id)
+    .bind(&claim.job_id)
+    .fetch_one(db.read())
+    .await?;
+    let whole = limits.job.map_or(budget::SHARE, |limit| limit - before);
+    Ok((reserved < whole).then(|| begins_anew(Kind::Day, clock::now_ms())))
 }
 
 /// When a budget of this kind begins anew (Unix milliseconds).

@@ -124,6 +124,20 @@ pub(super) async fn count_run(write: &mut Write, run_id: &str, calls: Calls, at:
     Ok(before.state != after.state)
 }
 
+/// The run that tried met the outage, and no call of it was counted. Nobody knows more than before: the next one tries after
+/// the pause, not at once.
+pub(super) async fn probe_ended(write: &mut Write, run_id: &str) -> Result<(), DbError> {
+    sqlx::query(
+        "UPDATE circuit SET state = 'open', until = ?2, probe = NULL
+         WHERE service = 'claude' AND state = 'probing' AND probe = ?1",
+    )
+    .bind(run_id)
+    .bind(clock::now_ms() + times().pause)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
 /// Counts calls and stores where the circuit stands after them.
 pub(super) async fn count(
     write: &mut Write,

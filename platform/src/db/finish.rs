@@ -7,6 +7,7 @@ use agentlab_domain::{
     job,
     outcome::{Exit, Outcome, ResultEvent},
     retry::{History, Next, ParkedFor},
+    session::Opened,
 };
 use fail::fail_point;
 
@@ -25,6 +26,8 @@ pub struct Finish<'a> {
     /// Whether the run used up an attempt of its job.
     pub uses_attempt: bool,
     pub result: Option<&'a ResultEvent>,
+    /// What is known of its beginning; `None` where no agent ever began: then it cost nothing.
+    pub began: Option<Began>,
     /// The whole answer, for `agentlab job` and `ask`.
     pub answer: &'a str,
     /// The messages for the chat; the first replaces the status message.
@@ -35,6 +38,14 @@ pub struct Finish<'a> {
     pub calls: Calls,
     /// When the last of them was made, at the latest (Unix milliseconds).
     pub called_at: i64,
+}
+
+/// How a run began, as its directory tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Began {
+    pub opened: Option<Opened>,
+    /// SHA-256 of its instructions.
+    pub instructions: Option<String>,
 }
 
 /// What came of it.
@@ -50,19 +61,21 @@ pub enum Finished {
 }
 
 impl Db {
-    /// What the job's earlier runs say to the retry decision.
-    pub async fn history(&self, job_id: &str) -> Result<History, DbError> {
-        let (used, lost, outage): (u32, u32, bool) = sqlx::query_as(
+    /// What the job's earlier runs, and the reservation of this one, say to the retry decision.
+    pub async fn history(&self, claim: &Claim) -> Result<History, DbError> {
+        let (used, lost, sessions_lost, outage): (u32, u32, u32, bool) = sqlx::query_as(
             "SELECT COUNT(*) FILTER (WHERE uses_attempt = 1), COUNT(*) FILTER (WHERE outcome = 'lost'),
+                    COUNT(*) FILTER (WHERE outcome = 'session_lost'),
                     EXISTS (SELECT 1 FROM circuit, job WHERE circuit.service = 'claude' AND circuit.state <> 'closed'
                               AND job.id = ?1 AND job.accepted_at > ?2)
              FROM run WHERE job_id = ?1 AND outcome IS NOT NULL",
         )
-        .bind(job_id)
+        .bind(&claim.job_id)
         .bind(clock::now_ms() - clock::scaled_ms(EXCUSED_MS))
         .fetch_one(self.read())
         .await?;
-        Ok(History { used, lost, outage })
+        let short_until = budget::short_until(self, claim).await?;
+        Ok(History { used, lost, sessions_lost, outage, short_until })
     }
 
     /// Whether the job lost its conversation and began a new one.
@@ -77,12 +90,15 @@ impl Db {
             session::set_aside(write, &claim.session, why).await?;
         }
         if let Next::Park { at, cause } = finish.next {
-            hold::set(write, cause, at, claim.chat).await?;
+            hold::set(write, cause, at, &claim.job_id).await?;
         }
         if *finish.outcome == Outcome::Succeeded {
-            hold::lift(write, ParkedFor::Login).await?;
+            hold::lift(write, claim.claimed_at).await?;
         }
         circuit::count_run(write, &claim.run_id, finish.calls, finish.called_at).await?;
+        if matches!(finish.next, Next::Park { cause: ParkedFor::Unavailable, .. }) {
+            circuit::probe_ended(write, &claim.run_id).await?;
+        }
         if !finish.next.ends_job() {
             outage::tell(write).await?;
         }
@@ -161,10 +177,33 @@ const fn parked_for(next: Next) -> Option<&'static str> {
 }
 
 async fn settle_run(write: &mut Write, claim: &Claim, finish: &Finish<'_>, now: i64) -> Result<u64, DbError> {
-    let cost = finish.result.and_then(|result| result.cost_usd).map(micro_usd);
+    let known = finish.result.and_then(|result| result.cost_usd).map(micro_usd);
+    // An agent that never began, or that could not even open its conversation, has asked nothing of the service.
+    let free = finish.began.is_none()
+        || match finish.outcome {
+            Outcome::SessionLost(_) | Outcome::NotLoggedIn | Outcome::NotStarted(_) => true,
+            Outcome::Succeeded
+            | Outcome::Refused(_)
+            | Outcome::Unavailable(_)
+            | Outcome::UsageLimit { .. }
+            | Outcome::MaxTurns
+            | Outcome::MaxBudget
+            | Outcome::Errored(_)
+            | Outcome::Crashed(_)
+            | Outcome::Stopped { .. }
+            | Outcome::TimeLimit
+            | Outcome::NoProgress
+            | Outcome::Lost
+            | Outcome::Unkept
+            | Outcome::Rebooted
+            | Outcome::OutOfMemory => false,
+        };
+    let cost = known.or(free.then_some(0));
     let ended = sqlx::query(
         "UPDATE run SET state = 'over', outcome = ?3, exit_code = ?4, exit_signal = ?5, cost_micro_usd = ?6,
-                        input_tokens = ?7, output_tokens = ?8, turns = ?9, ended_at = ?10, worker = NULL, uses_attempt = ?11
+                        input_tokens = ?7, output_tokens = ?8, turns = ?9, ended_at = ?10, worker = NULL, uses_attempt = ?11,
+                        started_at = COALESCE(started_at, CASE WHEN ?12 THEN claimed_at END),
+                        opened = COALESCE(opened, ?13), instructions = COALESCE(instructions, ?14)
          WHERE id = ?1 AND token = ?2 AND state <> 'over'",
     )
     .bind(&claim.run_id)
@@ -178,6 +217,10 @@ async fn settle_run(write: &mut Write, claim: &Claim, finish: &Finish<'_>, now: 
     .bind(finish.result.map(|result| i64::try_from(result.turns).unwrap_or(i64::MAX)))
     .bind(now)
     .bind(finish.uses_attempt)
+    // Whoever started it may have died before noting it.
+    .bind(finish.began.is_some())
+    .bind(finish.began.as_ref().and_then(|began| began.opened).map(Opened::as_str))
+    .bind(finish.began.as_ref().and_then(|began| began.instructions.as_deref()))
     .execute(&mut **write)
     .await?
     .rows_affected();

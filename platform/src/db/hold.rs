@@ -11,9 +11,9 @@ use sqlx::SqliteConnection;
 use super::{DbError, Write, said};
 use crate::{calendar, clock};
 
-/// Holds everything until `until` (Unix milliseconds), and tells every place whose tasks wait, once. `told` is the chat
-/// that hears it by its own task's message.
-pub(super) async fn set(write: &mut Write, cause: ParkedFor, until: i64, told: Option<i64>) -> Result<(), DbError> {
+/// Holds everything until `until` (Unix milliseconds), and tells every place whose tasks wait, once until it is lifted. The
+/// place of `met_by`, the task that met it, hears it by its own message.
+pub(super) async fn set(write: &mut Write, cause: ParkedFor, until: i64, met_by: &str) -> Result<(), DbError> {
     let cause = match cause {
         ParkedFor::UsageLimit | ParkedFor::Login => cause.as_str(),
         ParkedFor::Budget | ParkedFor::Unavailable | ParkedFor::CannotTell => return Ok(()),
@@ -21,8 +21,7 @@ pub(super) async fn set(write: &mut Write, cause: ParkedFor, until: i64, told: O
     let now = clock::now_ms();
     sqlx::query(
         "INSERT INTO hold (cause, until, since) VALUES (?1, ?2, ?3)
-         ON CONFLICT (cause) DO UPDATE SET until = MAX(until, excluded.until),
-             since = CASE WHEN until > excluded.since THEN since ELSE excluded.since END",
+         ON CONFLICT (cause) DO UPDATE SET until = excluded.until",
     )
     .bind(cause)
     .bind(until)
@@ -32,9 +31,11 @@ pub(super) async fn set(write: &mut Write, cause: ParkedFor, until: i64, told: O
     let (since, until): (i64, i64) =
         sqlx::query_as("SELECT since, until FROM hold WHERE cause = ?1").bind(cause).fetch_one(&mut **write).await?;
     let words = words(cause, until, now);
+    let told: Option<(Option<i64>, Option<i64>)> =
+        sqlx::query_as("SELECT chat, topic FROM job WHERE id = ?1").bind(met_by).fetch_optional(&mut **write).await?;
     for place in said::waiting_places(write).await? {
         let key = key(cause, since, place);
-        if Some(place.chat) == told {
+        if told == Some((Some(place.chat), place.topic)) {
             said::first(write, &key).await?;
         } else {
             said::once(write, &key, place, &words).await?;
@@ -43,9 +44,9 @@ pub(super) async fn set(write: &mut Write, cause: ParkedFor, until: i64, told: O
     Ok(())
 }
 
-/// Ends a hold: what it waited for has come.
-pub(super) async fn lift(write: &mut Write, cause: ParkedFor) -> Result<(), DbError> {
-    sqlx::query("DELETE FROM hold WHERE cause = ?1").bind(cause.as_str()).execute(&mut **write).await?;
+/// A run that began at `began` went well: what held before that is over.
+pub(super) async fn lift(write: &mut Write, began: i64) -> Result<(), DbError> {
+    sqlx::query("DELETE FROM hold WHERE since <= ?1").bind(began).execute(&mut **write).await?;
     Ok(())
 }
 
@@ -87,14 +88,16 @@ impl super::Db {
         Ok(held.map(|(cause, _, until)| words(&cause, until, clock::now_ms())))
     }
 
-    /// At a start: what the configuration or a person may have changed meanwhile is tried again.
+    /// At the start of a system: what the configuration or a person may have changed meanwhile (limits, the login, the
+    /// account) is tried again. At worst one call is refused once more.
     pub async fn look_again(&self) -> Result<(), DbError> {
         let mut write = self.begin(super::Durability::Normal).await?;
         super::budget::look_again(&mut write).await?;
-        lift(&mut write, ParkedFor::Login).await?;
+        lift(&mut write, i64::MAX).await?;
         sqlx::query(
             "UPDATE job SET run_at = 0
-             WHERE state NOT IN ('done', 'failed', 'cancelled', 'poison') AND state = 'parked' AND parked_for = 'login'",
+             WHERE state NOT IN ('done', 'failed', 'cancelled', 'poison') AND state = 'parked'
+               AND parked_for IN ('login', 'usage_limit')",
         )
         .execute(&mut *write)
         .await?;

@@ -45,6 +45,9 @@ pub struct Spec {
     /// How its session was opened; `None` in what an earlier release wrote.
     #[serde(default)]
     pub opened: Option<Opened>,
+    /// SHA-256 of its instructions.
+    #[serde(default)]
+    pub instructions: Option<String>,
     /// What must pass after the agent's work, for `/bin/sh`.
     #[serde(default)]
     pub checks: Vec<String>,

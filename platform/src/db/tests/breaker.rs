@@ -198,12 +198,12 @@ async fn calls_that_are_long_past_open_nothing_and_are_forgotten() {
 async fn an_outage_excuses_a_run_but_not_for_ever() {
     let (_folder, db, claim) = busy(&[1]).await;
     let unavailable = Outcome::Unavailable(String::new());
-    assert!(!db.history(&claim.job_id).await.unwrap().outage);
+    assert!(!db.history(&claim).await.unwrap().outage);
     tell(&db, &claim, calls(0, 5)).await;
-    let history = db.history(&claim.job_id).await.unwrap();
+    let history = db.history(&claim).await.unwrap();
     assert!(matches!(decide(&unavailable, history, 1, 7, 0.5), Next::Park { at: 7, cause: ParkedFor::Unavailable }));
     run(&db, "UPDATE job SET accepted_at = accepted_at - 86400001").await;
-    let history = db.history(&claim.job_id).await.unwrap();
+    let history = db.history(&claim).await.unwrap();
     assert_eq!(decide(&unavailable, history, 1, 7, 0.5), Next::Failed);
 }
 

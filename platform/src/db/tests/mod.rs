@@ -14,14 +14,14 @@ use agentlab_domain::{
     job::State,
     outcome::{End, Exit, Outcome, ResultEvent},
     progress::Progress,
-    retry::{Next, ParkedFor, uses_attempt},
+    retry::{History, Next, ParkedFor, uses_attempt},
 };
 
 use super::{
     cancel::Cancel,
     claim::Claim,
     enqueue::{NewJob, Source},
-    finish::{Finish, Finished},
+    finish::{Began, Finish, Finished},
     *,
 };
 use crate::config;
@@ -62,7 +62,8 @@ async fn finish(db: &Db, claim: &Claim, outcome: Outcome, next: Next) -> Finishe
         exit: &EXIT,
         outcome: &outcome,
         next,
-        uses_attempt: uses_attempt(&outcome, false),
+        uses_attempt: uses_attempt(&outcome, History::default()),
+        began: Some(Began::default()),
         result: Some(&result),
         answer: "the answer",
         messages: &messages,
@@ -173,11 +174,11 @@ async fn a_retry_holds_its_lane_and_a_park_burns_no_attempt() {
     let claim = db.claim("w").await.unwrap().unwrap();
     finish(&db, &claim, Outcome::UsageLimit { resets_at: None }, Next::Park { at: 0, cause: ParkedFor::UsageLimit })
         .await;
-    assert_eq!(db.history(&claim.job_id).await.unwrap().used, 0);
+    assert_eq!(db.history(&claim).await.unwrap().used, 0);
     let claim = db.claim("w").await.unwrap().unwrap();
     assert_eq!((claim.number, claim.attempt), (1, 2));
     finish(&db, &claim, Outcome::Lost, Next::Retry { at: crate::clock::now_ms() + 50_000 }).await;
-    let history = db.history(&claim.job_id).await.unwrap();
+    let history = db.history(&claim).await.unwrap();
     assert_eq!((history.used, history.lost), (1, 1));
     assert_eq!(db.claim("w").await.unwrap(), None, "what came after it waits");
     assert!(matches!(db.cancel(1, "Ann").await.unwrap(), Cancel::Cancelled { number: 1 }));

@@ -65,6 +65,7 @@ async fn r10_a_run_settles_at_its_cost_or_at_its_whole_reservation_and_what_come
         outcome: &Outcome::Lost,
         next: Next::Failed,
         uses_attempt: true,
+        began: Some(Began::default()),
         result: None,
         calls: Calls::default(),
         called_at: 0,
@@ -93,7 +94,7 @@ async fn r7_a_living_run_is_taken_up_whatever_hold_budget_and_time_say_and_a_new
     let limited = db.claim("worker-1.A").await.unwrap();
     assert_eq!(limited, None, "nothing remains");
     let mut write = db.begin(Durability::Full).await.unwrap();
-    super::super::hold::set(&mut write, ParkedFor::UsageLimit, crate::clock::now_ms() + 60_000, None).await.unwrap();
+    super::super::hold::set(&mut write, ParkedFor::UsageLimit, crate::clock::now_ms() + 60_000, "").await.unwrap();
     sqlx::query("UPDATE job SET run_at = ?1").bind(i64::MAX).execute(&mut *write).await.unwrap();
     write.commit().await.unwrap();
     db.release("worker-1.A", &living.job_id).await.unwrap();
@@ -164,10 +165,113 @@ async fn a_time_that_another_clock_wrote_keeps_nobody() {
     let ahead = crate::clock::now_ms() + 10 * 24 * 3_600_000;
     finish(&db, &claim, Outcome::Lost, Next::Retry { at: ahead }).await;
     let mut write = db.begin(Durability::Full).await.unwrap();
-    super::super::hold::set(&mut write, ParkedFor::UsageLimit, ahead, None).await.unwrap();
+    super::super::hold::set(&mut write, ParkedFor::UsageLimit, ahead, "").await.unwrap();
     write.commit().await.unwrap();
     assert_eq!(db.held().await.unwrap(), None);
     let claim = db.claim("w").await.unwrap().unwrap();
     db.hold_run(&claim, ahead).await.unwrap();
     assert_eq!(db.claim("w").await.unwrap().unwrap().run_id, claim.run_id);
+}
+
+#[tokio::test]
+async fn r4_a_run_in_which_no_agent_began_costs_nothing_and_its_task_may_try_again() {
+    let (_folder, db) = with_budget(5).await;
+    worker(&db, "w").await;
+    db.enqueue(&from_chat(1, 1, place("p", Isolation::None))).await.unwrap();
+    for (outcome, began, settled) in [
+        (Outcome::Unkept, None, 0),
+        (Outcome::NotLoggedIn, Some(Began::default()), 0),
+        (Outcome::Lost, Some(Began::default()), DOLLAR),
+    ] {
+        let claim = db.claim("w").await.unwrap().unwrap();
+        let exit = Exit::without_status(End::Lost);
+        let finish = Finish {
+            exit: &exit,
+            outcome: &outcome,
+            next: Next::Retry { at: 0 },
+            uses_attempt: true,
+            began,
+            result: None,
+            calls: Calls::default(),
+            called_at: 0,
+            answer: "",
+            messages: &[],
+            notice: None,
+        };
+        db.finish(&claim, &finish).await.unwrap();
+        assert_eq!(number(&db, "SELECT SUM(settled_micro_usd) FROM spend").await, settled, "{outcome:?}");
+    }
+    // What was never begun interrupted nothing; what was is told, though nobody noted its start.
+    db.under(Terms::default()).claim("w").await.unwrap().map(|claim| assert!(claim.interrupted.is_some())).unwrap();
+}
+
+#[tokio::test]
+async fn a_task_goes_on_with_its_own_conversation_whatever_its_lane_goes_on_with() {
+    let (_folder, db) = fresh().await;
+    worker(&db, "w").await;
+    for n in 1..=2 {
+        db.enqueue(&from_chat(n, 1, place("p", Isolation::None))).await.unwrap();
+    }
+    let first = db.claim("w").await.unwrap().unwrap();
+    let mut write = db.begin(Durability::Full).await.unwrap();
+    session::leave(&mut write, "chat:1", "/nowhere/p").await.unwrap();
+    write.commit().await.unwrap();
+    finish(&db, &first, Outcome::Crashed("x".into()), Next::Retry { at: 0 }).await;
+    let again = db.claim("w").await.unwrap().unwrap();
+    assert_eq!((again.number, &again.session), (1, &first.session));
+    finish(&db, &again, Outcome::Succeeded, Next::Done).await;
+    let second = db.claim("w").await.unwrap().unwrap();
+    assert_ne!(second.session, first.session, "the next task begins the new one");
+}
+
+#[tokio::test]
+async fn a_hold_that_is_met_again_and_again_is_told_once_until_something_goes_well() {
+    let (_folder, db) = fresh().await;
+    worker(&db, "w").await;
+    for n in 1..=3 {
+        let decision = agentlab_domain::intake::Decision::Job {
+            user: n,
+            place: Place { chat: n, topic: None },
+            message: 1,
+            prompt: "x".into(),
+        };
+        let incoming = super::delivery::incoming(n, &decision);
+        db.take_in(&crate::db::intake::Incoming { place: place(&format!("p{n}"), Isolation::None), ..incoming })
+            .await
+            .unwrap();
+    }
+    let notices = "SELECT COUNT(*) FROM outbox WHERE kind = 'notice'";
+    let mut told = Vec::new();
+    for succeeds in [false, false, true, false] {
+        let claim = db.claim("w").await.unwrap().unwrap();
+        let park = Next::Park { at: crate::clock::now_ms() - 1, cause: ParkedFor::UsageLimit };
+        let (outcome, next) =
+            if succeeds { (Outcome::Succeeded, Next::Done) } else { (Outcome::UsageLimit { resets_at: None }, park) };
+        finish(&db, &claim, outcome, next).await;
+        told.push(number(&db, notices).await);
+        // Another millisecond: the next hold must not seem to be this one.
+        let now = crate::clock::now_ms();
+        while crate::clock::now_ms() == now {}
+    }
+    assert_eq!(told, [2, 2, 2, 3], "one a chat that waits, and again only after it was over");
+}
+
+#[tokio::test]
+async fn a_probe_that_ends_without_a_verdict_lets_the_next_one_wait_for_the_pause() {
+    let (_folder, db) = fresh().await;
+    worker(&db, "w").await;
+    for n in 1..=2 {
+        db.enqueue(&from_chat(n, n, place(&format!("p{n}"), Isolation::None))).await.unwrap();
+    }
+    let mut write = db.begin(Durability::Full).await.unwrap();
+    sqlx::query("INSERT INTO circuit (service, state, until, since) VALUES ('claude', 'open', 1, 1)")
+        .execute(&mut *write)
+        .await
+        .unwrap();
+    write.commit().await.unwrap();
+    let probe = db.claim("w").await.unwrap().unwrap();
+    let park = Next::Park { at: 0, cause: ParkedFor::Unavailable };
+    finish(&db, &probe, Outcome::Unavailable("API Error".into()), park).await;
+    assert_eq!(db.claim("w").await.unwrap(), None, "not at once");
+    assert!(db.next_probe_at().await.unwrap().is_some(), "somebody looks in time");
 }
