@@ -152,3 +152,23 @@ fn r8_whatever_a_task_waits_for_it_can_be_cancelled_and_never_runs_again() {
     assert!(states.iter().all(|row| row["state"] == "cancelled"), "{states:?}");
     assert!(states.iter().all(|row| row["reason"].as_str().unwrap().contains("by the terminal")), "{states:?}");
 }
+
+#[test]
+fn an_end_that_cannot_be_read_is_neither_trusted_nor_tried_again_at_once() {
+    let api = BotApi::start();
+    let mut world = World::with_bot(&api);
+    world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.1".into()));
+    let up = world.up();
+    api.user_says(ANN, ANN, "[[tool: Bash slow]] [[sleep: 1]] [[say: answered.]]");
+    api.wait_for_text(ANN, "Bash: slow", LONG);
+    up.stop();
+    let exit = world.home().join("runs").join(run_of(&world, 1)).join("exit.json");
+    wait_until("it ended by itself", LONG, || exit.exists());
+    let written = std::fs::read(&exit).unwrap();
+    std::fs::write(&exit, b"{\"end\": \"levitated\"}").unwrap();
+    let _up = world.up();
+    api.wait_for_text(ANN, "I cannot tell whether its earlier run is over", LONG);
+    std::fs::write(&exit, written).unwrap();
+    api.wait_for_text(ANN, "answered.", LONG);
+    assert_eq!(world.count("SELECT COUNT(*) FROM run"), 1);
+}

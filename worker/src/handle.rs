@@ -1,7 +1,7 @@
 //! One claim, from whatever state its run is in to its finish: look, take the next step, look again. There is no other
 //! road for a run whose first worker died (see `domain::run::next_step`).
 
-use std::{sync::Arc, time::Duration};
+use std::{io::ErrorKind, sync::Arc, time::Duration};
 
 use agentlab_domain::run::{Seen, Step, next_step};
 use agentlab_platform::{
@@ -38,6 +38,15 @@ pub(crate) async fn handle(life: Arc<Life>, claim: Claim, times: u32) {
     let handled = tokio::select! {
         handled = walk(&life, &claim) => handled,
         () = stop.asked(times) => Ok(()),
+    };
+    let handled = match handled {
+        // Its files are there and cannot be read: nobody can tell whether it is over, and trying again at once helps nobody.
+        Err(HandleError::File(error)) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
+            tracing::error!(task = claim.number, run = %claim.run_id, %error, "the run's files cannot be read");
+            let until = clock::now_ms() + clock::scaled_ms(HOLD_MS);
+            life.db.hold_run(&claim, until).await.map_err(HandleError::from)
+        }
+        handled => handled,
     };
     if let Err(error) = &handled {
         tracing::error!(task = claim.number, %error, "the run could not be handled; I let go of it");
