@@ -1,7 +1,7 @@
 //! `cancel`: stop a task. A waiting one is cancelled at once; a running one is asked to stop, and this waits until it has.
 
 use agentlab_domain::{exit_code, job::State};
-use agentlab_platform::{db::cancel::Cancel, run_dir::RunDir};
+use agentlab_platform::{db::cancel::Cancel, life::Refusal, run_dir::RunDir};
 use serde_json::json;
 
 use crate::{failure::Failure, print, system};
@@ -18,9 +18,16 @@ pub async fn cancel(id: i64, as_json: bool) -> Result<u8, Failure> {
             // The run ends by itself; that it is written down takes a worker.
             loop {
                 private.ensure(&system.home)?;
-                let view = system.db.job(number).await?;
-                if view.is_none_or(|view| State::parse(&view.state).is_some_and(State::is_ended)) {
-                    break;
+                let Some(view) = system.db.job(number).await? else { break };
+                match State::parse(&view.state) {
+                    Some(state) if state.is_ended() => break,
+                    // Its run may live, and yet nobody works on it: nobody can tell whether it is over.
+                    Some(State::Parked) => {
+                        let why = view.reason.unwrap_or_default();
+                        let message = format!("task {number} is asked to stop and waits: {why}");
+                        return Err(Refusal::unavailable(message).into());
+                    }
+                    Some(_) | None => {}
                 }
                 tokio::time::sleep(system::LOOK).await;
             }
