@@ -9,8 +9,9 @@ use agentlab_platform::redaction::Redaction;
 
 /// The agent's answer, or the words of its error.
 pub(crate) fn result(redaction: &Redaction, result: &mut ResultEvent) {
-    let texts = result.text.iter_mut().chain(&mut result.errors).chain(&mut result.denials);
-    texts.for_each(|text| *text = redaction.text(text));
+    for text in result.text.iter_mut().chain(&mut result.errors).chain(&mut result.denials) {
+        *text = redaction.text(text);
+    }
 }
 
 /// Why the agent could not be started.
@@ -26,5 +27,7 @@ pub(crate) fn checks(redaction: &Redaction, wanted: &mut [String], ran: &mut [Ra
         ran.command = redaction.text(&ran.command);
         ran.tail = redaction.tail(&ran.tail);
     }
-    wanted.iter_mut().for_each(|command| *command = redaction.text(command));
+    for command in wanted {
+        *command = redaction.text(command);
+    }
 }
