@@ -13,7 +13,17 @@ const TAIL: usize = 1_500;
 /// The longest name of a check, in characters.
 const WIDTH: usize = 100;
 
-/// A check that ran.
+/// What the time limit of the run did to a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// It ended it: the exit code is that of a check that was asked to end, so it tells nothing.
+    Ended,
+    /// It kept it from beginning.
+    NotRun,
+}
+
+/// A check that ran, or that is known not to have run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ran {
     pub command: String,
@@ -21,6 +31,9 @@ pub struct Ran {
     pub code: Option<i32>,
     /// The signal, where one ended it.
     pub signal: Option<i32>,
+    /// What the time limit of the run did to it, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
     /// How long it took, in milliseconds.
     pub ms: u64,
     /// The last lines of its output.
@@ -28,9 +41,18 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// A check of which nothing is known yet but its command.
+    pub fn of(command: &str) -> Self {
+        Self { command: command.to_owned(), code: None, signal: None, cut: None, ms: 0, tail: String::new() }
+    }
+
     /// Whether it ran to its end and found nothing.
     pub fn passed(&self) -> bool {
-        self.code == Some(0)
+        self.code == Some(0) && self.cut.is_none()
+    }
+
+    fn was_run(&self) -> bool {
+        self.cut != Some(Cut::NotRun)
     }
 }
 
@@ -46,19 +68,20 @@ pub struct Checks<'a> {
 impl Checks<'_> {
     /// What is said of them, as Markdown; `None` where there are none.
     pub fn words(&self) -> Option<String> {
-        let failed = self.ran.iter().filter(|ran| !ran.passed()).map(failure);
+        let failed = self.ran.iter().filter(|ran| ran.was_run() && !ran.passed()).map(failure);
         let mut words: Vec<String> = failed.collect();
-        let passed: Vec<String> =
-            self.ran.iter().filter(|ran| ran.passed()).map(|ran| text::code(&name(&ran.command))).collect();
+        let passed = names(self.ran.iter().filter(|ran| ran.passed()).map(|ran| &ran.command));
         if !passed.is_empty() {
-            words.push(format!("Checks passed: {}", passed.join(", ")));
+            words.push(format!("Checks passed: {passed}"));
         }
-        let open: Vec<String> =
-            self.wanted.iter().skip(self.ran.len()).map(|command| text::code(&name(command))).collect();
+        let not_run = names(self.ran.iter().filter(|ran| !ran.was_run()).map(|ran| &ran.command));
+        if !not_run.is_empty() {
+            words.push(format!("**Checks not run:** {not_run} (the run had reached its time limit)"));
+        }
+        let open = names(self.wanted.iter().skip(self.ran.len()));
         if !open.is_empty() {
             words.push(format!(
-                "**Checks not finished:** {} (the keeper of the run was ended before it could say how they went)",
-                open.join(", ")
+                "**Checks not finished:** {open} (the keeper of the run was ended before it could say how they went)"
             ));
         }
         (!words.is_empty()).then(|| words.join("\n\n"))
@@ -66,13 +89,19 @@ impl Checks<'_> {
 }
 
 fn failure(ran: &Ran) -> String {
-    let how = match (ran.code, ran.signal) {
-        (Some(code), _) => format!("exit code {code}"),
-        (None, Some(signal)) => format!("ended by signal {signal}"),
-        (None, None) => "it could not be started".into(),
+    let how = match (ran.cut, ran.code, ran.signal) {
+        (Some(_), ..) => "ended by the time limit of the run".into(),
+        (None, Some(code), _) => format!("exit code {code}"),
+        (None, None, Some(signal)) => format!("ended by signal {signal}"),
+        (None, None, None) => "it could not be started".into(),
     };
     let head = format!("**Check failed:** {} ({how})", text::code(&name(&ran.command)));
     if ran.tail.trim().is_empty() { head } else { format!("{head}\n{}", text::code_block(&ran.tail)) }
+}
+
+/// Commands in a row, each as code.
+fn names<'a>(commands: impl Iterator<Item = &'a String>) -> String {
+    commands.map(|command| text::code(&name(command))).collect::<Vec<_>>().join(", ")
 }
 
 /// A command as one short line.
@@ -118,7 +147,7 @@ mod tests {
     use super::*;
 
     fn ran(command: &str, code: Option<i32>, signal: Option<i32>, tail: &str) -> Ran {
-        Ran { command: command.into(), code, signal, ms: 7, tail: tail.into() }
+        Ran { code, signal, ms: 7, tail: tail.into(), ..Ran::of(command) }
     }
 
     fn words(wanted: &[&str], ran: &[Ran]) -> Option<String> {
@@ -152,6 +181,22 @@ mod tests {
              **Check failed:** `sleep 9` (ended by signal 9)\n\n\
              **Check failed:** `gone` (it could not be started)\n```\nno such directory\n```\n\n\
              Checks passed: `true`"
+        );
+    }
+
+    #[test]
+    fn what_the_time_limit_cut_is_said_and_never_passed_whatever_its_exit_code() {
+        let cut = |ran, cut| Ran { cut: Some(cut), ..ran };
+        let ran = [
+            ran("true", Some(0), None, ""),
+            cut(ran("cargo test", Some(0), None, "12 of 99"), Cut::Ended),
+            cut(Ran::of("x"), Cut::NotRun),
+            cut(Ran::of("y"), Cut::NotRun),
+        ];
+        assert_eq!(
+            words(&["true", "cargo test", "x", "y"], &ran).unwrap(),
+            "**Check failed:** `cargo test` (ended by the time limit of the run)\n```\n12 of 99\n```\n\n\
+             Checks passed: `true`\n\n**Checks not run:** `x`, `y` (the run had reached its time limit)"
         );
     }
 

@@ -21,6 +21,7 @@ pub mod lock;
 pub mod memory;
 pub mod ping;
 pub mod queue;
+pub mod redaction;
 pub mod run_dir;
 pub mod spawn;
 pub mod telemetry;

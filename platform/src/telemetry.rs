@@ -3,14 +3,11 @@
 
 use std::{io, sync::Arc};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::home::Home;
-
-/// What stands in a log where a secret stood.
-const REDACTED: &str = "[secret]";
+use crate::{home::Home, redaction::Redaction};
 
 /// Starts logging for the process that is called `name`. `AGENTLAB_LOG` sets the level (default `info`).
 pub fn start(home: &Home, name: &str, secrets: &[SecretString]) -> io::Result<()> {
@@ -25,32 +22,14 @@ pub fn start(home: &Home, name: &str, secrets: &[SecretString]) -> io::Result<()
     let subscriber = tracing_subscriber::fmt()
         .json()
         .with_env_filter(EnvFilter::new(level))
-        .with_writer(Redacting { files: Arc::new(files), secrets: Arc::new(words(secrets)) })
+        .with_writer(Redacting { files: Arc::new(files), secrets: Redaction::of_logs(secrets) })
         .finish();
     tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)
 }
 
-/// The text with every secret replaced.
-pub fn redact(text: &str, secrets: &[String]) -> String {
-    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), REDACTED))
-}
-
-/// What to look for: each secret, and the part of a bot token after its colon.
-pub fn words(secrets: &[SecretString]) -> Vec<String> {
-    let mut words = Vec::new();
-    for secret in secrets {
-        let secret = secret.expose_secret();
-        words.push(secret.to_owned());
-        words.extend(secret.split_once(':').map(|(_, part)| part.to_owned()));
-    }
-    // Short words would blot out ordinary text.
-    words.retain(|word| word.len() >= 8);
-    words
-}
-
 struct Redacting {
     files: Arc<RollingFileAppender>,
-    secrets: Arc<Vec<String>>,
+    secrets: Redaction,
 }
 
 impl<'a> MakeWriter<'a> for Redacting {
@@ -80,20 +59,8 @@ impl io::Write for Line<'_> {
 
 impl Drop for Line<'_> {
     fn drop(&mut self) {
-        let line = redact(&String::from_utf8_lossy(&self.buffer), &self.to.secrets);
+        let line = self.to.secrets.text(&String::from_utf8_lossy(&self.buffer));
         // A log that cannot be written must not stop the work.
         let _ = io::Write::write_all(&mut self.to.files.make_writer(), line.as_bytes());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_is_replaced_whole_and_in_part() {
-        let words = words(&[SecretString::from("123456:AAbbCCddEEff".to_owned()), SecretString::from("x".to_owned())]);
-        assert_eq!(redact("bot123456:AAbbCCddEEff/GetMe", &words), "bot[secret]/GetMe");
-        assert_eq!(redact("AAbbCCddEEff and x", &words), "[secret] and x");
     }
 }

@@ -123,18 +123,23 @@ fn what_checks_leave_behind_is_ended() {
 }
 
 #[test]
-fn the_time_limit_holds_for_checks_and_silence_does_not() {
+fn the_time_limit_holds_for_checks_and_costs_no_answer_and_silence_does_not_hold() {
     let mut world = World::new();
     world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.03".into()));
     world.configure("[agent]\nno_progress_minutes = 1\nmax_run_minutes = 4\n");
     let path = world.project("shop");
-    // Silent for 1.8 s is too long for an agent, and 7.2 s for a whole run.
-    configure(&mut world, &path, &["sleep 3", "sleep 600"]);
+    // Silent for 1.8 s is too long for an agent, and 7.2 s for a whole run. Asked to end, the second one claims success.
+    let claims = "trap 'echo asked; exit 0' INT; sleep 600 & wait";
+    configure(&mut world, &path, &["sleep 3", claims, "touch too-far", "touch further"]);
     let ended = world.run(&["ask", "--project", "shop", "[[say: did it]]"]);
-    assert!(ended.code == Some(1) && ended.stdout.contains("ran longer than agent.max_run_minutes"), "{ended:?}");
+    let words = format!(
+        "did it\n\n**Check failed:** `{claims}` (ended by the time limit of the run)\n```\nasked\n```\n\n\
+         Checks passed: `sleep 3`\n\n**Checks not run:** `touch too-far`, `touch further` (the run had reached its time limit)"
+    );
+    assert!(ended.code == Some(0) && ended.stdout.starts_with(&words), "{ended:?}");
     assert_eq!(left(&world), []);
-    let recorded = std::fs::read_to_string(world.home().join("runs").join(run_id(&world)).join("checks.json")).unwrap();
-    assert!(recorded.contains("\"sleep 3\"") && !recorded.contains("600"), "{recorded}");
+    assert!(!path.join("too-far").exists() && !path.join("further").exists());
+    assert_eq!(world.count("SELECT COUNT(*) FROM run WHERE outcome = 'succeeded' AND exit_code = 0"), 1);
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod real_claude_sessions;
 mod real_claude_stop;
 mod retry;
 mod runs;
+mod secrets;
 mod sessions;
 mod steps;
 mod survival;

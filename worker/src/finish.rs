@@ -17,24 +17,31 @@ use agentlab_platform::{
     },
     life::Life,
     ping,
+    redaction::Redaction,
     run_dir::RunDir,
 };
 use fail::fail_point;
 
-use crate::{follow::Reader, handle::HandleError};
+use crate::{follow::Reader, handle::HandleError, redact};
 
 /// Bytes of standard error that are looked at.
 const STDERR_TAIL: u64 = 16 * 1024;
 
 /// Finishes the run and its job.
 pub(crate) async fn finish(life: &Life, claim: &Claim, run: &RunDir) -> Result<(), HandleError> {
-    let Some(exit) = run.exit()? else { return Ok(()) };
+    let Some(mut exit) = run.exit()? else { return Ok(()) };
+    let redaction = Redaction::of_answers(&life.config);
+    redact::exit(&redaction, &mut exit);
     let mut reader = Reader::default();
     reader.read(run)?;
     reader.transcript.end();
+    if let Some(result) = reader.transcript.result.as_mut() {
+        redact::result(&redaction, result);
+    }
     let result = reader.transcript.result.as_ref();
     let opened = run.spec().ok().and_then(|spec| spec.opened).map(|opened| (opened, claim.session.as_str()));
-    let outcome = outcome::judge(&exit, result, reader.transcript.limit, &stderr_tail(run), opened);
+    let stderr = redaction.tail(&stderr_tail(run));
+    let outcome = outcome::judge(&exit, result, reader.transcript.limit, &stderr, opened);
     let settled = match settle(life, claim, run, &exit, &outcome, &reader).await? {
         // Asked while the run was ending by itself: the asker's word holds, it never runs again (rule R8).
         Finished::StopAsked { by } => settle(life, claim, run, &exit, &Outcome::Stopped { by }, &reader).await?,
@@ -67,7 +74,9 @@ async fn settle(
     let now = clock::now_ms();
     let next = decide(outcome, history, life.config.retry.max_attempts, now);
     let uses_attempt = retry::uses_attempt(outcome, history);
-    let (wanted, ran) = (run.spec().map(|spec| spec.checks).unwrap_or_default(), run.checks().unwrap_or_default());
+    let (mut wanted, mut ran) =
+        (run.spec().map(|spec| spec.checks).unwrap_or_default(), run.checks().unwrap_or_default());
+    redact::checks(&Redaction::of_answers(&life.config), &mut wanted, &mut ran);
     let ended = Ended {
         number: claim.number,
         outcome,

@@ -6,6 +6,7 @@ pub mod events;
 mod finish;
 mod follow;
 mod handle;
+mod redact;
 pub mod shim;
 mod start;
 

@@ -1,12 +1,13 @@
 //! The checks of a run: after the agent ended by itself with exit code 0, and with nothing of it left, each command that must
 //! pass is run, one after the other, all of them even when one failed. They belong to the run: the same shim holds them, the
 //! same limit ends them, and what they leave behind is ended like what the agent left. What came of them is recorded before
-//! the run is over.
+//! the run is over. A limit that falls into them is theirs: the agent had ended, so the run ends as the agent did. Somebody's
+//! wish to stop is a wish about the task, and stops it here as anywhere.
 
 use std::{io, path::PathBuf};
 
 use agentlab_domain::{
-    check::{self, Ran},
+    check::{self, Cut, Ran},
     outcome::{End, Exit},
 };
 use agentlab_platform::{clock, identity::Identity, memory, run_dir::RunDir, spawn};
@@ -40,19 +41,23 @@ impl Watch<'_> {
         for (index, command) in self.spec.checks.iter().enumerate() {
             // A wish to end may be older than this check.
             self.decide_end();
-            if self.end.is_none() {
-                ran.extend(self.run_check(index + 1, command));
-                self.keep(&ran);
-            }
-            if let Some((end, _)) = &self.end {
-                return Exit { end: end.clone(), ..exit };
+            let one = match &self.end {
+                None => self.run_check(index + 1, command),
+                Some(_) => Ran { cut: Some(Cut::NotRun), ..Ran::of(command) },
+            };
+            match &self.end {
+                None | Some((End::TimeLimit, _)) => {
+                    ran.push(one);
+                    self.keep(&ran);
+                }
+                Some((end, _)) => return Exit { end: end.clone(), ..exit },
             }
         }
         exit
     }
 
-    /// Runs one check until nothing of it is left; `None` when the run was ended meanwhile.
-    fn run_check(&mut self, number: usize, command: &str) -> Option<Ran> {
+    /// Runs one check until nothing of it is left.
+    fn run_check(&mut self, number: usize, command: &str) -> Ran {
         let began = clock::instant();
         let started = spawn::check(self.run, number);
         let (exit, tail) = match started {
@@ -69,8 +74,8 @@ impl Watch<'_> {
             Err(error) => (Exit::without_status(End::Exited), error.to_string()),
         };
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (code, signal) = (exit.code, exit.signal);
-        (exit.end == End::Exited).then(|| Ran { command: command.to_owned(), code, signal, ms, tail })
+        let cut = (exit.end == End::TimeLimit).then_some(Cut::Ended);
+        Ran { command: command.to_owned(), code: exit.code, signal: exit.signal, cut, ms, tail }
     }
 
     /// Writes down what came of the checks so far. A disk that is full must not keep the run from ending.
