@@ -72,6 +72,9 @@ async fn checks() -> Vec<Check> {
             let sound = migrate::check(&db).await;
             let what = sound.as_ref().map_or_else(ToString::to_string, |()| home.database().display().to_string());
             check("database", sound.is_ok(), what);
+            if let Some(held) = db.held().await.unwrap_or_default() {
+                check("hold", false, held);
+            }
             let strangers = db.strangers().await.unwrap_or_default();
             if !strangers.is_empty() {
                 let words = format!(

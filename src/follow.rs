@@ -70,8 +70,8 @@ pub fn report(followed: &Followed, as_json: bool) -> Result<(), Failure> {
 
 /// What a task waits for: the circuit, or what its row says.
 async fn waiting(system: &System, view: &JobView) -> Result<String, Failure> {
-    let open = system.db.circuit(Service::Claude).await?.state != circuit::State::Closed;
-    Ok(if open { circuit::NOTICE.to_owned() } else { words(view) })
+    let holds = system.db.outages().await?.iter().any(|outage| outage.id == Service::Claude.as_str() && outage.holds);
+    Ok(if holds { circuit::NOTICE.to_owned() } else { words(view) })
 }
 
 fn sentence(words: &str) -> String {

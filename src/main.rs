@@ -30,7 +30,10 @@ fn main() -> ExitCode {
     let (ended, as_json) = if let Some(ended) = keep_run() {
         (ended, false)
     } else {
-        let args = Args::parse();
+        let args = match Args::try_parse() {
+            Ok(args) => args,
+            Err(error) => return misunderstood(&error),
+        };
         let as_json = args.json;
         (run(args), as_json)
     };
@@ -45,6 +48,18 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// What a person typed is no command (or asks for help): clap's words, and with `--json` an object too.
+fn misunderstood(error: &clap::Error) -> ExitCode {
+    let code = u8::try_from(error.exit_code()).unwrap_or(agentlab_domain::exit_code::USAGE);
+    if error.use_stderr() && std::env::args().any(|word| word == "--json") {
+        let words = error.to_string();
+        let first = words.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        print::line(&serde_json::json!({ "error": first, "code": code }).to_string());
+    }
+    let _ = error.print();
+    ExitCode::from(code)
 }
 
 /// `shim DIRECTORY`, `gate DIRECTORY` and `check DIRECTORY NUMBER`, which a worker and a shim start: before anything else,

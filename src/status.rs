@@ -20,7 +20,7 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
         status.running, status.queued, status.retrying, status.parked, status.waiting
     ));
     print::line(&format!("messages: {} to be delivered, {} given up", status.undelivered, status.given_up));
-    print::line(&status.spending.line().to_lowercase());
+    print::line(&status.spending.line());
     if let Some(held) = &status.held {
         print::line(held);
     }
@@ -28,7 +28,7 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
         print::line(&outage.words);
     }
     let place = system.config.chat_place(system.home.workspace());
-    print::line(&instructions::words(&system.home, &place.project).to_lowercase());
+    print::line(&instructions::words(&system.home, &place.project));
     if running {
         let rows = status.processes.iter().map(|process| {
             let state = if process.ready {

@@ -4,11 +4,17 @@
 //!
 //! A file that cannot be read is an error and never "no instructions".
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use sha2::{Digest, Sha256};
 
 use crate::home::Home;
+
+/// Bytes of instructions at most: all of them go with every request of every run.
+const LARGEST: u64 = 256 * 1024;
 
 /// Instructions in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,20 +41,36 @@ impl Instructions {
 pub fn in_force(home: &Home, project: &str) -> io::Result<Option<Instructions>> {
     let own = (!project.contains('/')).then(|| home.path().join(format!("orchestrator.{project}.md")));
     for path in own.into_iter().chain([home.instructions()]) {
-        match fs::read_to_string(&path) {
-            Ok(text) if text.trim().is_empty() => return Ok(None),
-            Ok(text) => {
+        match read(&path) {
+            Ok(None) => {}
+            Ok(Some(text)) if text.trim().is_empty() => return Ok(None),
+            Ok(Some(text)) => {
                 let digest = Sha256::digest(text.as_bytes());
                 let hash = digest.iter().fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
                 return Ok(Some(Instructions { path, text, hash }));
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 return Err(io::Error::new(error.kind(), format!("{} cannot be read: {error}", path.display())));
             }
         }
     }
     Ok(None)
+}
+
+/// The text of a file that is there. What is no ordinary file is never opened: a pipe would be waited for without end.
+fn read(path: &Path) -> io::Result<Option<String>> {
+    let there = match fs::symlink_metadata(path) {
+        Ok(_) => fs::metadata(path)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if !there.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    if there.len() > LARGEST {
+        return Err(io::Error::other(format!("it is larger than {} KiB", LARGEST / 1024)));
+    }
+    fs::read_to_string(path).map(Some)
 }
 
 /// Which instructions are in force for this project, in one line.
@@ -85,7 +107,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path().join("h")).unwrap();
         fs::create_dir(home.instructions()).unwrap();
-        let error = in_force(&home, "p").unwrap_err().to_string();
-        assert!(error.contains("orchestrator.md cannot be read"), "{error}");
+        let refused = || in_force(&home, "p").unwrap_err().to_string();
+        assert!(refused().contains("orchestrator.md cannot be read: it is no file"), "{}", refused());
+        fs::remove_dir(home.instructions()).unwrap();
+        std::os::unix::fs::symlink("/nowhere/orchestrator.md", home.instructions()).unwrap();
+        assert!(refused().contains("cannot be read"), "a link that leads nowhere is not none");
+        fs::remove_file(home.instructions()).unwrap();
+        nix::unistd::mkfifo(&home.instructions(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(refused().contains("it is no file"), "and a pipe is not waited for");
+        fs::remove_file(home.instructions()).unwrap();
+        fs::write(home.instructions(), vec![b'x'; 300 * 1024]).unwrap();
+        assert!(refused().contains("larger than 256 KiB"));
     }
 }

@@ -117,7 +117,7 @@ impl Life {
         let name = format!("{post}.{}", ulid::Ulid::generate());
         let entered = async {
             let db = open(&home).await?.under(Terms::from(&config));
-            patiently(|| db.enter(post, &name, &identity)).await?;
+            patiently(|| db.enter(post, &name, &identity, config.fingerprint())).await?;
             Ok::<Db, DbError>(db)
         };
         let db = tokio::select! {

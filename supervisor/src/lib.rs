@@ -73,6 +73,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     let mut keeper = Keeper::new(&life, wanted, drain);
     life.db.forget_slots_above(life.config.workers.count).await?;
     life.db.look_again().await?;
+    stop::of_earlier_configuration(&life).await;
     life.ready().await?;
     let mut stop = life.stop();
     let mut announced = false;

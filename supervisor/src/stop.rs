@@ -53,6 +53,18 @@ pub(crate) async fn drain(life: &Life, keeper: &mut Keeper<'_>, stop: &mut Stop)
     }
 }
 
+/// Asks daemons that an earlier system left behind under another configuration to stop: the next look fills their posts
+/// anew. Their runs go on.
+pub(crate) async fn of_earlier_configuration(life: &Life) {
+    let rows = life.db.processes().await.unwrap_or_default();
+    for row in
+        rows.iter().filter(|row| row.name != life.name && row.config.as_deref() != Some(life.config.fingerprint()))
+    {
+        tracing::info!(post = %row.name, "runs under an earlier configuration; it is replaced");
+        spawn::signal(&row.identity(), spawn::Wish::End);
+    }
+}
+
 /// Signals each daemon once, as soon as it is known who it is (one that only starts has no row yet), and waits.
 async fn wait_gone(life: &Life, keeper: &mut Keeper<'_>, wish: spawn::Wish) -> bool {
     let started = clock::instant();

@@ -49,7 +49,7 @@ fn ten_tasks_on_a_daily_budget_for_five_five_start_and_the_rest_say_why_also_acr
     let spent = api.wait_for_text(ANN, "Today's budget of $5.00 is 100 % spent", LONG);
     assert!(spent.text.contains("New tasks wait"), "{spent:?}");
     let cost = world.run(&["status"]);
-    assert!(cost.stdout.contains("spent today: $5.0000 of $5.0000"), "{cost:?}");
+    assert!(cost.stdout.contains("Spent today: $5.0000 of $5.0000"), "{cost:?}");
     api.user_says(ANN, ANN, "/cost");
     api.wait_for_text(ANN, &format!("Today by user {ANN}: $5.0000"), LONG);
     api.user_says(-11, ANN, "/cancel");
@@ -105,7 +105,9 @@ fn a_raised_budget_lets_waiting_tasks_go_on_at_the_next_start() {
     let ended = world.run(&["ask", "[[say: more]]"]);
     assert_eq!(ended.code, Some(69), "{ended:?}");
     assert!(ended.stderr.contains("today's budget of $1.00 is used up"), "{ended:?}");
-    up.stop();
+    // Its supervisor is killed: the workers live on, and are replaced by those that know of the change.
+    kill_9(up.pid());
+    drop(up);
     world.env.clear();
     let _up = world.up();
     wait_until("it is done", LONG, || count(&world, "job WHERE state = 'done'") == 2);

@@ -9,6 +9,7 @@ use figment::{
     providers::{Env, Format, Toml},
 };
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 
 use super::{Config, suggest};
 use crate::home::Home;
@@ -33,12 +34,24 @@ pub fn load(home: &Home) -> Result<Config, ConfigError> {
         Err(error) => return Err(ConfigError::Unreadable { path, error }),
     };
     let figment = Figment::from(Toml::string(&text)).merge(environment());
-    let config: Config = figment.extract().map_err(|error| explain(error, &path))?;
+    let mut config: Config = figment.extract().map_err(|error| explain(error, &path))?;
+    config.fingerprint = fingerprint(&text);
     let place_of = |key: &str| {
         let known = figment.find_metadata(key).is_some_and(|metadata| metadata.name.contains("environment"));
         if known { "the environment".to_owned() } else { path.display().to_string() }
     };
     check(config, place_of)
+}
+
+/// SHA-256 of the file's text and of the environment over it.
+fn fingerprint(text: &str) -> String {
+    let mut over: Vec<(String, String)> = std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+        .filter(|(name, _)| name.starts_with("AGENTLAB_") && name.contains("__"))
+        .collect();
+    over.sort();
+    let digest = Sha256::digest(format!("{text}\0{over:?}").as_bytes());
+    digest.iter().fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"))
 }
 
 /// `AGENTLAB_SECTION__KEY`: only names with `__` are configuration (`AGENTLAB_HOME` is not).

@@ -25,6 +25,9 @@ pub struct Config {
     pub console: Console,
     pub retry: Retry,
     pub budget: Budget,
+    /// SHA-256 of everything that this was read from; two processes with the same one agree.
+    #[serde(skip)]
+    fingerprint: String,
     pub rate: Rate,
 }
 
@@ -257,6 +260,11 @@ impl Config {
     pub fn owner(&self) -> Option<i64> {
         self.telegram.token.as_ref()?;
         self.telegram.owner.or(self.telegram.allowed_users.first().copied())
+    }
+
+    /// SHA-256 of everything that this was read from.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// Every secret, for the redaction of logs and the cleaning of a child's environment.

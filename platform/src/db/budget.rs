@@ -137,7 +137,7 @@ pub(super) fn words(kind: Kind, limits: &Limits) -> String {
 }
 
 /// A run is settled: tasks that wait for money look again, and the owner hears of a budget that is nearly or wholly spent.
-pub(super) async fn spent(write: &mut Write, limits: &Limits, owner: Option<i64>) -> Result<(), DbError> {
+pub(super) async fn spent(write: &mut Write, limits: &Limits, owner: Option<i64>, run_id: &str) -> Result<(), DbError> {
     if *limits == Limits::default() {
         return Ok(());
     }
@@ -147,16 +147,24 @@ pub(super) async fn spent(write: &mut Write, limits: &Limits, owner: Option<i64>
     if !matches!(budget::reserve(&everybody, &used(write, "", None, &period).await?), Verdict::Nothing(_)) {
         look_again(write).await?;
     }
+    let user: Option<i64> =
+        sqlx::query_scalar("SELECT user_id FROM spend WHERE run_id = ?1").bind(run_id).fetch_one(&mut **write).await?;
+    let who = user.map_or_else(|| "the terminal".to_owned(), |user| format!("user {user}"));
+    let of_user = format!("{} {who}", period.day);
     for (kind, limit, from, until, name) in [
+        (Kind::UserDay, limits.user_day, period.day_from, period.day_until, &of_user),
         (Kind::Day, limits.day, period.day_from, period.day_until, &period.day),
         (Kind::Month, limits.month, period.month_from, period.month_until, &period.month),
     ] {
         let Some(limit) = limit else { continue };
         let spent: i64 = sqlx::query_scalar(
-            "SELECT COALESCE(SUM(settled_micro_usd), 0) FROM spend WHERE reserved_at >= ?1 AND reserved_at < ?2",
+            "SELECT COALESCE(SUM(settled_micro_usd), 0) FROM spend
+             WHERE reserved_at >= ?1 AND reserved_at < ?2 AND (?3 = 0 OR user_id IS ?4)",
         )
         .bind(from)
         .bind(until)
+        .bind(kind == Kind::UserDay)
+        .bind(user)
         .fetch_one(&mut **write)
         .await?;
         for (nth, mark) in budget::reached(limit, spent).enumerate() {
@@ -166,8 +174,9 @@ pub(super) async fn spent(write: &mut Write, limits: &Limits, owner: Option<i64>
                 said::first(write, &key).await?;
                 continue;
             }
+            let whose = if kind == Kind::UserDay { format!(", {who},") } else { String::new() };
             let words = format!(
-                "{} of {} is {mark} % spent ({}).{}",
+                "{}{whose} of {} is {mark} % spent ({}).{}",
                 capital(kind.words()),
                 budget::dollars(limit),
                 budget::dollars(spent),

@@ -102,7 +102,7 @@ impl Db {
         if !finish.next.ends_job() {
             outage::tell(write).await?;
         }
-        budget::spent(write, &self.terms().limits, self.terms().owner).await
+        budget::spent(write, &self.terms().limits, self.terms().owner, &claim.run_id).await
     }
 
     /// Finishes a run and decides its job.

@@ -73,7 +73,7 @@ fn key(cause: &str, since: i64, place: Place) -> String {
 
 fn words(cause: &str, until: i64, now: i64) -> String {
     let why = if cause == "login" {
-        "Claude is not logged in on the machine"
+        "Claude is not logged in on the machine (run `claude` there and type /login)"
     } else {
         "The usage limit of the Claude account is reached"
     };

@@ -146,5 +146,6 @@ async fn take_up(write: &mut Write, name: &str, lane: &str, workspace: &str) -> 
         ));
     }
     session::take_up(write, &one.id, lane, workspace).await?;
-    Ok(format!("The next task goes on with conversation {}: {}.", short(&one.id), one.title))
+    let from = if one.lane == lane { "" } else { " It was another chat's until now, which begins a new one." };
+    Ok(format!("The next task goes on with conversation {}: {}.{from}", short(&one.id), one.title))
 }

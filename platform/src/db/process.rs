@@ -23,6 +23,8 @@ pub struct ProcessRow {
     pub progress: i64,
     pub seen_at: i64,
     pub note: Option<String>,
+    /// SHA-256 of the configuration under which it runs; `None` in the row of an earlier release.
+    pub config: Option<String>,
 }
 
 impl ProcessRow {
@@ -39,7 +41,7 @@ impl ProcessRow {
 
 impl Db {
     /// Enters this process at its post, in place of the one before it.
-    pub async fn enter(&self, post: Post, name: &str, identity: &Identity) -> Result<(), DbError> {
+    pub async fn enter(&self, post: Post, name: &str, identity: &Identity, config: &str) -> Result<(), DbError> {
         let mut write = self.begin(Durability::Normal).await?;
         sqlx::query("DELETE FROM process WHERE role = ?1 AND slot = ?2")
             .bind(post.role.as_str())
@@ -47,8 +49,8 @@ impl Db {
             .execute(&mut *write)
             .await?;
         sqlx::query(
-            "INSERT INTO process (role, slot, name, boot, pid, start_time, version, started_at, seen_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+            "INSERT INTO process (role, slot, name, boot, pid, start_time, version, started_at, seen_at, config)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
         )
         .bind(post.role.as_str())
         .bind(post.slot)
@@ -58,6 +60,7 @@ impl Db {
         .bind(identity.start)
         .bind(env!("CARGO_PKG_VERSION"))
         .bind(clock::now_ms())
+        .bind(config)
         .execute(&mut *write)
         .await?;
         write.commit().await
