@@ -30,6 +30,7 @@ mod real_claude_stop;
 mod retry;
 mod runs;
 mod sessions;
+mod starting;
 mod steps;
 mod survival;
 mod up;

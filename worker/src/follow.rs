@@ -12,7 +12,7 @@ use agentlab_platform::{clock, db::claim::Claim, life::Life, ping, run_dir::RunD
 use fail::fail_point;
 use tokio::process::Child;
 
-use crate::{events::Transcript, handle::HandleError};
+use crate::{events::Transcript, handle::HandleError, wake::Waker};
 
 /// Between two looks at the files.
 const LOOK: Duration = Duration::from_millis(100);
@@ -39,12 +39,13 @@ pub(crate) async fn follow(
 ) -> Result<Followed, HandleError> {
     fail_point!("attach-begin");
     let mut reader = Reader::default();
-    let mut told_at = None;
+    let (mut told_at, mut waker) = (None, Waker::default());
     loop {
         reader.read(run)?;
         let now = clock::monotonic_ms();
         if told_at.is_none_or(|at| now - at >= clock::scaled_ms(TELL_MS)) {
             told_at = Some(now);
+            waker.look(claim, run);
             if tell(life, claim, run, &reader).await? {
                 return Ok(Followed::LeaseLost);
             }

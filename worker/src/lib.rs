@@ -8,6 +8,7 @@ mod follow;
 mod handle;
 pub mod shim;
 mod start;
+mod wake;
 
 use std::sync::Arc;
 
