@@ -20,13 +20,14 @@ mod up;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use agentlab_platform::life;
+use agentlab_platform::{life, program};
 use clap::Parser;
 
 use args::{Args, Verb};
 use failure::Failure;
 
 fn main() -> ExitCode {
+    program::remember();
     let (ended, as_json) = if let Some(ended) = keep_run() {
         (ended, false)
     } else {

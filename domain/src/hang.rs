@@ -1,6 +1,7 @@
 //! Hung processes. A process is *stopped* when the system says that it does not run at all (SIGSTOP): that is positive
 //! evidence, unlike silence. It may hold a lease, or a write lock that keeps everybody waiting; after a short patience
-//! it is ended, and whatever it held comes free by its proved death (rules R5, L2).
+//! it is ended, and whatever it held comes free by its proved death (rules R5, L2). Only the keeper of a run is woken instead,
+//! since its death would take the run along.
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub enum Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Leave,
+    /// Its standing still is ended: by its death, or for a shim by waking it.
     End,
 }
 

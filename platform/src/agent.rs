@@ -9,7 +9,7 @@ use std::{
 
 use agentlab_domain::session::Opened;
 
-use crate::{config::Config, home::Home, transcript};
+use crate::{config::Config, home::Home, program, transcript};
 
 /// The agent of this system.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Agent {
         if config.telegram.token.is_some() {
             return Err(AgentMissing::Claude);
         }
-        std::env::current_exe().map(Self::Rehearse).map_err(AgentMissing::Own)
+        program::own().map(Self::Rehearse).map_err(AgentMissing::Own)
     }
 
     /// Whether no agent works.

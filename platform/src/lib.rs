@@ -20,6 +20,7 @@ pub mod life;
 pub mod lock;
 pub mod memory;
 pub mod ping;
+pub mod program;
 pub mod queue;
 pub mod redaction;
 pub mod run_dir;

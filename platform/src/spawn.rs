@@ -28,14 +28,14 @@ use crate::{
     identity::{Identity, Living},
     life,
     lock::Lock,
-    run_dir,
+    program, run_dir,
     run_dir::RunDir,
 };
 
 /// Starts the process of a post, in a process group of its own, so that Ctrl-C in a terminal reaches `up` alone. A worker
 /// that drains finishes its run before it stops.
 pub fn daemon(home: &Home, post: Post, drain: bool) -> io::Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(program::installed()?);
     command.arg(post.role.as_str());
     match post.role {
         Role::Worker => {
@@ -49,7 +49,7 @@ pub fn daemon(home: &Home, post: Post, drain: bool) -> io::Result<Child> {
 
 /// Starts a private system for `ask`: a supervisor without bot and console that ends when nothing is left to do.
 pub fn private_system(home: &Home) -> io::Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(program::installed()?);
     command.args(["supervisor", "--private"]);
     detached(&mut command, home, "supervisor")?;
     command.spawn()
@@ -85,15 +85,15 @@ pub fn last_words(home: &Home, post: Post) -> Option<String> {
 }
 
 /// Starts the shim of a run and hands it the locked descriptor as its standard input (rule R2): the lock is never free
-/// while the shim may yet start. Our copy goes with `lock`. `more` is for the environment of the agent.
+/// while the shim may yet start. The caller lets go of his copy after it. `more` is for the environment of the agent.
 pub fn shim(
     config: &Config,
     run: &RunDir,
     id: &str,
     more: Vec<(&'static str, OsString)>,
-    lock: Lock,
+    lock: &Lock,
 ) -> io::Result<Child> {
-    let child = Command::new(std::env::current_exe()?)
+    Command::new(program::own()?)
         .arg("shim")
         .arg(run.path())
         .env_clear()
@@ -106,15 +106,13 @@ pub fn shim(
             OpenOptions::new().create(true).append(true).mode(0o600).open(run.path().join("shim.txt"))?,
         ))
         .kill_on_drop(false)
-        .spawn();
-    drop(lock);
-    child
+        .spawn()
 }
 
 /// Starts the gate of a run: it takes the child's lock, waits on its standard input, then becomes the agent (rule R4).
 pub fn gate(run: &RunDir) -> io::Result<std::process::Child> {
     let output = |path: &Path| OpenOptions::new().create(true).append(true).mode(0o600).open(path);
-    std::process::Command::new(std::env::current_exe()?)
+    std::process::Command::new(program::own()?)
         .arg("gate")
         .arg(run.path())
         .stdin(Stdio::piped())
@@ -131,7 +129,7 @@ pub fn check(run: &RunDir, number: usize) -> io::Result<std::process::Child> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     let output = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-    std::process::Command::new(own_program()?)
+    std::process::Command::new(program::own()?)
         .arg("check")
         .arg(run.path())
         .arg(number.to_string())
@@ -140,11 +138,6 @@ pub fn check(run: &RunDir, number: usize) -> io::Result<std::process::Child> {
         .stderr(Stdio::from(output))
         .process_group(0)
         .spawn()
-}
-
-/// The program that runs here. Linux has a name for it that holds even when its file was replaced by a newer release.
-fn own_program() -> io::Result<std::path::PathBuf> {
-    if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }
 
 /// Becomes a check; returns only if that failed.
@@ -206,6 +199,8 @@ pub enum Wish {
     End,
     /// Be gone.
     Kill,
+    /// Go on, after somebody stopped it.
+    Continue,
 }
 
 /// Signals a process if it still is that process; on any doubt nothing is sent.
@@ -213,6 +208,7 @@ pub fn signal(process: &Identity, wish: Wish) {
     let signal = match wish {
         Wish::End => Signal::SIGTERM,
         Wish::Kill => Signal::SIGKILL,
+        Wish::Continue => Signal::SIGCONT,
     };
     if process.living() == Living::Yes {
         let _ = kill(Pid::from_raw(process.pid), signal);

@@ -78,7 +78,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     let mut stop = life.stop();
     let mut announced = false;
     loop {
-        let filled = keeper.look().await?;
+        let filled = keeper.look().await;
         if let Some(refusal) = filled.refused.filter(|_| !announced) {
             stop::all(&life, &mut keeper).await;
             return Err(refusal);
@@ -154,7 +154,7 @@ async fn is_over(life: &Life, announced: bool) -> Result<bool, Refusal> {
     }
     let status = life.db.status().await?;
     // What is held waits for a time that a private system does not wait for.
-    let near = if status.held.is_some() { 0 } else { status.queued + status.retrying };
+    let near = if status.held.is_some() { 0 } else { status.queued + status.retrying + status.parked_by_outage };
     Ok(near + status.running == 0)
 }
 

@@ -73,7 +73,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// Looks at every post once, and fills what may be filled.
-    pub(crate) async fn look(&mut self) -> Result<Filled, Refusal> {
+    pub(crate) async fn look(&mut self) -> Filled {
         let mut filled = Filled { all_ready: true, ..Filled::default() };
         // The rows tell who is ready; while they cannot be read, nobody is started twice: the locks decide that.
         let rows = self.life.db.processes().await.unwrap_or_default();
@@ -100,14 +100,23 @@ impl<'a> Keeper<'a> {
                 state.vigil = None;
                 release::release(self.life, post).await;
                 if state.not_before <= clock::monotonic_ms() {
-                    let child = spawn::daemon(&self.life.home, post, self.drain).map_err(Refusal::unavailable)?;
-                    tracing::info!(%post, pid = child.id(), "started");
-                    (state.child, state.was_ready) = (Some(child), false);
+                    state.was_ready = false;
+                    match spawn::daemon(&self.life.home, post, self.drain) {
+                        Ok(child) => {
+                            tracing::info!(%post, pid = child.id(), "started");
+                            state.child = Some(child);
+                        }
+                        // What keeps one process from being started is no reason to end the others.
+                        Err(error) => {
+                            wait(state, End::NeverReady, Duration::ZERO);
+                            filled.died.push((post, Some(format!("it could not be started: {error}"))));
+                        }
+                    }
                 }
             }
             filled.all_ready &= ready;
         }
-        Ok(filled)
+        filled
     }
 
     /// Ends whoever stands still for too long: it may hold what everybody waits for. Its death is then noticed like any
@@ -171,9 +180,9 @@ impl<'a> Keeper<'a> {
         self.order.iter().rev().copied()
     }
 
-    /// The processes that we started and that have not ended; those that have are collected.
-    pub(crate) fn children(&mut self) -> Vec<Identity> {
-        let living = self.posts.values_mut().filter_map(|state| {
+    /// The processes that we started at these posts and that have not ended; those that have are collected.
+    pub(crate) fn children(&mut self, at: &[Post]) -> Vec<Identity> {
+        let living = self.posts.iter_mut().filter(|(post, _)| at.contains(post)).filter_map(|(_, state)| {
             let _ = ended(state);
             state.child.as_ref()?.id()
         });
@@ -215,8 +224,13 @@ fn bury(state: &mut State, status: ExitStatus) {
         _ if state.was_ready => End::WasReady,
         Some(_) | None => End::NeverReady,
     };
+    let success = status.signal().is_none() && status.success();
+    wait(state, end, if success { Duration::from_millis(100) } else { Duration::ZERO });
+}
+
+/// Puts the next start off: for the ordinary time, `least` at least.
+fn wait(state: &mut State, end: End, least: Duration) {
     state.deaths_in_a_row = if end == End::NeverReady { state.deaths_in_a_row.saturating_add(1) } else { 0 };
-    let wait = clock::scaled(restart::delay(end, state.deaths_in_a_row, fastrand::f64()));
-    let wait = if status.signal().is_none() && status.success() { wait.max(Duration::from_millis(100)) } else { wait };
+    let wait = clock::scaled(restart::delay(end, state.deaths_in_a_row, fastrand::f64())).max(least);
     state.not_before = clock::monotonic_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
 }

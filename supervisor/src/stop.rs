@@ -24,6 +24,8 @@ const SECOND: Duration = Duration::from_secs(5);
 const RUNS_END: Duration = Duration::from_secs(30);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
+/// Between two looks at workers that finish what they run: that may take an hour.
+const DRAIN_LOOK: Duration = Duration::from_millis(100);
 
 /// Stops every daemon and waits until each is gone: a child of ours collected, and every post's lock free.
 pub(crate) async fn all(life: &Life, keeper: &mut Keeper<'_>) {
@@ -37,14 +39,10 @@ pub(crate) async fn all(life: &Life, keeper: &mut Keeper<'_>) {
 /// Asks the workers to finish and waits until they are gone, or until somebody asks a second time: then they let go.
 pub(crate) async fn drain(life: &Life, keeper: &mut Keeper<'_>, stop: &mut Stop) {
     let workers: Vec<Post> = keeper.posts().filter(|post| post.role == Role::Worker).collect();
-    let rows = life.db.processes().await.unwrap_or_default();
-    for row in rows.iter().filter(|row| workers.iter().any(|post| row.is_at(*post))) {
-        spawn::signal(&row.identity(), spawn::Wish::End);
-    }
     let drained = async {
-        while workers.iter().any(|post| is_held(life, *post)) {
-            keeper.children();
-            tokio::time::sleep(LOOK).await;
+        let mut asked = HashSet::new();
+        while ask_once(life, keeper, &workers, spawn::Wish::End, &mut asked).await {
+            tokio::time::sleep(DRAIN_LOOK).await;
         }
     };
     tokio::select! {
@@ -65,28 +63,42 @@ pub(crate) async fn of_earlier_configuration(life: &Life) {
     }
 }
 
-/// Signals each daemon once, as soon as it is known who it is (one that only starts has no row yet), and waits.
+/// Signals each process at these posts once, as soon as it is known who it is (one that only starts has no row yet); false
+/// when all are gone.
+async fn ask_once(
+    life: &Life,
+    keeper: &mut Keeper<'_>,
+    posts: &[Post],
+    wish: spawn::Wish,
+    asked: &mut HashSet<Identity>,
+) -> bool {
+    let held: Vec<Post> = posts.iter().copied().filter(|post| is_held(life, *post)).collect();
+    let children = keeper.children(posts);
+    if held.is_empty() && children.is_empty() {
+        return false;
+    }
+    let rows = life.db.processes().await.unwrap_or_default();
+    let at_posts = rows.iter().filter(|row| held.iter().any(|post| row.is_at(*post))).map(ProcessRow::identity);
+    for process in at_posts.chain(children) {
+        if asked.insert(process.clone()) {
+            spawn::signal(&process, wish);
+        }
+    }
+    true
+}
+
+/// Signals every daemon and waits until all are gone; false when they take too long.
 async fn wait_gone(life: &Life, keeper: &mut Keeper<'_>, wish: spawn::Wish) -> bool {
     let started = clock::instant();
-    let mut signalled: HashSet<Identity> = HashSet::new();
-    loop {
-        let held: Vec<Post> = keeper.posts().filter(|post| is_held(life, *post)).collect();
-        let children = keeper.children();
-        if held.is_empty() && children.is_empty() {
-            return true;
-        }
-        let rows = life.db.processes().await.unwrap_or_default();
-        let at_posts = rows.iter().filter(|row| held.iter().any(|post| row.is_at(*post))).map(ProcessRow::identity);
-        for process in at_posts.chain(children).collect::<Vec<_>>() {
-            if signalled.insert(process.clone()) {
-                spawn::signal(&process, wish);
-            }
-        }
+    let posts: Vec<Post> = keeper.posts().collect();
+    let mut signalled = HashSet::new();
+    while ask_once(life, keeper, &posts, wish, &mut signalled).await {
         if started.elapsed() > clock::scaled(GRACE) {
             return false;
         }
         tokio::time::sleep(LOOK).await;
     }
+    true
 }
 
 fn is_held(life: &Life, post: Post) -> bool {

@@ -99,6 +99,20 @@ fn a_terminal_waits_for_claude_and_is_told_so() {
     second.wait_for_line("I too", LONG);
 }
 
+#[test]
+fn a_private_system_stays_for_a_task_that_only_an_outage_keeps_waiting() {
+    let api = BotApi::start();
+    let world = with_api_that_fails(&api);
+    let asked = world.run(&["ask", "--no-wait", "[[say: at last]]"]);
+    assert_eq!(asked.code, Some(0), "{asked:?}");
+    wait_until("it waits", LONG, || {
+        world.count("SELECT COUNT(*) FROM job WHERE state = 'parked' AND parked_for = 'unavailable'") == 1
+    });
+    std::fs::remove_file(world.path("down")).unwrap();
+    wait_until("it is done", LONG, || world.count("SELECT COUNT(*) FROM job WHERE state = 'done'") == 1);
+    wait_until("the private system ends", LONG, || !world.run(&["status"]).stdout.contains("is running"));
+}
+
 /// A world in which the pause is three seconds, an answer may take 1.5 and is slow after 0.5.
 fn quick(api: &BotApi) -> World {
     let mut world = World::with_bot(api);

@@ -1,13 +1,18 @@
 //! Hung processes: whoever stands still is ended, and what it held comes free by its proved death; what runs goes on. And the
 //! opposite: a worker that is asked to finish first.
 
+use agentlab_platform::{
+    home::Home,
+    identity::{Identity, Living},
+    run_dir::RunDir,
+};
 use agentlab_stand_ins::BotApi;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 
-use crate::world::{ANN, LONG, World, wait_until};
+use crate::world::{ANN, LONG, Look, World, wait_until};
 
 #[test]
 fn r5_a_worker_that_stands_still_is_ended_before_its_lease_goes_and_its_run_lives_on() {
@@ -44,6 +49,46 @@ fn l2_a_process_that_stands_still_inside_a_write_transaction_is_ended_and_everyb
     assert!(marker.exists(), "it stood still");
     assert_ne!(world.pid("bot", 0), first);
     assert_eq!(world.count("SELECT COUNT(*) FROM run"), 1, "once");
+}
+
+/// Stops the shim of the only run; returns who it is.
+fn stop_shim(world: &World) -> Identity {
+    let mut shim = None;
+    wait_until("the shim has said who it is", LONG, || {
+        let run = Look::into(world).rows::<(String,)>("SELECT id FROM run").pop();
+        shim = run.and_then(|(id,)| RunDir::of(&Home::at(world.home()).unwrap(), &id).shim().unwrap());
+        shim.is_some()
+    });
+    let shim = shim.unwrap();
+    kill(Pid::from_raw(shim.pid), Signal::SIGSTOP).unwrap();
+    shim
+}
+
+#[test]
+fn a_shim_that_stands_still_is_woken_never_killed_and_its_run_ends_in_the_ordinary_way() {
+    let world = World::new();
+    let _up = world.up();
+    let mut ask = world.start(&["ask", "[[tool: Bash slow]] [[sleep: 1]] [[say: at last.]]"]);
+    ask.wait_for_line("Bash: slow", LONG);
+    stop_shim(&world);
+    let ended = ask.end(LONG);
+    assert!(ended.code == Some(0) && ended.stdout.starts_with("at last."), "{ended:?}");
+    assert_eq!(world.count("SELECT COUNT(*) FROM run WHERE outcome = 'succeeded'"), 1);
+    assert_eq!(world.count("SELECT COUNT(*) FROM run"), 1);
+}
+
+#[test]
+fn a_task_whose_shim_stands_still_can_be_cancelled() {
+    let api = BotApi::start();
+    let world = World::with_bot(&api);
+    let _up = world.up();
+    api.user_says(ANN, ANN, "[[tool: Bash slow]] [[hang]]");
+    api.wait_for_text(ANN, "Bash: slow", LONG);
+    let shim = stop_shim(&world);
+    api.user_says(ANN, ANN, "/cancel");
+    wait_until("it is cancelled", LONG, || world.count("SELECT COUNT(*) FROM job WHERE state = 'cancelled'") == 1);
+    assert_eq!(world.count("SELECT COUNT(*) FROM run WHERE outcome = 'stopped'"), 1, "the shim wrote the end itself");
+    wait_until("the shim has ended", LONG, || shim.living() == Living::No);
 }
 
 #[test]

@@ -2,6 +2,14 @@
 
 use std::time::Duration;
 
+use agentlab_domain::role::{Post, Role};
+use agentlab_platform::{
+    home::Home,
+    identity::{Identity, Living},
+    lock,
+};
+use nix::sys::signal::Signal;
+
 use crate::world::{LONG, World, kill_9, wait_until};
 
 /// Somebody's `sqlite3` inside a write transaction, until it is dropped.
@@ -102,4 +110,23 @@ fn a_run_of_a_slot_that_nobody_fills_any_more_is_taken_over() {
         assert!(ended.stdout.starts_with(&format!("answer {n}")), "{ended:?}");
     }
     assert_eq!(world.count("SELECT COUNT(*) FROM run"), 3);
+}
+
+#[test]
+fn a_worker_that_only_starts_is_asked_to_stop_too_when_the_others_drain() {
+    let world = impatient();
+    let mut up = world.start(&["up", "--drain"]);
+    up.wait_for_line("ready:", LONG);
+    let worker = Identity::of(world.pid("worker", 1)).unwrap().unwrap();
+    let post = Home::at(world.home()).unwrap().post_lock(Post { role: Role::Worker, slot: 1 });
+    // Its successor holds the post and cannot enter its row.
+    let foreign = Foreign::lock(&world);
+    kill_9(worker.pid);
+    wait_until("it is dead", LONG, || worker.living() == Living::No);
+    wait_until("another has taken its post", LONG, || lock::is_held(&post).unwrap());
+    up.signal(Signal::SIGINT);
+    up.wait_for_line("running tasks end first", LONG);
+    drop(foreign);
+    let ended = up.end(LONG);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
 }

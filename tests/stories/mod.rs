@@ -31,6 +31,7 @@ mod retry;
 mod runs;
 mod secrets;
 mod sessions;
+mod starting;
 mod steps;
 mod survival;
 mod up;

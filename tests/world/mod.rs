@@ -33,6 +33,8 @@ pub(crate) struct World {
     /// Environment for the program beside the world's own.
     pub(crate) env: Vec<(String, String)>,
     pub(crate) port: u16,
+    /// The executable that is started.
+    pub(crate) program: PathBuf,
 }
 
 impl World {
@@ -43,7 +45,8 @@ impl World {
         fs::create_dir_all(folder.path().join("user")).unwrap();
         fs::create_dir_all(folder.path().join("bin")).unwrap();
         let port = free_port();
-        let world = Self { folder, config: format!("[console]\nport = {port}\n"), env: Vec::new(), port };
+        let program = env!("CARGO_BIN_EXE_agentlab").into();
+        let world = Self { folder, config: format!("[console]\nport = {port}\n"), env: Vec::new(), port, program };
         world.write_config();
         world
     }

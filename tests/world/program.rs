@@ -44,7 +44,7 @@ pub(crate) struct Ended {
 impl Running {
     pub(super) fn start(world: &World, arguments: &[&str]) -> Self {
         let path = format!("{}:/usr/bin:/bin", world.path("bin").display());
-        let mut child = Command::new(env!("CARGO_BIN_EXE_agentlab"))
+        let mut child = Command::new(&world.program)
             .args(arguments)
             .env_clear()
             .env("PATH", path)

@@ -8,11 +8,11 @@ use std::{
 };
 
 use agentlab_domain::{answer, circuit::Calls};
-use agentlab_platform::{clock, db::claim::Claim, life::Life, ping, run_dir::RunDir};
+use agentlab_platform::{clock, db::claim::Claim, life::Life, ping, redaction::Redaction, run_dir::RunDir};
 use fail::fail_point;
 use tokio::process::Child;
 
-use crate::{events::Transcript, handle::HandleError};
+use crate::{events::Transcript, handle::HandleError, wake::Waker};
 
 /// Between two looks at the files.
 const LOOK: Duration = Duration::from_millis(100);
@@ -39,12 +39,13 @@ pub(crate) async fn follow(
 ) -> Result<Followed, HandleError> {
     fail_point!("attach-begin");
     let mut reader = Reader::default();
-    let mut told_at = None;
+    let (mut told_at, mut waker) = (None, Waker::default());
     loop {
         reader.read(run)?;
         let now = clock::monotonic_ms();
         if told_at.is_none_or(|at| now - at >= clock::scaled_ms(TELL_MS)) {
             told_at = Some(now);
+            waker.look(claim, run);
             if tell(life, claim, run, &reader).await? {
                 return Ok(Followed::LeaseLost);
             }
@@ -76,7 +77,10 @@ fn collect(shim: Option<Child>) {
 
 /// Writes progress, and passes a stop request on; true when the lease is lost.
 async fn tell(life: &Life, claim: &Claim, run: &RunDir, reader: &Reader) -> Result<bool, HandleError> {
-    let progress = &reader.transcript.progress;
+    let mut progress = reader.transcript.progress.clone();
+    // What a tool is given may hold a secret, and this goes to the chat.
+    progress.activity = progress.activity.map(|activity| Redaction::of_answers(&life.config).text(&activity));
+    let progress = &progress;
     let body =
         claim.chat.map(|_| answer::running(claim.number, claim.attempt, clock::now_ms() - claim.claimed_at, progress));
     let watch = match life.db.progress(claim, progress, body.as_ref(), reader.calls()).await {

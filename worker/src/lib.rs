@@ -9,6 +9,7 @@ mod handle;
 mod redact;
 pub mod shim;
 mod start;
+mod wake;
 
 use std::sync::Arc;
 

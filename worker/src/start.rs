@@ -32,10 +32,7 @@ pub(crate) async fn start(life: &Life, claim: &Claim, run: &RunDir) -> Result<Op
     let Some(lock) = Lock::take(&run.run_lock(), Mode::Exclusive)? else { return Ok(None) };
     let (agent, instructions) = match ready(life, claim) {
         Ok(ready) => ready,
-        Err(why) => {
-            run.write_exit(&Exit::without_status(End::NotStarted { why }))?;
-            return Ok(None);
-        }
+        Err(why) => return not_started(run, why),
     };
     if let Some(instructions) = &instructions {
         run.write_instructions(&instructions.text)?;
@@ -45,17 +42,32 @@ pub(crate) async fn start(life: &Life, claim: &Claim, run: &RunDir) -> Result<Op
     let spec = spec(life, claim, run, &agent, opened, instructions.as_ref());
     // Before the specification: no agent may begin without the hooks that it was to have.
     if !spec.checks.is_empty() {
-        let hooked = hooks::write(&life.config, run, &claim.run_id, &spec.workspace, &spec.checks).await?;
+        let hooked = match hooks::write(&life.config, run, &claim.run_id, &spec.workspace, &spec.checks).await {
+            Ok(hooked) => hooked,
+            Err(error) => return not_started(run, format!("its Git hooks could not be written: {error}")),
+        };
         tracing::info!(task = claim.number, checks = spec.checks.len(), hooked, "the project has checks");
     }
     run.write_spec(&spec, &prompt)?;
     fail_point!("start-shim");
-    let shim = spawn::shim(&life.config, run, &claim.run_id, agent.environment(&life.home), lock)?;
+    let shim = spawn::shim(&life.config, run, &claim.run_id, agent.environment(&life.home), &lock);
+    let shim = match shim {
+        Ok(shim) => shim,
+        // We hold the lock still: nobody keeps this run, and nobody will.
+        Err(error) => return not_started(run, format!("its keeper could not be started: {error}")),
+    };
+    drop(lock);
     fail_point!("start-started");
     let hash = instructions.as_ref().map(|instructions| instructions.hash.as_str());
     life.db.run_started(claim, &Started { rehearsed: agent.is_rehearsal(), opened, instructions: hash }).await?;
     tracing::info!(task = claim.number, run = %claim.run_id, shim = shim.id(), "started");
     Ok(Some(shim))
+}
+
+/// Ends the run before it began. The caller holds its lock.
+fn not_started(run: &RunDir, why: String) -> Result<Option<Child>, HandleError> {
+    run.write_exit(&Exit::without_status(End::NotStarted { why }))?;
+    Ok(None)
 }
 
 /// How the session is to be opened: what the agent has kept of it decides.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Db, DbError, budget::Spending, outage::OutageView, process::ProcessRow};
-use crate::identity::Living;
+use crate::{clock, identity::Living};
 
 /// How many jobs are in each state, and what is owed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -13,6 +13,8 @@ pub struct Status {
     pub retrying: i64,
     pub parked: i64,
     pub waiting: i64,
+    /// Those of the parked that an outage alone keeps: one of them is tried soon.
+    pub parked_by_outage: i64,
     /// Messages that have not arrived yet.
     pub undelivered: i64,
     /// Messages that were given up.
@@ -68,6 +70,14 @@ impl Db {
         .fetch_all(self.read())
         .await?;
         let count = |word: &str| states.iter().find(|(state, _)| state == word).map_or(0, |(_, count)| *count);
+        let parked_by_outage = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM job
+             WHERE state NOT IN ('done', 'failed', 'cancelled', 'poison')
+               AND state = 'parked' AND parked_for = 'unavailable' AND run_at <= ?1",
+        )
+        .bind(clock::now_ms())
+        .fetch_one(self.read())
+        .await?;
         let (undelivered, given_up): (i64, i64) = sqlx::query_as(
             "SELECT COUNT(*) FILTER (WHERE state <> 'given_up'), COUNT(*) FILTER (WHERE state = 'given_up')
              FROM outbox WHERE owed = 1 AND state <> 'delivered'",
@@ -81,6 +91,7 @@ impl Db {
             retrying: count("retrying"),
             parked: count("parked"),
             waiting: count("waiting"),
+            parked_by_outage,
             undelivered,
             given_up,
             spent_today_usd: spending.today_usd,

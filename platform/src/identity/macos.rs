@@ -12,6 +12,8 @@ use libproc::{
 const ZOMBIE: u32 = 5;
 /// `SSTOP` of sys/proc.h.
 const STOPPED: u32 = 4;
+/// `PROC_FLAG_TRACED` of sys/proc_info.h.
+const TRACED: u32 = 0x2;
 
 /// The time of this boot.
 pub(super) fn boot() -> io::Result<String> {
@@ -42,9 +44,10 @@ pub(super) fn start_time(pid: i32) -> io::Result<Option<i64>> {
     }
 }
 
-/// Whether `pid` was stopped by a signal.
+/// Whether `pid` was stopped by a signal. One that a debugger holds is not meant.
 pub(super) fn is_stopped(pid: i32) -> io::Result<bool> {
-    Ok(pidinfo::<BSDInfo>(pid, 0).map_err(io::Error::other)?.pbi_status == STOPPED)
+    let info = pidinfo::<BSDInfo>(pid, 0).map_err(io::Error::other)?;
+    Ok(info.pbi_status == STOPPED && info.pbi_flags & TRACED == 0)
 }
 
 /// Every process with its parent.

@@ -60,6 +60,8 @@ pub fn hold(directory: PathBuf) -> io::Result<()> {
     }
     // Blocked, not ignored: what is ignored stays so in whatever is started; the gate clears the mask again.
     immune.thread_block()?;
+    // So that it can be woken when somebody stops it. Without the file it cannot; that is no reason not to work.
+    let _ = Identity::own().and_then(|own| run.write_shim(&own));
     // A shim that finds an end never starts a child (rule R3).
     if run.exit()?.is_some() {
         return Ok(());
