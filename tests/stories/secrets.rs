@@ -39,7 +39,7 @@ fn what_the_agent_its_checks_or_its_errors_print_of_a_secret_reaches_no_answer()
         wait_until("it is over", LONG, || world.count(&state) == 1);
         wait_until("nothing is owed", LONG, || world.count("SELECT COUNT(*) FROM v_owed") == 0);
     };
-    api.user_says(ANN, ANN, &format!("[[tool: Bash use {KEY} now]] [[sleep: 0.5]] [[env]]"));
+    api.user_says(ANN, ANN, &format!("[[tool: Bash use {KEY} now]] [[sleep: 3]] [[env]]"));
     api.wait_for_text(ANN, "Bash: use [secret] now", LONG);
     ended(1);
     std::fs::write(refuse, "").unwrap();
