@@ -49,7 +49,8 @@ fn what_the_agent_its_checks_or_its_errors_print_of_a_secret_reaches_no_answer()
     let token = api.token();
     let kept = format!("{:?}", world.sql("SELECT answer, reason FROM job ORDER BY number"));
     let owed = format!("{:?}", world.sql("SELECT body FROM outbox"));
-    let chat = api.transcript(ANN);
+    // What the bot said: a person may write what they want.
+    let chat: String = api.messages(ANN).into_iter().map(|message| message.text + "\n").collect();
     for (place, text) in [("the job", kept), ("the outbox", owed), ("the chat", chat)] {
         for secret in [KEY, &KEY[KEY.len() - 12..], LINE, &token, token.split_once(':').unwrap().1] {
             assert!(!text.contains(secret), "{place} has {secret}: {text}");
