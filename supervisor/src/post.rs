@@ -27,7 +27,7 @@ use tokio::{process::Child, sync::Notify};
 use crate::{release, vigil::Vigil};
 
 /// Between two looks at whether somebody stands still: no row is read for it.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(2);
 
 /// What a look found.
 #[derive(Debug, Default)]

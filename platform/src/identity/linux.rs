@@ -14,18 +14,19 @@ pub(super) fn boot() -> io::Result<String> {
 
 /// The start time of `pid` in clock ticks since boot; `None` when it is gone or a zombie.
 pub(super) fn start_time(pid: i32) -> io::Result<Option<i64>> {
+    Ok(seen(pid)?.map(|(start, _)| start))
+}
+
+/// The start time of `pid`, and whether it was stopped by a signal (one that a debugger holds, `t`, is not meant); `None`
+/// when it is gone or a zombie.
+pub(super) fn seen(pid: i32) -> io::Result<Option<(i64, bool)>> {
     match stat(pid) {
         Ok(stat) if matches!(stat.state, 'Z' | 'X') => Ok(None),
-        Ok(stat) => Ok(i64::try_from(stat.starttime).ok()),
+        Ok(stat) => Ok(i64::try_from(stat.starttime).ok().map(|start| (start, stat.state == 'T'))),
         Err(procfs::ProcError::NotFound(_)) => Ok(None),
         Err(procfs::ProcError::Io(error, _)) if error.raw_os_error() == Some(nix::libc::ESRCH) => Ok(None),
         Err(error) => Err(io::Error::other(error)),
     }
-}
-
-/// Whether `pid` was stopped by a signal. One that a debugger holds (`t`) is not meant.
-pub(super) fn is_stopped(pid: i32) -> io::Result<bool> {
-    Ok(stat(pid).map_err(io::Error::other)?.state == 'T')
 }
 
 /// Every process with its parent.

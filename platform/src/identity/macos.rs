@@ -31,23 +31,24 @@ pub(super) fn boot() -> io::Result<String> {
 
 /// The start time of `pid` in microseconds since 1970; `None` when it is gone or a zombie.
 pub(super) fn start_time(pid: i32) -> io::Result<Option<i64>> {
+    Ok(seen(pid)?.map(|(start, _)| start))
+}
+
+/// The start time of `pid`, and whether it was stopped by a signal (one that a debugger holds is not meant); `None` when it
+/// is gone or a zombie.
+pub(super) fn seen(pid: i32) -> io::Result<Option<(i64, bool)>> {
     match pidinfo::<BSDInfo>(pid, 0) {
         Ok(info) if info.pbi_status == ZOMBIE => Ok(None),
         Ok(info) => {
             let micros = info.pbi_start_tvsec.saturating_mul(1_000_000).saturating_add(info.pbi_start_tvusec);
-            Ok(i64::try_from(micros).ok())
+            let stopped = info.pbi_status == STOPPED && info.pbi_flags & TRACED == 0;
+            Ok(i64::try_from(micros).ok().map(|start| (start, stopped)))
         }
         Err(_) => match nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) {
             Err(nix::Error::ESRCH) => Ok(None),
             Ok(()) | Err(_) => Err(io::Error::other(format!("process {pid} cannot be looked at"))),
         },
     }
-}
-
-/// Whether `pid` was stopped by a signal. One that a debugger holds is not meant.
-pub(super) fn is_stopped(pid: i32) -> io::Result<bool> {
-    let info = pidinfo::<BSDInfo>(pid, 0).map_err(io::Error::other)?;
-    Ok(info.pbi_status == STOPPED && info.pbi_flags & TRACED == 0)
 }
 
 /// Every process with its parent.

@@ -60,14 +60,17 @@ impl Identity {
 
     /// How this very process stands.
     pub fn standing(&self) -> Standing {
-        match self.living() {
-            Living::No => Standing::Gone,
-            Living::CannotTell => Standing::CannotTell,
-            Living::Yes => match system::is_stopped(self.pid) {
-                Ok(true) => Standing::Stopped,
-                Ok(false) => Standing::Running,
-                Err(_) => Standing::CannotTell,
-            },
+        match (system::boot(), system::seen(self.pid)) {
+            (Ok(boot), _) if boot != self.boot => Standing::Gone,
+            (Ok(_), Ok(Some((start, stopped)))) if start == self.start => {
+                if stopped {
+                    Standing::Stopped
+                } else {
+                    Standing::Running
+                }
+            }
+            (Ok(_), Ok(Some(_) | None)) => Standing::Gone,
+            (Err(_), _) | (_, Err(_)) => Standing::CannotTell,
         }
     }
 }
