@@ -4,6 +4,8 @@
 //! A run reserves at most what remains, and is refused only when nothing does. It can pass its own reservation by one call
 //! of the service, which tells the cost of a call only after it.
 
+use crate::outcome::Outcome;
+
 /// What a run reserves under a budget of days or months when no task has a limit of its own: five dollars.
 pub const SHARE: i64 = 5_000_000;
 /// Percent of a budget at which the owner is told.
@@ -102,6 +104,30 @@ pub fn reserve(limits: &Limits, used: &Used) -> Verdict {
     }
 }
 
+/// Whether a run without a known cost cost nothing: an agent that never `began`, or that could not even open its
+/// conversation, has asked nothing of the service.
+pub fn costs_nothing(outcome: &Outcome, began: bool) -> bool {
+    !began
+        || match outcome {
+            Outcome::SessionLost(_) | Outcome::NotLoggedIn | Outcome::NotStarted(_) => true,
+            Outcome::Succeeded
+            | Outcome::Refused(_)
+            | Outcome::Unavailable(_)
+            | Outcome::UsageLimit { .. }
+            | Outcome::MaxTurns
+            | Outcome::MaxBudget
+            | Outcome::Errored(_)
+            | Outcome::Crashed(_)
+            | Outcome::Stopped { .. }
+            | Outcome::TimeLimit
+            | Outcome::NoProgress
+            | Outcome::Lost
+            | Outcome::Unkept
+            | Outcome::Rebooted
+            | Outcome::OutOfMemory => false,
+        }
+}
+
 /// The marks (percent) that spending has reached, the highest first.
 pub fn reached(limit: i64, spent: i64) -> impl Iterator<Item = i64> {
     MARKS.into_iter().rev().filter(move |mark| i128::from(spent) * 100 >= i128::from(limit) * i128::from(*mark))
@@ -159,6 +185,12 @@ mod tests {
     fn without_a_limit_of_its_own_a_task_takes_a_share_and_not_everything() {
         let limits = Each { month: Some(100_000_000), ..NONE };
         assert_eq!(reserve(&limits, &Used::default()), Verdict::Reserve(SHARE));
+    }
+
+    #[test]
+    fn a_run_that_was_killed_costs_its_reservation_unless_no_agent_began() {
+        assert!(!costs_nothing(&Outcome::Lost, true) && costs_nothing(&Outcome::Unkept, false));
+        assert!(costs_nothing(&Outcome::NotLoggedIn, true) && !costs_nothing(&Outcome::Crashed(String::new()), true));
     }
 
     #[test]

@@ -58,11 +58,6 @@ impl Opened {
             Self::Forked => "forked",
         }
     }
-
-    /// The way of a word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|opened| opened.as_str() == word)
-    }
 }
 
 /// How a session is opened: `transcript` says whether its own is there, `origin` whether that of the session which it was

@@ -9,9 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest, Sha256};
-
-use crate::home::Home;
+use crate::{digest, home::Home};
 
 /// Bytes of instructions at most: all of them go with every request of every run.
 const LARGEST: u64 = 256 * 1024;
@@ -45,8 +43,7 @@ pub fn in_force(home: &Home, project: &str) -> io::Result<Option<Instructions>> 
             Ok(None) => {}
             Ok(Some(text)) if text.trim().is_empty() => return Ok(None),
             Ok(Some(text)) => {
-                let digest = Sha256::digest(text.as_bytes());
-                let hash = digest.iter().fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
+                let hash = digest::sha256(&text);
                 return Ok(Some(Instructions { path, text, hash }));
             }
             Err(error) => {

@@ -1,17 +1,10 @@
 //! Keeping posts filled: one look at all of them, then what follows from it. When a post is filled again is decided in
 //! `domain::restart`.
 
-use std::{
-    collections::BTreeMap,
-    os::unix::process::ExitStatusExt,
-    process::ExitStatus,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, os::unix::process::ExitStatusExt, process::ExitStatus, sync::Arc, time::Duration};
 
 use agentlab_domain::{
     exit_code,
-    hang::{self, Standing, Verdict},
     restart::{self, End},
     role::Post,
 };
@@ -21,6 +14,7 @@ use agentlab_platform::{
     identity::{Identity, Living},
     life::{Life, Refusal},
     lock, spawn,
+    stillness::Stillness,
 };
 use tokio::{process::Child, sync::Notify};
 
@@ -50,9 +44,9 @@ struct State {
     deaths_in_a_row: u32,
     /// Not before this time of the monotonic clock, in milliseconds.
     not_before: i64,
-    /// Who is there, and since when it stands still.
+    /// Who is there, and whether it stands still.
     seen: Option<Identity>,
-    stopped_since: Option<Instant>,
+    stillness: Stillness,
 }
 
 /// The posts of this system.
@@ -124,20 +118,9 @@ impl<'a> Keeper<'a> {
     fn end_stopped(&mut self) {
         for (post, state) in &mut self.posts {
             let Some(process) = &state.seen else { continue };
-            let standing = process.standing();
-            let since = match standing {
-                Standing::Stopped => *state.stopped_since.get_or_insert_with(clock::instant),
-                Standing::Running | Standing::Gone | Standing::CannotTell => {
-                    state.stopped_since = None;
-                    continue;
-                }
-            };
-            match hang::decide(standing, since.elapsed(), clock::scaled(hang::PATIENCE)) {
-                Verdict::Leave => {}
-                Verdict::End => {
-                    tracing::error!(%post, pid = process.pid, "stands still (SIGSTOP); I end it");
-                    spawn::signal(process, spawn::Wish::Kill);
-                }
+            if state.stillness.look(process) {
+                tracing::error!(%post, pid = process.pid, "stands still (SIGSTOP); I end it");
+                spawn::signal(process, spawn::Wish::Kill);
             }
         }
     }

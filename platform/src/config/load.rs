@@ -9,10 +9,9 @@ use figment::{
     providers::{Env, Format, Toml},
 };
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 
 use super::{Config, suggest};
-use crate::home::Home;
+use crate::{digest, home::Home};
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +49,7 @@ fn fingerprint(text: &str) -> String {
         .filter(|(name, _)| name.starts_with("AGENTLAB_") && name.contains("__"))
         .collect();
     over.sort();
-    let digest = Sha256::digest(format!("{text}\0{over:?}").as_bytes());
-    digest.iter().fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"))
+    digest::sha256(&format!("{text}\0{over:?}"))
 }
 
 /// `AGENTLAB_SECTION__KEY`: only names with `__` are configuration (`AGENTLAB_HOME` is not).

@@ -1,9 +1,9 @@
 //! Cancelling. The liveness of the run decides, never the job's state (rule R8): a living run gets a stop request and
 //! ends the job by its own finish; a job without one ends here, in this transaction.
 
-use agentlab_domain::{answer, job};
+use agentlab_domain::job;
 
-use super::{Db, DbError, Durability, Write, lanes, outbox};
+use super::{Db, DbError, Durability, Write, end};
 use crate::clock;
 
 /// What came of a cancel.
@@ -60,23 +60,8 @@ pub(super) async fn cancel(write: &mut Write, number: i64, by: &str) -> Result<C
     let Some(next) = job::State::parse(&state).and_then(|state| job::next(state, job::Event::Cancel).ok()) else {
         return Ok(Cancel::Ended { number, state });
     };
-    let now = clock::now_ms();
     let reason = format!("cancelled by {by}");
-    sqlx::query("UPDATE job SET state = ?2, reason = ?3, answer = ?3, ended_at = ?4 WHERE id = ?1")
-        .bind(&job_id)
-        .bind(next.as_str())
-        .bind(&reason)
-        .bind(now)
-        .execute(&mut **write)
-        .await?;
-    sqlx::query("UPDATE Jobs SET status = ?2, done_at = ?3 WHERE id = ?1")
-        .bind(&job_id)
-        .bind(next.queue_status())
-        .bind(now / 1000)
-        .execute(&mut **write)
-        .await?;
-    lanes::leave(write, &job_id).await?;
-    outbox::show(write, &job_id, &answer::reply(&format!("Task {number}: {reason}")), true).await?;
+    end::without_run(write, &job_id, next, &reason, &reason, &format!("Task {number}: {reason}")).await?;
     audit(write, number, by).await?;
     Ok(Cancel::Cancelled { number })
 }

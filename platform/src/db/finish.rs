@@ -178,26 +178,7 @@ const fn parked_for(next: Next) -> Option<&'static str> {
 
 async fn settle_run(write: &mut Write, claim: &Claim, finish: &Finish<'_>, now: i64) -> Result<u64, DbError> {
     let known = finish.result.and_then(|result| result.cost_usd).map(micro_usd);
-    // An agent that never began, or that could not even open its conversation, has asked nothing of the service.
-    let free = finish.began.is_none()
-        || match finish.outcome {
-            Outcome::SessionLost(_) | Outcome::NotLoggedIn | Outcome::NotStarted(_) => true,
-            Outcome::Succeeded
-            | Outcome::Refused(_)
-            | Outcome::Unavailable(_)
-            | Outcome::UsageLimit { .. }
-            | Outcome::MaxTurns
-            | Outcome::MaxBudget
-            | Outcome::Errored(_)
-            | Outcome::Crashed(_)
-            | Outcome::Stopped { .. }
-            | Outcome::TimeLimit
-            | Outcome::NoProgress
-            | Outcome::Lost
-            | Outcome::Unkept
-            | Outcome::Rebooted
-            | Outcome::OutOfMemory => false,
-        };
+    let free = agentlab_domain::budget::costs_nothing(finish.outcome, finish.began.is_some());
     let cost = known.or(free.then_some(0));
     let ended = sqlx::query(
         "UPDATE run SET state = 'over', outcome = ?3, exit_code = ?4, exit_signal = ?5, cost_micro_usd = ?6,

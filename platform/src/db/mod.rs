@@ -9,6 +9,7 @@ pub mod budget;
 pub mod cancel;
 pub mod circuit;
 pub mod claim;
+mod end;
 pub mod enqueue;
 pub mod error;
 pub mod finish;

@@ -8,7 +8,7 @@ use agentlab_domain::{
     retry::ParkedFor,
 };
 
-use super::{Db, DbError, Durability, Write, budget, claim::Claim, lanes, outbox, said};
+use super::{Db, DbError, Durability, Write, budget, claim::Claim, end, outbox, release, said};
 use crate::{calendar, clock};
 
 /// Parks a job for which nothing remains of a budget; one whose own budget is used up ends, since that comes back on no
@@ -23,23 +23,8 @@ pub(super) async fn without_money(
     let words = budget::words(kind, limits);
     if kind == Kind::Job {
         let failed = job::next(state, job::Event::Fail)?;
-        sqlx::query("UPDATE job SET state = ?2, reason = ?3, answer = ?4, ended_at = ?5 WHERE id = ?1")
-            .bind(job_id)
-            .bind(failed.as_str())
-            .bind(&words)
-            .bind(format!("Task {number}: failed, {words}"))
-            .bind(now)
-            .execute(&mut **write)
-            .await?;
-        sqlx::query("UPDATE Jobs SET status = ?2, done_at = ?3, lock_by = NULL, lock_at = NULL WHERE id = ?1")
-            .bind(job_id)
-            .bind(failed.queue_status())
-            .bind(now / 1000)
-            .execute(&mut **write)
-            .await?;
-        lanes::leave(write, job_id).await?;
-        let body = answer::reply(&format!("Task {number}: failed, {words}"));
-        return outbox::show(write, job_id, &body, true).await;
+        let message = format!("Task {number}: failed, {words}");
+        return end::without_run(write, job_id, failed, &words, &message, &message).await;
     }
     let at = budget::begins_anew(kind, now);
     let parked = job::next(state, job::Event::Park)?;
@@ -74,16 +59,8 @@ impl Db {
         .execute(&mut *write)
         .await?
         .rows_affected();
-        let leased = sqlx::query(
-            "UPDATE Jobs SET status = 'Pending', lock_by = NULL, lock_at = NULL
-             WHERE id = ?1 AND +lock_by = ?2 AND status = 'Running'",
-        )
-        .bind(&claim.job_id)
-        .bind(&claim.worker)
-        .execute(&mut *write)
-        .await?
-        .rows_affected();
-        if held == 0 || leased == 0 {
+        let leased = release::lease(&mut write, &claim.worker, &claim.job_id).await?;
+        if held == 0 || !leased {
             return write.rollback().await;
         }
         let parked = job::next(job::State::Running, job::Event::Park)?;

@@ -1,27 +1,19 @@
 //! Letting go of leases: the job stays as it is, its run lives on, and any worker may claim it next.
 
-use super::{Db, DbError, Durability};
+use super::{Db, DbError, Durability, Write};
 
 impl Db {
     /// Releases the lease that `worker` holds on this job. The run is not touched.
     pub async fn release(&self, worker: &str, job_id: &str) -> Result<bool, DbError> {
         let mut write = self.begin(Durability::Full).await?;
-        let released = sqlx::query(
-            "UPDATE Jobs SET status = 'Pending', lock_by = NULL, lock_at = NULL
-             WHERE id = ?1 AND +lock_by = ?2 AND status = 'Running'",
-        )
-        .bind(job_id)
-        .bind(worker)
-        .execute(&mut *write)
-        .await?
-        .rows_affected();
+        let released = lease(&mut write, worker, job_id).await?;
         sqlx::query("UPDATE run SET worker = NULL WHERE job_id = ?1 AND worker = ?2 AND state <> 'over'")
             .bind(job_id)
             .bind(worker)
             .execute(&mut *write)
             .await?;
         write.commit().await?;
-        Ok(released > 0)
+        Ok(released)
     }
 
     /// Releases whatever this worker process holds. For a worker that is idle; costs a look when it holds nothing.
@@ -72,4 +64,17 @@ impl Db {
         write.commit().await?;
         Ok(released)
     }
+}
+
+/// Lets go of the lease that `worker` holds on this job, in the caller's transaction; false when it holds none.
+pub(super) async fn lease(write: &mut Write, worker: &str, job_id: &str) -> Result<bool, DbError> {
+    let released = sqlx::query(
+        "UPDATE Jobs SET status = 'Pending', lock_by = NULL, lock_at = NULL
+         WHERE id = ?1 AND +lock_by = ?2 AND status = 'Running'",
+    )
+    .bind(job_id)
+    .bind(worker)
+    .execute(&mut **write)
+    .await?;
+    Ok(released.rows_affected() > 0)
 }
