@@ -89,7 +89,8 @@ fn follow(
             use std::io::Write;
             voice.uses("Write", path);
             let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-            writeln!(file, "{text}")?;
+            // In one write: several rehearsals may append to one file.
+            file.write_all(format!("{text}\n").as_bytes())?;
         }
         Directive::Fork(seconds) => {
             let pid = spawn::bystander(*seconds)?;
