@@ -20,7 +20,7 @@ mod up;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use agentlab_platform::{life, program};
+use agentlab_platform::{failpoints, life, program, release};
 use clap::Parser;
 
 use args::{Args, Verb};
@@ -28,6 +28,7 @@ use failure::Failure;
 
 fn main() -> ExitCode {
     program::remember();
+    release::remember(option_env!("AGENTLAB_COMMIT"), option_env!("AGENTLAB_COMMITTED_AT"));
     let (ended, as_json) = if let Some(ended) = keep_run() {
         (ended, false)
     } else {
@@ -82,7 +83,7 @@ fn keep_run() -> Option<Result<u8, Failure>> {
 
 /// Keeps a run with the failpoints of tests armed.
 fn keep(keep: impl FnOnce() -> std::io::Result<u8>) -> Result<u8, Failure> {
-    life::arm_failpoints();
+    failpoints::arm();
     Ok(keep()?)
 }
 
@@ -107,7 +108,7 @@ fn run(args: Args) -> Result<u8, Failure> {
     }
 }
 
-fn role(serve: impl Future<Output = Result<(), life::Refusal>>) -> Result<u8, Failure> {
-    life::arm_failpoints();
-    runtime::block_on(async { Ok(serve.await.map(|()| 0)?) })
+fn role(serve: impl Future<Output = Result<u8, life::Refusal>>) -> Result<u8, Failure> {
+    failpoints::arm();
+    runtime::block_on(async { Ok(serve.await?) })
 }

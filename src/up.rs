@@ -2,7 +2,7 @@
 //! before.
 
 use agentlab_domain::exit_code;
-use agentlab_platform::life::{self, Refusal};
+use agentlab_platform::{failpoints, life::Refusal};
 use agentlab_supervisor::{Mode, News};
 use serde_json::json;
 
@@ -10,15 +10,16 @@ use crate::{failure::Failure, print};
 
 /// Runs everything until Ctrl-C.
 pub async fn up(drain: bool, as_json: bool) -> Result<u8, Failure> {
-    life::arm_failpoints();
+    failpoints::arm();
     agentlab_supervisor::serve(Mode::Up { drain }, |news| tell(&news, as_json)).await?;
     Ok(exit_code::DONE)
 }
 
 /// The supervisor as a process of its own.
-pub async fn supervise(private: bool) -> Result<(), Refusal> {
+pub async fn supervise(private: bool) -> Result<u8, Refusal> {
     let mode = if private { Mode::Private } else { Mode::Up { drain: false } };
-    agentlab_supervisor::serve(mode, |_| {}).await
+    agentlab_supervisor::serve(mode, |_| {}).await?;
+    Ok(exit_code::DONE)
 }
 
 fn tell(news: &News, as_json: bool) {

@@ -27,8 +27,8 @@ use telegram::{Known, Telegram};
 /// Between two looks for a ready worker.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Serves until it is asked to stop.
-pub async fn serve() -> Result<(), Refusal> {
+/// Serves until it is asked to stop; returns its exit code.
+pub async fn serve() -> Result<u8, Refusal> {
     let post = Post { role: Role::Bot, slot: 0 };
     let life = Rc::new(Life::begin(post).await?);
     let telegram = Rc::new(Telegram::of(&life.config)?);
@@ -36,7 +36,7 @@ pub async fn serve() -> Result<(), Refusal> {
     let mut stop = life.stop();
     tokio::select! {
         () = a_worker(&life) => {}
-        () = stop.asked(1) => return Ok(()),
+        () = stop.asked(1) => return Ok(life.code()),
     }
     match telegram.known().await {
         Known::Yes(name) => tracing::info!(%name, "Telegram knows the token"),
@@ -50,9 +50,10 @@ pub async fn serve() -> Result<(), Refusal> {
     let wake = Rc::new(tokio::sync::Notify::new());
     let breaker = Rc::new(Breaker::of(&life).await);
     tokio::select! {
-        () = intake::keep(&life, &telegram, &breaker, &wake) => Ok(()),
-        () = outbox::keep(&life, &telegram, &breaker, (&wake, &ear), &mut stop) => Ok(()),
+        () = intake::keep(&life, &telegram, &breaker, &wake) => {}
+        () = outbox::keep(&life, &telegram, &breaker, (&wake, &ear), &mut stop) => {}
     }
+    Ok(life.code())
 }
 
 const REFUSED: &str = "Telegram refuses telegram.token: copy it again from @BotFather (it may have been revoked)";

@@ -25,8 +25,8 @@ use health::Look;
 /// How long a request waits for the database.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Serves until it is asked to stop.
-pub async fn serve() -> Result<(), Refusal> {
+/// Serves until it is asked to stop; returns its exit code.
+pub async fn serve() -> Result<u8, Refusal> {
     let life = Life::begin(Post { role: Role::Console, slot: 0 }).await?;
     let port = life.config.console.port;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| {
@@ -39,7 +39,7 @@ pub async fn serve() -> Result<(), Refusal> {
     let shared = Arc::new(Shared {
         look: RwLock::new(Look::now(&life).await),
         expected: health::expected(&life),
-        life: life.clone(),
+        life: Arc::clone(&life),
     });
     let routes = Router::new()
         .route("/health", get(health))
@@ -51,9 +51,10 @@ pub async fn serve() -> Result<(), Refusal> {
     tracing::info!(%address, "listening");
     let mut stop = life.stop();
     tokio::select! {
-        served = axum::serve(listener, routes).into_future() => served.map_err(Refusal::unavailable),
-        () = stop.asked(1) => Ok(()),
+        served = axum::serve(listener, routes).into_future() => served.map_err(Refusal::unavailable)?,
+        () = stop.asked(1) => {}
     }
+    Ok(life.code())
 }
 
 struct Shared {

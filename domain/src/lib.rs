@@ -15,6 +15,7 @@ pub mod hang;
 pub mod intake;
 pub mod isolation;
 pub mod job;
+pub mod ladder;
 pub mod lane;
 pub mod memory;
 pub mod outbox;

@@ -9,6 +9,13 @@ const STEPS: [u64; 4] = [2, 5, 10, 30];
 /// A process that refused (a taken port, a wrong token) is tried again this often: nothing but a person's change helps.
 const REFUSED: Duration = Duration::from_mins(1);
 
+/// How long a process waits that finds the database locked at its start, before it tries again: it never gives up.
+///
+/// `tries` counts from 1; `jitter` as in `delay`.
+pub fn locked(tries: u32, jitter: f64) -> Duration {
+    delay(End::NeverReady, tries.min(3), jitter)
+}
+
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {

@@ -97,6 +97,14 @@ impl Home {
     pub fn post_lock(&self, post: Post) -> PathBuf {
         self.lock(&post.to_string())
     }
+    /// What the process at a post says of itself once a second.
+    pub fn pulse(&self, post: Post) -> PathBuf {
+        self.0.join("run").join(format!("{post}.pulse"))
+    }
+    /// Which alerts were given.
+    pub fn alerts(&self) -> PathBuf {
+        self.0.join("run").join("alerts.json")
+    }
     /// A lock file by name.
     pub fn lock(&self, name: &str) -> PathBuf {
         self.0.join("run").join(format!("{name}.lock"))

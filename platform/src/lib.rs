@@ -8,11 +8,13 @@
 )]
 
 pub mod agent;
+pub mod alert;
 pub mod calendar;
 pub mod clock;
 pub mod config;
 pub mod db;
 mod digest;
+pub mod failpoints;
 pub mod home;
 pub mod hooks;
 pub mod identity;
@@ -22,10 +24,13 @@ pub mod lock;
 pub mod memory;
 pub mod ping;
 pub mod program;
+pub mod pulse;
 pub mod queue;
 pub mod redaction;
+pub mod release;
 pub mod run_dir;
 pub mod spawn;
 pub mod stillness;
+mod stop;
 pub mod telemetry;
 pub mod transcript;

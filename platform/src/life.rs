@@ -9,12 +9,11 @@ use std::{
     time::Duration,
 };
 
+pub use crate::stop::Stop;
 use agentlab_domain::{
-    exit_code,
+    exit_code, restart,
     role::{Post, Role},
 };
-use nix::sys::signal::Signal;
-use tokio::{signal::unix, sync::watch};
 
 use crate::{
     agent::AgentMissing,
@@ -24,7 +23,9 @@ use crate::{
     home::{Home, HomeError},
     identity::Identity,
     lock::{Lock, Mode},
-    ping, telemetry,
+    ping,
+    pulse::Pulse,
+    telemetry,
 };
 
 /// Between two heartbeats.
@@ -94,14 +95,31 @@ pub struct Life {
     pub name: String,
     /// What the loop got done, for the heartbeat.
     pub progress: Arc<AtomicI64>,
+    /// What it says of itself without the database.
+    pub pulse: Pulse,
     note: Arc<Mutex<Option<String>>>,
     stop: Stop,
     _lock: Lock,
 }
 
-impl Life {
-    /// Takes the post, or refuses.
-    pub async fn begin(post: Post) -> Result<Self, Refusal> {
+/// A post that was taken: the process is known to everybody, and has not needed the database yet.
+#[derive(Debug)]
+pub struct Taken {
+    pub home: Home,
+    pub config: Config,
+    /// What it says of itself without the database.
+    pub pulse: Pulse,
+    post: Post,
+    name: String,
+    identity: Identity,
+    note: Arc<Mutex<Option<String>>>,
+    stop: Stop,
+    lock: Lock,
+}
+
+impl Taken {
+    /// Takes the post, or refuses. Must be called inside a runtime.
+    pub fn take(post: Post) -> Result<Self, Refusal> {
         let home = Home::open()?;
         let config = config::load(&home)?;
         let lock = Lock::take(&home.post_lock(post), Mode::Exclusive)
@@ -112,27 +130,56 @@ impl Life {
             })?;
         telemetry::start(&home, &post.to_string(), &config.secrets())
             .map_err(|error| Refusal::unavailable(format!("the log cannot be written: {error}")))?;
-        let mut stop = Stop::listen().map_err(Refusal::unavailable)?;
+        let stop = Stop::listen().map_err(Refusal::unavailable)?;
         let identity = Identity::own().map_err(Refusal::unavailable)?;
         let name = format!("{post}.{}", ulid::Ulid::generate());
+        let note = Arc::default();
+        let pulse = Pulse::begin(&home.pulse(post), (&name, &identity), config.fingerprint(), &note)
+            .map_err(|error| Refusal::unavailable(format!("{}: {error}", home.pulse(post).display())))?;
+        Ok(Self { home, config, pulse, post, name, identity, note, stop, lock })
+    }
+
+    /// Opens the database, which is waited for while it is locked, and enters the process' row.
+    pub async fn enter(self) -> Result<Life, Refusal> {
         let entered = async {
-            let db = open(&home).await?.under(Terms::from(&config));
-            patiently(|| db.enter(post, &name, &identity, config.fingerprint())).await?;
+            let db = open(&self.home).await?.under(Terms::from(&self.config));
+            patiently(|| db.enter(self.post, &self.name, &self.identity, self.config.fingerprint())).await?;
             Ok::<Db, DbError>(db)
         };
+        let mut stop = self.stop.clone();
         let db = tokio::select! {
             db = entered => db?,
             () = stop.asked(1) => {
-                return Err(Refusal { code: exit_code::DONE, message: format!("{post} was stopped before it was ready") });
+                let message = format!("{} was stopped before it was ready", self.post);
+                return Err(Refusal { code: self.stop.code(), message });
             }
         };
-        tracing::info!(post = %post, pid = identity.pid, "started");
-        Ok(Self { home, config, db, post, name, progress: Arc::default(), note: Arc::default(), stop, _lock: lock })
+        tracing::info!(post = %self.post, pid = self.identity.pid, "started");
+        Ok(Life {
+            home: self.home,
+            config: self.config,
+            db,
+            post: self.post,
+            name: self.name,
+            progress: Arc::default(),
+            pulse: self.pulse,
+            note: self.note,
+            stop: self.stop,
+            _lock: self.lock,
+        })
+    }
+}
+
+impl Life {
+    /// Takes the post and enters, or refuses.
+    pub async fn begin(post: Post) -> Result<Self, Refusal> {
+        Taken::take(post)?.enter().await
     }
 
     /// Says that this process is ready, and beats from now on.
     pub async fn ready(&self) -> Result<(), Refusal> {
         patiently(|| self.db.mark_ready(&self.name)).await?;
+        self.pulse.ready();
         ping::ping(&self.home.socket(Role::Supervisor.as_str()));
         let (db, name) = (self.db.clone(), self.name.clone());
         let (progress, note) = (self.progress.clone(), self.note.clone());
@@ -155,6 +202,11 @@ impl Life {
         }
     }
 
+    /// With which exit code it ends after it was asked to.
+    pub fn code(&self) -> u8 {
+        self.stop.code()
+    }
+
     /// Tells when the process is asked to stop.
     pub fn stop(&self) -> Stop {
         self.stop.clone()
@@ -166,88 +218,18 @@ pub async fn open(home: &Home) -> Result<Db, DbError> {
     patiently(|| Db::open(home)).await
 }
 
-/// Does it again while all that is wrong is somebody else's lock.
+/// Does it again while all that is wrong is somebody else's lock: after 2, 5, then every 10 seconds.
 async fn patiently<T, F: Future<Output = Result<T, DbError>>>(act: impl Fn() -> F) -> Result<T, DbError> {
+    let mut tries = 0;
     loop {
         match act().await {
             Err(error) if error.is_busy() => {
-                tracing::warn!(%error, "the database is locked; I try again");
-                tokio::time::sleep(clock::scaled(Duration::from_secs(1))).await;
+                tries += 1;
+                let wait = clock::scaled(restart::locked(tries, fastrand::f64()));
+                tracing::warn!(%error, tries, "the database is locked; I try again");
+                tokio::time::sleep(wait).await;
             }
             done => return done,
         }
     }
-}
-
-/// How often this process was asked to stop (SIGTERM or SIGINT).
-#[derive(Debug, Clone)]
-pub struct Stop(watch::Receiver<u32>);
-
-impl Stop {
-    /// Listens from now on. Must be called inside a runtime.
-    pub fn listen() -> std::io::Result<Self> {
-        let mut terminate = unix::signal(unix::SignalKind::terminate())?;
-        let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
-        let (asked, stop) = watch::channel(0);
-        tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-                asked.send_modify(|times| *times += 1);
-            }
-        });
-        Ok(Self(stop))
-    }
-
-    /// Waits until it was asked at least `times`.
-    pub async fn asked(&mut self, times: u32) {
-        if self.0.wait_for(|asked| *asked >= times).await.is_err() {
-            // The listener is gone with its runtime: nobody can ask any more.
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// Whether it was asked.
-    pub fn is_asked(&self) -> bool {
-        *self.0.borrow() > 0
-    }
-}
-
-/// For tests: `point:/a/file`. The process kills itself at that failpoint, once (the file remembers).
-pub const KILL_AT: &str = "AGENTLAB_TEST_KILL_AT";
-/// The same, and it only stops itself (SIGSTOP).
-pub const STOP_AT: &str = "AGENTLAB_TEST_STOP_AT";
-/// For tests: `point:/a/file`. The process makes the file at that failpoint, once, and stays there until it is gone.
-pub const PAUSE_AT: &str = "AGENTLAB_TEST_PAUSE_AT";
-
-/// Arms what these ask for. Failpoints exist in test builds only.
-pub fn arm_failpoints() {
-    if !fail::has_failpoints() {
-        return;
-    }
-    let arm = |name: &str, act: fn(&std::path::Path)| {
-        let Ok(setting) = std::env::var(name) else { return };
-        let Some((point, marker)) = setting.split_once(':') else { return };
-        let (marker, spent) = (std::path::PathBuf::from(marker), std::path::PathBuf::from(format!("{marker}.spent")));
-        let _ = fail::cfg_callback(point, move || {
-            if std::fs::OpenOptions::new().write(true).create_new(true).open(&spent).is_ok()
-                && std::fs::write(&marker, std::process::id().to_string()).is_ok()
-            {
-                act(&marker);
-            }
-        });
-    };
-    arm(KILL_AT, |_| {
-        let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), Signal::SIGKILL);
-    });
-    arm(STOP_AT, |_| {
-        let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), Signal::SIGSTOP);
-    });
-    arm(PAUSE_AT, |marker| {
-        while marker.exists() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    });
 }

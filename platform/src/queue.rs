@@ -79,7 +79,7 @@ where
     });
     let mut stop = stop;
     let stopped = async move {
-        stop.asked(1).await;
+        stop.asked_to_finish().await;
         Ok::<(), std::io::Error>(())
     };
     worker.run_until(stopped).await?;
@@ -101,7 +101,7 @@ impl Source {
         let mut stop = self.stop.clone();
         let mut holds_nothing = false;
         loop {
-            if stop.is_asked() {
+            if stop.is_asked_to_finish() {
                 return None;
             }
             // An idle worker holds nothing: what a handler could not let go of (a locked database, a panic) goes here.
@@ -120,7 +120,7 @@ impl Source {
             tokio::select! {
                 () = self.ear.heard() => {}
                 () = self.next_look() => {}
-                () = stop.asked(1) => return None,
+                () = stop.asked_to_finish() => return None,
             }
         }
     }

@@ -24,9 +24,9 @@ use tokio::process::{Child, Command};
 
 use crate::{
     config::Config,
+    failpoints,
     home::Home,
     identity::{Identity, Living},
-    life,
     lock::Lock,
     program, run_dir,
     run_dir::RunDir,
@@ -152,7 +152,7 @@ pub fn become_agent(spec: &run_dir::Spec, more: Vec<(String, OsString)>) -> io::
     };
     let mut agent = std::process::Command::new(program);
     // What only tests set ends here.
-    agent.env_remove(life::KILL_AT).env_remove(life::STOP_AT).env_remove(life::PAUSE_AT);
+    agent.env_remove(failpoints::KILL_AT).env_remove(failpoints::STOP_AT).env_remove(failpoints::PAUSE_AT);
     agent.args(arguments).envs(more).current_dir(&spec.workspace).exec()
 }
 
@@ -197,6 +197,10 @@ pub fn own_environment() -> Vec<String> {
 pub enum Wish {
     /// End in its own way.
     End,
+    /// End in its own way, to be started again (exit code 42).
+    Restart,
+    /// Begin nothing new, and end when idle. For workers.
+    Drain,
     /// Be gone.
     Kill,
     /// Go on, after somebody stopped it.
@@ -207,6 +211,8 @@ pub enum Wish {
 pub fn signal(process: &Identity, wish: Wish) {
     let signal = match wish {
         Wish::End => Signal::SIGTERM,
+        Wish::Restart => Signal::SIGUSR1,
+        Wish::Drain => Signal::SIGUSR2,
         Wish::Kill => Signal::SIGKILL,
         Wish::Continue => Signal::SIGCONT,
     };
@@ -220,7 +226,7 @@ fn clean_environment(config: &Config, id: &str) -> Vec<(OsString, OsString)> {
     let token = config.telegram.token.as_ref().map(|token| token.expose_secret().to_owned()).unwrap_or_default();
     let mut clean: Vec<(OsString, OsString)> = std::env::vars_os()
         .filter(|(name, value)| {
-            let for_tests = fail::has_failpoints() && (name == life::KILL_AT || name == life::PAUSE_AT);
+            let for_tests = fail::has_failpoints() && (name == failpoints::KILL_AT || name == failpoints::PAUSE_AT);
             let ours = name.to_string_lossy().starts_with("AGENTLAB_") && !for_tests;
             let secret = !token.is_empty() && value.to_string_lossy().contains(&token);
             !ours && !secret

@@ -10,6 +10,7 @@ use agentlab_domain::{
     intake::Decision,
     isolation::Isolation,
     job,
+    ladder::Rung,
     outcome::Outcome,
     retry::ParkedFor,
     role::Role,
@@ -90,7 +91,7 @@ fn decisions() -> Vec<&'static str> {
 
 /// Every list of words, as Rust has it.
 fn words() -> BTreeMap<String, Vec<&'static str>> {
-    let lists: [(&str, Vec<&str>); 17] = [
+    let lists: [(&str, Vec<&str>); 25] = [
         ("job.state", job::State::ALL.map(job::State::as_str).to_vec()),
         ("job.isolation", Isolation::ALL.map(Isolation::as_str).to_vec()),
         ("run.state", run::State::ALL.map(run::State::as_str).to_vec()),
@@ -101,7 +102,7 @@ fn words() -> BTreeMap<String, Vec<&'static str>> {
         ("job.channel", vec!["telegram", "terminal", "page"]),
         ("outbox.kind", vec!["status", "part", "notice", "reply"]),
         ("outbox.state", vec!["pending", "sending", "delivered", "given_up"]),
-        ("audit.action", vec!["stranger", "cancel", "retry", "session"]),
+        ("audit.action", vec!["stranger", "cancel", "retry", "session", "restart", "recover", "scale"]),
         ("session.state", session::State::ALL.map(session::State::as_str).to_vec()),
         ("run.opened", Opened::ALL.map(Opened::as_str).to_vec()),
         ("job.parked_for", ParkedFor::ALL.map(ParkedFor::as_str).to_vec()),
@@ -109,6 +110,14 @@ fn words() -> BTreeMap<String, Vec<&'static str>> {
         ("call.service", Service::ALL.map(Service::as_str).to_vec()),
         ("circuit.service", Service::ALL.map(Service::as_str).to_vec()),
         ("circuit.state", circuit::State::ALL.map(circuit::State::as_str).to_vec()),
+        ("crash.kind", vec!["start", "crash"]),
+        ("crash.role", Role::ALL.map(Role::as_str).to_vec()),
+        ("recovery.role", Role::ALL.map(Role::as_str).to_vec()),
+        ("recovery.rung", Rung::ALL.map(Rung::as_str).to_vec()),
+        ("intervention.kind", vec!["restart", "recover"]),
+        ("intervention.role", Role::ALL.map(Role::as_str).to_vec()),
+        ("intervention.state", vec!["asked", "begun", "finished", "dropped"]),
+        ("control.key", vec!["workers"]),
     ];
     lists.into_iter().map(|(name, words)| (name.to_owned(), words)).collect()
 }

@@ -10,9 +10,9 @@ use agentlab_domain::{
 };
 use agentlab_platform::{
     db::Db,
+    failpoints::PAUSE_AT,
     home::Home,
     identity::marked,
-    life::PAUSE_AT,
     lock::{Lock, Mode},
     ping,
     run_dir::RunDir,

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use agentlab_platform::{home::Home, life::PAUSE_AT, run_dir::RunDir};
+use agentlab_platform::{failpoints::PAUSE_AT, home::Home, run_dir::RunDir};
 
 use crate::world::{LONG, Look, World, kill_9, wait_until, write_script};
 

@@ -2,8 +2,8 @@
 //! once. The task is answered once all the same, and the agent never worked twice at the same time.
 
 use agentlab_platform::{
+    failpoints::{KILL_AT, PAUSE_AT},
     identity::{Identity, marked},
-    life::{KILL_AT, PAUSE_AT},
     spawn::{self, Wish},
 };
 use agentlab_stand_ins::BotApi;

@@ -38,9 +38,9 @@ async fn take_back(life: &Life, own: u32) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Runs the worker at `slot` until it is asked to stop; its run, if it has one, goes on without it. With `drain` it finishes
+/// Runs the worker at `slot` until it is asked to stop, and returns its exit code; its run, if it has one, goes on without it. With `drain` it finishes
 /// its run first, and lets go of it only when asked a second time.
-pub async fn serve(slot: u32, drain: bool) -> Result<(), Refusal> {
+pub async fn serve(slot: u32, drain: bool) -> Result<u8, Refusal> {
     let post = Post { role: Role::Worker, slot };
     let life = Life::begin(post).await?;
     // Looked for at the start too, so that a system without an agent refuses to start instead of failing every job.
@@ -55,5 +55,5 @@ pub async fn serve(slot: u32, drain: bool) -> Result<(), Refusal> {
         .await
         .map_err(Refusal::unavailable)?;
     tracing::info!("stopped");
-    Ok(())
+    Ok(life.code())
 }

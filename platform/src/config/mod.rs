@@ -29,6 +29,15 @@ pub struct Config {
     #[serde(skip)]
     fingerprint: String,
     pub rate: Rate,
+    pub recovery: Recovery,
+}
+
+/// `[recovery]`.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recovery {
+    /// Whether a program that is not ours and keeps the database locked for over a minute is ended, instead of named.
+    pub kill_foreign_holders: bool,
 }
 
 /// `[telegram]`.

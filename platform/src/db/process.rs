@@ -5,7 +5,7 @@ use agentlab_domain::role::Post;
 use serde::Serialize;
 
 use super::{Db, DbError, Durability};
-use crate::{clock, identity::Identity};
+use crate::{clock, identity::Identity, release};
 
 /// A process as its row has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
@@ -25,6 +25,8 @@ pub struct ProcessRow {
     pub note: Option<String>,
     /// SHA-256 of the configuration under which it runs; `None` in the row of an earlier release.
     pub config: Option<String>,
+    /// The commit that it was built from, where that is known.
+    pub commit_hash: Option<String>,
 }
 
 impl ProcessRow {
@@ -49,8 +51,8 @@ impl Db {
             .execute(&mut *write)
             .await?;
         sqlx::query(
-            "INSERT INTO process (role, slot, name, boot, pid, start_time, version, started_at, seen_at, config)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
+            "INSERT INTO process (role, slot, name, boot, pid, start_time, version, started_at, seen_at, config, commit_hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10)",
         )
         .bind(post.role.as_str())
         .bind(post.slot)
@@ -61,6 +63,7 @@ impl Db {
         .bind(env!("CARGO_PKG_VERSION"))
         .bind(clock::now_ms())
         .bind(config)
+        .bind(release::current().commit)
         .execute(&mut *write)
         .await?;
         write.commit().await
