@@ -2,6 +2,8 @@
 //! process there holds its lock, whoever started it: so a supervisor that was itself killed finds its daemons again and
 //! never starts a second copy beside a living one.
 
+mod leftovers;
+mod orphans;
 mod post;
 mod release;
 mod stop;
@@ -63,7 +65,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
         Mode::Up { .. } => Some(take_up_lock(&home)?),
         Mode::Private => None,
     };
-    let life = begin(mode).await?;
+    let life = std::sync::Arc::new(begin(mode).await?);
     let agent = Agent::find(&life.config)?;
     let ear = Ear::open(&life.home.socket(Role::Supervisor.as_str())).map_err(Refusal::unavailable)?;
     let full = mode != Mode::Private;
@@ -75,6 +77,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     life.db.look_again().await?;
     stop::of_earlier_configuration(&life).await;
     life.ready().await?;
+    let _sweeps = orphans::begin(&life);
     let mut stop = life.stop();
     let mut announced = false;
     loop {
