@@ -14,7 +14,7 @@ use agentlab_domain::{
 };
 use agentlab_platform::{
     alert, clock,
-    db::orphans::LiveRun,
+    db::{DbError, orphans::LiveRun},
     life::Life,
     lock, ping,
     pulse::Turns,
@@ -34,6 +34,9 @@ const BUSY: Duration = Duration::from_secs(1);
 const LEFTOVERS: Duration = Duration::from_mins(1);
 /// A sweep takes no longer than this: a locked database and processes that do not die keep it for a while.
 const LIMIT: Duration = Duration::from_mins(5);
+/// A dead worker's lease is let go of at once by who keeps its post; here only where nobody keeps it. That is not tried
+/// sooner, since whoever takes the post's lock keeps a successor from starting.
+const UNKEPT: Duration = Duration::from_secs(10);
 /// What was done in vain is left alone for so long.
 const HOLD: Duration = Duration::from_mins(1);
 
@@ -109,24 +112,28 @@ impl Memory {
 
 /// The live runs, as far as they were seen before.
 #[derive(Debug, Default)]
-struct Orphans(HashMap<String, Memory>);
+struct Orphans {
+    runs: HashMap<String, Memory>,
+    /// Posts at which nobody lives and under which leases are held, and since when.
+    unkept: HashMap<Post, Instant>,
+}
 
 impl Orphans {
     /// Sweeps once; true when a live run is followed by nobody. Rows that cannot be read now are read by the next sweep.
     async fn sweep(&mut self, life: &Life, turns: &Turns) -> bool {
-        let live = match live(life).await {
+        let live = match self.live(life).await {
             Ok(live) => live,
             Err(error) => {
                 tracing::debug!(%error, "the live runs cannot be read");
                 return true;
             }
         };
-        self.0.retain(|id, _| live.iter().any(|run| run.id == *id));
+        self.runs.retain(|id, _| live.iter().any(|run| run.id == *id));
         let mut unfollowed = false;
         for row in live {
             turns.turn(clock::scaled(LIMIT));
             let run = RunDir::of(&life.home, &row.id);
-            let memory = self.0.entry(row.id.clone()).or_insert_with(Memory::new);
+            let memory = self.runs.entry(row.id.clone()).or_insert_with(Memory::new);
             let seen = look(life, &row, &run, memory);
             unfollowed |= seen.lease != Lease::Living;
             for action in orphan::decide(seen) {
@@ -135,21 +142,21 @@ impl Orphans {
         }
         unfollowed
     }
-}
 
-/// The live runs, after what dead workers held was let go of: also those of a slot that nobody fills any more.
-async fn live(life: &Life) -> Result<Vec<LiveRun>, agentlab_platform::db::DbError> {
-    let live = life.db.followed_and_orphaned().await?;
-    let holders = live.iter().filter_map(|run| post(run.leased_by.as_deref()?));
-    let mut dead: Vec<Post> = holders.filter(|post| matches!(is_held(life, *post), Ok(false))).collect();
-    dead.dedup();
-    if dead.is_empty() {
-        return Ok(live);
+    /// The live runs, after what dead workers held was let go of where nobody else does.
+    async fn live(&mut self, life: &Life) -> Result<Vec<LiveRun>, DbError> {
+        let live = life.db.followed_and_orphaned().await?;
+        let holders = live.iter().filter_map(|run| post(run.leased_by.as_deref()?));
+        let dead: Vec<Post> = holders.filter(|post| matches!(is_held(life, *post), Ok(false))).collect();
+        self.unkept.retain(|post, _| dead.contains(post));
+        for post in dead {
+            let since = *self.unkept.entry(post).or_insert_with(clock::instant);
+            if since.elapsed() >= clock::scaled(UNKEPT) {
+                release::release(life, post).await;
+            }
+        }
+        Ok(live)
     }
-    for post in dead {
-        release::release(life, post).await;
-    }
-    life.db.followed_and_orphaned().await
 }
 
 /// The post of the process that a lease names.
