@@ -12,6 +12,7 @@ pub mod circuit;
 pub mod command;
 pub mod exit_code;
 pub mod hang;
+pub mod holder;
 pub mod intake;
 pub mod isolation;
 pub mod job;
