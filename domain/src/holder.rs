@@ -7,7 +7,10 @@
 
 use std::time::Duration;
 
-use crate::hang::{self, Standing};
+use crate::{
+    hang::{self, Standing},
+    health::age,
+};
 
 /// Whether the holder is a program of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,21 +61,22 @@ pub const PATIENCE: Patience =
 
 /// The decision. `held` is for how long it was seen to hold without progress, by `aged`.
 pub fn decide(seen: Seen, held: Duration, kill_foreign: bool, patience: Patience) -> Verdict {
-    use Standing::{Gone, Running, Stopped};
+    use Standing::{Blocked, Gone, Running, Stopped};
     match (seen.ours, seen.standing) {
         (Ours::Yes | Ours::No | Ours::CannotTell, Gone) => Verdict::Leave,
+        // One that waits for a disk no signal would end, and its end would give nobody the disk.
         (Ours::Yes, Running | Stopped) if held >= patience.end => Verdict::End,
         (Ours::No, Running | Stopped) if kill_foreign && held >= patience.end => Verdict::End,
         (Ours::Yes, Stopped) if !seen.at_post && held >= patience.wake => Verdict::Wake,
         (Ours::Yes, Running | Stopped) if held >= patience.name => Verdict::Say,
         // Whoever cannot be looked at is not ended, whosever it is.
-        (Ours::No | Ours::CannotTell, Running | Stopped)
-        | (Ours::Yes | Ours::No | Ours::CannotTell, Standing::CannotTell)
+        (Ours::Yes, Blocked | Standing::CannotTell)
+        | (Ours::No | Ours::CannotTell, Running | Stopped | Blocked | Standing::CannotTell)
             if held >= patience.name =>
         {
             Verdict::Name
         }
-        (Ours::Yes | Ours::No | Ours::CannotTell, Running | Stopped | Standing::CannotTell) => Verdict::Leave,
+        (Ours::Yes | Ours::No | Ours::CannotTell, Running | Stopped | Blocked | Standing::CannotTell) => Verdict::Leave,
     }
 }
 
@@ -95,10 +99,8 @@ pub fn aged<H: PartialEq, M: PartialEq>(
     every: Duration,
 ) -> Option<Hold<H, M>> {
     let (holder, mark) = now?;
-    let held = match before {
-        Some(before) if before.holder == holder && before.mark == mark => before.held + since.min(every * 2),
-        Some(_) | None => Duration::ZERO,
-    };
+    let lasts = before.as_ref().is_some_and(|before| before.holder == holder && before.mark == mark);
+    let held = age(before.map_or(Duration::ZERO, |before| before.held), lasts, since, every);
     Some(Hold { holder, mark, held })
 }
 
@@ -107,8 +109,9 @@ mod tests {
     use super::*;
 
     const OURS: [Ours; 3] = [Ours::Yes, Ours::No, Ours::CannotTell];
-    const STANDINGS: [Standing; 4] = [Standing::Running, Standing::Stopped, Standing::Gone, Standing::CannotTell];
-    const HELD: [u64; 8] = [0, 4, 5, 9, 10, 59, 60, 86_400];
+    const STANDINGS: [Standing; 5] =
+        [Standing::Running, Standing::Stopped, Standing::Blocked, Standing::Gone, Standing::CannotTell];
+    const HELD: [u64; 8] = [0, 2, 3, 9, 10, 59, 60, 86_400];
 
     /// Everything that a decision can be asked.
     fn every(visit: &mut dyn FnMut(Seen, u64, bool, Verdict)) {
@@ -143,7 +146,7 @@ mod tests {
     fn only_one_of_ours_that_stands_still_at_no_post_is_woken_and_before_it_is_ended() {
         every(&mut |seen, held, kill, verdict| {
             let who = Seen { ours: Ours::Yes, standing: Standing::Stopped, at_post: false };
-            assert_eq!(verdict == Verdict::Wake, seen == who && (5..60).contains(&held), "{seen:?} {held} {kill}");
+            assert_eq!(verdict == Verdict::Wake, seen == who && (3..60).contains(&held), "{seen:?} {held} {kill}");
         });
     }
 
@@ -152,7 +155,8 @@ mod tests {
         every(&mut |seen, held, kill, verdict| {
             let here = seen.standing != Standing::Gone;
             let long = here && held >= 10 && verdict != Verdict::End && verdict != Verdict::Wake;
-            let ends_by_itself = seen.ours == Ours::Yes && seen.standing != Standing::CannotTell;
+            let ends_by_itself =
+                seen.ours == Ours::Yes && matches!(seen.standing, Standing::Running | Standing::Stopped);
             assert_eq!(verdict == Verdict::Name, long && !ends_by_itself, "{seen:?} {held} {kill}: {verdict:?}");
             assert_eq!(verdict == Verdict::Say, long && ends_by_itself, "{seen:?} {held} {kill}: {verdict:?}");
         });
@@ -161,7 +165,7 @@ mod tests {
     #[test]
     fn who_is_gone_or_has_only_just_begun_is_left_alone() {
         every(&mut |seen, held, kill, verdict| {
-            if seen.standing == Standing::Gone || held < 5 {
+            if seen.standing == Standing::Gone || held < 3 {
                 assert_eq!(verdict, Verdict::Leave, "{seen:?} {held} {kill}");
             }
         });
