@@ -1,5 +1,5 @@
-//! Who keeps the database locked. A *holder* is the process that has `SQLite`'s write lock, the whole file for itself, or the
-//! ticket of our writers. It is found without opening the database, and it is called *ours* only when it has `run/db.lock`
+//! Who keeps the database locked. A *holder* is the process that has `SQLite`'s write lock, the whole file for itself, or a
+//! lock that our writers take in turn. It is found without opening the database, and it is called *ours* only when it has `run/db.lock`
 //! open: each program of ours that opened the database has, for life, and nobody else. A name proves nothing.
 //!
 //! What is done about it is decided in `domain::holder`. Who only reads, or only moves the WAL into the database, keeps
@@ -35,6 +35,8 @@ use crate::{
     lock, pulse,
 };
 
+/// What our writers take in turn: the ticket, and whose turn it is to migrate.
+const TURNS: [&str; 2] = ["write", "migrate"];
 /// How many letters of a program's name are passed on.
 const NAME: usize = 40;
 /// More workers than this are never configured.
@@ -60,8 +62,8 @@ pub(crate) enum Found {
 pub fn blocker(home: &Home) -> io::Result<Option<Holder>> {
     match writer(home)? {
         Some(writer) => Ok(Some(writer)),
-        // Whoever has the ticket and waits for the writer is no trouble of its own: so this comes second.
-        None => ticket(home),
+        // Whoever has his turn and waits for the writer is no trouble of its own: so this comes second.
+        None => turn(home),
     }
 }
 
@@ -70,10 +72,15 @@ pub fn writer(home: &Home) -> io::Result<Option<Holder>> {
     confirmed(|| probe::writer(&home.database()))
 }
 
-/// Who holds the ticket of our writers; `None` when nobody does, or this very process.
-pub fn ticket(home: &Home) -> io::Result<Option<Holder>> {
-    let path = home.lock("write");
-    confirmed(|| if lock::is_held(&path)? { system::holder_of_lock(&path) } else { Ok(Found::Nobody) })
+/// Who has his turn among our writers; `None` when nobody has, or this very process.
+pub fn turn(home: &Home) -> io::Result<Option<Holder>> {
+    for path in TURNS.map(|name| home.lock(name)) {
+        let ask = || if lock::is_held(&path)? { system::holder_of_lock(&path) } else { Ok(Found::Nobody) };
+        if let Some(holder) = confirmed(ask)? {
+            return Ok(Some(holder));
+        }
+    }
+    Ok(None)
 }
 
 /// Asks again after looking who has the PID: it must still be the holder's, and the process the same one. So nobody is taken
