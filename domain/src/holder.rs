@@ -63,7 +63,6 @@ pub const PATIENCE: Patience =
 pub fn decide(seen: Seen, held: Duration, kill_foreign: bool, patience: Patience) -> Verdict {
     use Standing::{Blocked, Gone, Running, Stopped};
     match (seen.ours, seen.standing) {
-        (Ours::Yes | Ours::No | Ours::CannotTell, Gone) => Verdict::Leave,
         // One that waits for a disk no signal would end, and its end would give nobody the disk.
         (Ours::Yes, Running | Stopped) if held >= patience.end => Verdict::End,
         (Ours::No, Running | Stopped) if kill_foreign && held >= patience.end => Verdict::End,
@@ -76,7 +75,9 @@ pub fn decide(seen: Seen, held: Duration, kill_foreign: bool, patience: Patience
         {
             Verdict::Name
         }
-        (Ours::Yes | Ours::No | Ours::CannotTell, Running | Stopped | Blocked | Standing::CannotTell) => Verdict::Leave,
+        (Ours::Yes | Ours::No | Ours::CannotTell, Running | Stopped | Blocked | Gone | Standing::CannotTell) => {
+            Verdict::Leave
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use agentlab_platform::{
     agent::Agent,
     clock,
     home::Home,
-    life::{Life, Refusal, Taken},
+    life::{self, Life, Refusal, Taken},
     lock::{self, Lock, Mode as LockMode},
     ping::Ear,
     spawn,
@@ -79,10 +79,14 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     let wanted = posts(life.config.workers.count, full, with_bot);
     let drain = mode == Mode::Up { drain: true };
     let mut keeper = Keeper::new(&life, &holders, wanted, drain);
-    life.db.forget_slots_above(life.config.workers.count).await?;
-    life.db.look_again().await?;
-    life.ready().await?;
     let mut stop = life.stop();
+    tokio::select! {
+        settled = telling(&mut locked, &tell, settle(&life)) => settled?,
+        () = stop.asked(1) => {
+            let message = "the supervisor was stopped before it was ready".to_owned();
+            return Err(Refusal { code: life.code(), message });
+        }
+    }
     let mut announced = false;
     loop {
         let passed = keeper.pass().await;
@@ -155,15 +159,27 @@ fn take_up_lock(home: &Home) -> Result<Lock, Refusal> {
 async fn begin(mode: Mode, tell: &impl Fn(News)) -> Result<(Life, Holders, UnboundedReceiver<News>), Refusal> {
     let taken = take(mode).await?;
     let (holders, mut locked) = Holders::watch(&taken);
-    let mut entering = std::pin::pin!(taken.enter());
-    let life = loop {
-        tokio::select! {
-            life = &mut entering => break life?,
-            Some(news) = locked.recv() => tell(news),
-        }
-    };
+    let life = telling(&mut locked, tell, taken.enter()).await?;
     holders.entered(&life.db);
     Ok((life, holders, locked))
+}
+
+/// Does what comes before being ready, however long somebody keeps the database locked.
+async fn settle(life: &Life) -> Result<(), Refusal> {
+    life::patiently(|| life.db.forget_slots_above(life.config.workers.count)).await?;
+    life::patiently(|| life.db.look_again()).await?;
+    life.ready().await
+}
+
+/// Waits for `work`, and says meanwhile who keeps it waiting.
+async fn telling<T>(locked: &mut UnboundedReceiver<News>, tell: &impl Fn(News), work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            Some(news) = locked.recv() => tell(news),
+        }
+    }
 }
 
 /// Takes the post; `up` waits for a private system to let go of it.

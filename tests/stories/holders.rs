@@ -12,7 +12,7 @@ use agentlab_platform::{
 };
 use agentlab_stand_ins::BotApi;
 
-use crate::world::{ANN, LONG, Running, World, wait_until};
+use crate::world::{ANN, Giver, LONG, Running, World, wait_until};
 
 const PART: &str = "STRANGER_PART";
 const DATABASE: &str = "STRANGER_DATABASE";
@@ -96,7 +96,7 @@ fn a_stranger() {
                 std::fs::write(said, "").unwrap();
                 while !*ended.borrow_and_update() {
                     does("BEGIN IMMEDIATE").await;
-                    does("UPDATE meta SET value = value").await;
+                    does("INSERT INTO meta (key, value) VALUES ('busy', '1') ON CONFLICT DO UPDATE SET value = value + 1").await;
                     let _ = tokio::time::timeout(std::time::Duration::from_millis(20), ended.changed()).await;
                     does("COMMIT").await;
                 }
@@ -222,16 +222,18 @@ fn l2_a_program_of_ours_that_makes_no_progress_in_its_transaction_is_ended_and_u
 }
 
 #[test]
-fn l2_a_bot_that_an_earlier_system_left_stopped_inside_its_transaction_is_ended_though_nobody_watches_posts_yet() {
-    let api = BotApi::start();
-    let mut world = hasty(World::with_bot(&api));
-    api.user_says(ANN, ANN, "[[say: answered.]]");
-    let bot = stuck(&mut world, STOP_AT, "intake-effect", &["bot"]);
+fn l2_a_worker_that_an_earlier_system_left_stopped_inside_its_transaction_is_ended_though_nobody_watches_posts_yet() {
+    let mut world = World::new();
+    let project = world.project("project");
+    world.configure(&format!("[projects.p]\npath = '{}'\n", project.display()));
+    let mut world = hasty(world);
+    Giver::of(&world, "p").give("[[say: done]]".into());
+    let worker = stuck(&mut world, STOP_AT, "claim-lease", &["worker", "--slot", "1"]);
     let mut up = world.start(&["up"]);
     up.wait_for_line("stands still", LONG);
     up.wait_for_line("ready:", LONG);
-    assert_eq!(bot.end(LONG).code, None, "by a signal");
-    api.wait_for_text(ANN, "answered.", LONG);
+    assert_eq!(worker.end(LONG).code, None, "by a signal");
+    wait_until("the task is done", LONG, || world.count("SELECT COUNT(*) FROM job WHERE state = 'done'") == 1);
     assert_eq!(world.count("SELECT COUNT(*) FROM run"), 1, "once");
 }
 

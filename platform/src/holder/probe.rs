@@ -29,6 +29,17 @@ const ANEW: (i64, i64) = (128, 1);
 /// by closing it as the last one. In WAL mode the others only share it.
 const WHOLE: (i64, i64) = (0x4000_0000, 514);
 
+// Small numbers; their types differ from system to system.
+#[allow(clippy::cast_possible_truncation, clippy::unnecessary_cast)]
+mod word {
+    use nix::libc;
+
+    pub(super) const SHARED: libc::c_short = libc::F_RDLCK as libc::c_short;
+    pub(super) const NOBODY: libc::c_short = libc::F_UNLCK as libc::c_short;
+    pub(super) const FROM_START: libc::c_short = libc::SEEK_SET as libc::c_short;
+}
+use word::{FROM_START, NOBODY, SHARED};
+
 /// The descriptors, by device and inode: a file that was deleted and made anew is another one.
 static KEPT: Mutex<Vec<((u64, u64), File)>> = Mutex::new(Vec::new());
 
@@ -67,17 +78,10 @@ fn owner(path: &Path, (start, length): (i64, i64)) -> io::Result<Found> {
         kept.len() - 1
     };
     let Some((_, file)) = kept.get(index) else { return Ok(Found::Nobody) };
-    #[allow(clippy::cast_possible_truncation, reason = "three and four small numbers; on some systems no cast at all")]
-    let mut asked = libc::flock {
-        // A lock that others could share: in the way of it is only who holds alone.
-        l_type: libc::F_RDLCK as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: start,
-        l_len: length,
-        l_pid: 0,
-    };
+    // As one that others could share: in the way of it is only who holds alone.
+    let mut asked = libc::flock { l_type: SHARED, l_whence: FROM_START, l_start: start, l_len: length, l_pid: 0 };
     fcntl(file, FcntlArg::F_GETLK(&mut asked))?;
-    if i32::from(asked.l_type) == libc::F_UNLCK as i32 {
+    if asked.l_type == NOBODY {
         return Ok(Found::Nobody);
     }
     // 0: in another PID namespace; -1: a lock of an open file, which belongs to no process.
