@@ -14,6 +14,7 @@ pub mod exit_code;
 pub mod fall;
 pub mod hang;
 pub mod health;
+pub mod holder;
 pub mod intake;
 pub mod isolation;
 pub mod job;

@@ -15,6 +15,7 @@ pub mod config;
 pub mod db;
 mod digest;
 pub mod failpoints;
+pub mod holder;
 pub mod home;
 pub mod hooks;
 pub mod identity;

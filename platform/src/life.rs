@@ -219,7 +219,7 @@ pub async fn open(home: &Home) -> Result<Db, DbError> {
 }
 
 /// Does it again while all that is wrong is somebody else's lock: after 2, 5, then every 10 seconds.
-async fn patiently<T, F: Future<Output = Result<T, DbError>>>(act: impl Fn() -> F) -> Result<T, DbError> {
+pub async fn patiently<T, F: Future<Output = Result<T, DbError>>>(act: impl Fn() -> F) -> Result<T, DbError> {
     let mut tries = 0;
     loop {
         match act().await {

@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 
 use crate::{
     execute,
+    holders::Holders,
     look::{self, Ran},
     post::{Fallen, State},
     probe::Probe,
@@ -50,6 +51,7 @@ pub(crate) struct Passed {
 #[derive(Debug)]
 pub(crate) struct Keeper<'a> {
     pub(crate) life: &'a Life,
+    pub(crate) holders: &'a Holders,
     pub(crate) posts: BTreeMap<Post, State>,
     order: Vec<Post>,
     /// Workers finish what they run before they stop.
@@ -63,10 +65,11 @@ pub(crate) struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    pub(crate) fn new(life: &'a Life, wanted: Vec<Post>, drain: bool) -> Self {
+    pub(crate) fn new(life: &'a Life, holders: &'a Holders, wanted: Vec<Post>, drain: bool) -> Self {
         let probe = wanted.iter().any(|post| look::is_asked(*post)).then(|| Probe::begin(life.config.console.port));
         let mut keeper = Self {
             life,
+            holders,
             posts: BTreeMap::new(),
             order: Vec::new(),
             drain,

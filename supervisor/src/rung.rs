@@ -6,8 +6,9 @@ use crate::keeper::Keeper;
 
 /// Takes a rung for the component at `post`, which nobody is at.
 #[expect(clippy::unused_async, reason = "what the rungs do waits for files and rows")]
-pub(crate) async fn take(_keeper: &mut Keeper<'_>, _post: Post, rung: Rung) -> Vec<String> {
+pub(crate) async fn take(keeper: &mut Keeper<'_>, _post: Post, rung: Rung) -> Vec<String> {
     match rung {
-        Rung::Restart | Rung::EndHolders | Rung::Reset | Rung::Capped => Vec::new(),
+        Rung::EndHolders => keeper.holders.end_stale(),
+        Rung::Restart | Rung::Reset | Rung::Capped => Vec::new(),
     }
 }

@@ -12,6 +12,7 @@ mod chat;
 mod checks;
 mod checks_hook;
 mod held;
+mod holders;
 mod hostile;
 mod hung;
 mod instructions;

@@ -26,6 +26,7 @@ mod park;
 pub mod process;
 pub mod progress;
 mod rate;
+pub mod recovery;
 pub mod release;
 
 pub mod retry;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use backon::{ExponentialBuilder, Retryable};
+use fail::fail_point;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 
 use super::{Db, DbError, error::is_busy};
@@ -45,6 +46,7 @@ impl Db {
 
     async fn begin_patiently(&self, durability: Durability, patience: Duration) -> Result<Write, DbError> {
         let ticket = self.ticket().await?;
+        fail_point!("write-ticket");
         let pool = match durability {
             Durability::Full => &self.full,
             Durability::Normal => &self.normal,

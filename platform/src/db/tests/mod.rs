@@ -3,6 +3,7 @@
 mod breaker;
 mod delivery;
 mod orphans;
+mod holder;
 mod terms;
 
 use std::{collections::HashSet, time::Duration};
