@@ -8,6 +8,7 @@ mod bad_input_updates;
 mod bad_input_verbs;
 mod breakers;
 mod budgets;
+mod chaos;
 mod chat;
 mod checks;
 mod checks_hook;
