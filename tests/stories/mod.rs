@@ -29,6 +29,8 @@ mod real_claude;
 mod real_claude_sessions;
 mod real_claude_stop;
 mod retry;
+mod reused_pid;
+mod rungs;
 mod runs;
 mod secrets;
 mod sessions;

@@ -115,9 +115,9 @@ impl<'a> Faults<'a> {
                 let fault = self.draw();
                 self.cause(fault, scope);
             }
-            let most = if self.random.u8(0..8) == 0 { 5000 } else { 900 };
-            let pause = Duration::from_millis(self.random.u64(20..most));
-            self.rest(pause);
+            let most = if self.random.u8(0..8) == 0 { 16_000 } else { 3000 };
+            let pause = Duration::from_millis(self.random.u64(50..most));
+            self.rest(self.plan.scaled(pause));
         }
         self.resume(None);
     }

@@ -40,7 +40,7 @@ struct Deaths {
 #[derive(Debug, Default)]
 struct Served {
     samples: u32,
-    served: u32,
+    good: u32,
     unanswered: u32,
     longest: Duration,
 }
@@ -107,7 +107,7 @@ impl<'a> Watch<'a> {
         served.samples += 1;
         served.unanswered += u32::from(answer.is_none());
         if serves {
-            served.served += 1;
+            served.good += 1;
             served.longest = served.longest.max(now - *last);
             *last = now;
         }
@@ -127,7 +127,7 @@ impl<'a> Watch<'a> {
 
     pub(super) fn print(&self) {
         let served = self.served.lock().unwrap();
-        let percent = 100.0 * f64::from(served.served) / f64::from(served.samples.max(1));
+        let percent = 100.0 * f64::from(served.good) / f64::from(served.samples.max(1));
         eprintln!(
             "chaos: uptime {percent:.2} % of {} samples ({} without an answer), longest gap {:.1?}",
             served.samples, served.unanswered, served.longest
