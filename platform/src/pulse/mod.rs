@@ -6,6 +6,7 @@
 //! beating thread is positive evidence of a frozen one. What is done about it is decided in `domain::health`.
 
 mod beat;
+pub mod limit;
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +24,7 @@ use std::{
 
 pub use beat::{Beat, LoopBeat, read};
 
-use crate::{clock, identity::Identity, release};
+use crate::{clock, identity::Identity, kept, release};
 
 /// Between two beats.
 const BEAT: Duration = Duration::from_secs(1);
@@ -99,6 +100,7 @@ impl Pulse {
             ready: false,
             beats: 0,
             note: None,
+            kept_by: kept::by().map(str::to_owned),
             loops: BTreeMap::new(),
         };
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
