@@ -10,7 +10,7 @@ use agentlab_platform::{
 };
 use agentlab_stand_ins::{BotApi, bot_api::Fault};
 
-use crate::world::{ANN, LONG, World};
+use crate::world::{ANN, LONG, Look, World};
 
 use super::locked::Foreign;
 
@@ -98,9 +98,11 @@ fn none_is_late_while_there_is_much_to_read_and_a_long_answer_to_be_told() {
     let api = BotApi::start();
     let world = impatient(&api);
     let _up = world.up();
-    api.user_says(ANN, ANN, "[[noise: 100000000]] [[long: 400000]]");
-    none_is_late_until(&world, Duration::ZERO, || {
-        let parts = "SELECT COUNT(*) FROM outbox WHERE kind = 'part'";
-        world.count(parts) > 90
-    });
+    let look = Look::into(&world);
+    // Read by the worker in pieces, and ended in a failure: it is one line, and longer than any event.
+    api.user_says(ANN, ANN, "[[noise: 200000000]]");
+    none_is_late_until(&world, Duration::ZERO, || look.count("SELECT COUNT(*) FROM job WHERE ended_at > 0") == 1);
+    api.user_says(ANN, ANN, "[[long: 2000000]]");
+    none_is_late_until(&world, Duration::ZERO, || look.count("SELECT COUNT(*) FROM job WHERE ended_at > 0") == 2);
+    assert!(look.count("SELECT COUNT(*) FROM outbox WHERE kind = 'part'") > 10);
 }
