@@ -129,6 +129,6 @@ pub(crate) fn worker() -> anyhow::Result<()> {
                 }
             }
         };
-        queue::work(&db, WORKER, ear, stop, handle).await.map_err(|error| anyhow::anyhow!(error))
+        queue::work(&db, WORKER, (ear, Turns::default()), stop, handle).await.map_err(|error| anyhow::anyhow!(error))
     })
 }

@@ -61,10 +61,11 @@ fn of_two_at_once_one_tells_and_the_other_is_told_to_ask_again() {
             .map(|_| {
                 scope.spawn(|| {
                     loop {
-                        match alerting.owner("one").unwrap() {
-                            Told::NotYet => std::thread::yield_now(),
-                            told => return told,
+                        let told = alerting.owner("one").unwrap();
+                        if told != Told::NotYet {
+                            return told;
                         }
+                        std::thread::yield_now();
                     }
                 })
             })

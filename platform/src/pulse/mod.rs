@@ -37,11 +37,11 @@ const SIZE: usize = 4096;
 /// The loop that every process has: the runtime itself.
 pub const RUNTIME_LOOP: &str = "runtime";
 
-/// A loop's count of its turns.
-#[derive(Debug, Clone)]
+/// A loop's count of its turns. The default one is in no pulse: nobody looks at it.
+#[derive(Debug, Clone, Default)]
 pub struct Turns(Arc<Counter>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Counter {
     turns: AtomicU64,
     /// Milliseconds until the next turn at the latest; 0 while it promises nothing.
@@ -115,7 +115,7 @@ impl Pulse {
 
     /// A loop of this process. It promises nothing before its first turn.
     pub fn turns(&self, name: &'static str) -> Turns {
-        let counter = Arc::new(Counter { turns: AtomicU64::new(0), limit_ms: AtomicU64::new(0) });
+        let counter = Arc::new(Counter::default());
         if let Ok(mut loops) = self.shared.loops.lock() {
             loops.retain(|(known, _)| *known != name);
             loops.push((name, Arc::clone(&counter)));
