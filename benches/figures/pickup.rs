@@ -16,6 +16,7 @@ use agentlab_platform::{
     home::Home,
     life::Stop,
     ping::{self, Ear},
+    pulse::Turns,
     queue,
 };
 use anyhow::Context;

@@ -37,7 +37,7 @@ fn of(home: &Home, post: Post) -> Option<BTreeMap<String, Detector>> {
     let beat = pulse::read(home, post)?;
     let stands_still = match beat.identity.standing() {
         Standing::Stopped => true,
-        Standing::Running | Standing::CannotTell => false,
+        Standing::Running | Standing::Blocked | Standing::CannotTell => false,
         // Who is dead detects nothing, and that is told where processes are listed.
         Standing::Gone => return None,
     };

@@ -94,7 +94,7 @@ fn look<'a>(home: &Home, beat: Option<&'a Beat>, known: Option<&str>) -> Look<'a
         beats: beat.beats,
         late: beat.latest().map(|(name, _)| (name, beat.loops.get(name).map_or(0, |turns| turns.turns))),
     });
-    let lives = matches!(standing, Standing::Running | Standing::Stopped);
+    let lives = matches!(standing, Standing::Running | Standing::Blocked | Standing::Stopped);
     let held = if lives && beat.is_some_and(|beat| known == Some(beat.name)) {
         Held::Yes
     } else {

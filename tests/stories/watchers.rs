@@ -145,6 +145,21 @@ fn what_telegram_does_not_take_is_told_once_it_does() {
     assert_eq!(told(&api).len(), 1);
 }
 
+#[test]
+fn a_supervisor_that_waits_for_running_tasks_to_end_does_not_hang() {
+    let api = BotApi::start();
+    let world = quick(&api);
+    let mut up = world.start(&["up", "--drain"]);
+    up.wait_for_line("ready:", LONG);
+    api.user_says(ANN, ANN, "[[tool: Bash slow]] [[sleep: 12]] [[say: finished.]]");
+    api.wait_for_text(ANN, "Bash: slow", LONG);
+    up.signal(Signal::SIGINT);
+    up.wait_for_line("running tasks end first", LONG);
+    assert_eq!(up.end(LONG).code, Some(0));
+    assert_eq!(told(&api), Vec::<String>::new());
+    assert_eq!(world.count("SELECT COUNT(*) FROM job WHERE state = 'done'"), 1);
+}
+
 /// A planted fault: the first loop that comes by turns no more, and its process goes on.
 #[test]
 fn a_detector_that_does_not_sweep_is_silent_in_status_and_health() {

@@ -162,7 +162,7 @@ impl Watch {
 fn alive(known: Option<Life>, beat: Beat<'_>, passed: Duration) -> Option<Life> {
     let stands_still = match beat.standing {
         Standing::Stopped => true,
-        Standing::Running | Standing::CannotTell => false,
+        Standing::Running | Standing::Blocked | Standing::CannotTell => false,
         // The pulse of an earlier life: who holds the lock now has not beaten yet.
         Standing::Gone => return known.map(|life| Life::new(&life.name, life.beats)),
     };
@@ -173,7 +173,9 @@ fn alive(known: Option<Life>, beat: Beat<'_>, passed: Duration) -> Option<Life> 
     let late = owned(beat.late);
     let late_for = match (&late, late == before.late) {
         // A pulse that does not beat tells nothing new of its loops.
-        (Some(_), true) => before.late_for + if beats { passed } else { Duration::ZERO },
+        (Some(_), true) if beats && beat.standing != Standing::Blocked => before.late_for + passed,
+        // Nor does one whose process waits for a disk.
+        (Some(_), true) => before.late_for,
         (Some(_), false) | (None, true | false) => Duration::ZERO,
     };
     Some(Life {

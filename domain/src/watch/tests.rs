@@ -46,8 +46,10 @@ fn each_fault_is_noticed_in_time_for_the_owner_to_know_within_half_a_minute() {
 
 #[test]
 fn what_is_well_is_well_for_ever_and_so_is_what_passes_soon() {
-    use Standing::{Gone, Running, Stopped};
-    let cases: [fn(u64) -> Look<'static>; 8] = [
+    use Standing::{Blocked, Gone, Running, Stopped};
+    let cases: [fn(u64) -> Look<'static>; 9] = [
+        // It waits for a disk: no loop of it can turn.
+        |second| beat("s.1", Blocked, second, Some(("posts", 1))),
         |second| beat("s.1", Running, second, None),
         // Nobody was ever seen: no supervisor is nothing that went wrong.
         |_| FREE,
@@ -83,14 +85,14 @@ fn a_look_after_a_long_sleep_counts_as_two() {
     }
 }
 
-/// Every sequence of six looks of every kind, each ten seconds after the other.
+/// Every sequence of four looks of every kind, each ten seconds after the other.
 #[test]
 fn nothing_is_proved_without_looks_that_prove_it() {
-    use Standing::{CannotTell, Gone, Running, Stopped};
+    use Standing::{Blocked, CannotTell, Gone, Running, Stopped};
     const LIFE: &str = "s.1";
     let kinds = |index: u64| -> Vec<Look<'static>> {
         let mut kinds = vec![FREE, Look { held: Held::Yes, beat: None }, Look { held: Held::CannotTell, beat: None }];
-        for standing in [Running, Stopped, Gone, CannotTell] {
+        for standing in [Running, Stopped, Blocked, Gone, CannotTell] {
             for beats in [0, index + 1] {
                 kinds.push(beat(LIFE, standing, beats, None));
             }
@@ -102,9 +104,9 @@ fn nothing_is_proved_without_looks_that_prove_it() {
     let every = SECOND * 10;
     let count = kinds(0).len();
     let mut visited = 0_u32;
-    for mut number in 0..count.pow(5) {
+    for mut number in 0..count.pow(4) {
         let (mut watch, mut looks, mut verdict) = (Watch::default(), Vec::new(), Verdict::Well);
-        for index in 0..5 {
+        for index in 0..4 {
             let look = kinds(index)[number % count];
             number /= count;
             looks.push(look);
@@ -120,11 +122,11 @@ fn nothing_is_proved_without_looks_that_prove_it() {
             Verdict::Stopped => all(|look| look.beat.is_some_and(|beat| beat.standing == Stopped)),
             // Twice late without a turn, after it had been seen late for the first time, and the pulse beat.
             Verdict::Late { name } => name == "posts" && all(|look| look.beat.is_some_and(|beat| beat.late.is_some())),
-            Verdict::Silent => looks[4].held == Held::Yes && looks.iter().any(|look| look.beat.is_some()),
+            Verdict::Silent => looks[3].held == Held::Yes && looks.iter().any(|look| look.beat.is_some()),
         };
         assert!(proved, "{verdict:?} without a proof: {looks:?}");
     }
-    assert!(visited > 300_000, "{visited}");
+    assert!(visited > 50_000, "{visited}");
 }
 
 #[test]
