@@ -37,3 +37,4 @@ pub mod run;
 pub mod schema;
 pub mod session;
 pub mod text;
+pub mod watch;

@@ -139,6 +139,11 @@ impl Taken {
         Ok(Self { home, config, pulse, post, name, identity, note, stop, lock })
     }
 
+    /// Tells when the process is asked to stop.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
     /// Opens the database, which is waited for while it is locked, and enters the process' row.
     pub async fn enter(self) -> Result<Life, Refusal> {
         let entered = async {

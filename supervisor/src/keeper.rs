@@ -116,6 +116,11 @@ impl<'a> Keeper<'a> {
         passed
     }
 
+    /// Posts are looked at no more: the system ends, and that may take as long as a run does.
+    pub(crate) fn rest(&self) {
+        self.turns.rest();
+    }
+
     async fn snapshot(&mut self, passed: &mut Passed) -> Vec<plan::Seen> {
         let now = clock::monotonic_ms();
         let since = Duration::from_millis(u64::try_from(now - self.looked_at).unwrap_or_default());

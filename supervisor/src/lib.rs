@@ -125,6 +125,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
             () = stop.asked(1) => break,
         }
     }
+    keeper.rest();
     if drain {
         tell(News::Draining);
         stop::drain(&mut keeper, &mut stop).await;

@@ -1,6 +1,7 @@
 //! Stories: what a person does, and what must come of it.
 
 mod adoption;
+mod alerts;
 mod ask;
 mod bad_input;
 mod bad_input_tasks;
@@ -40,3 +41,5 @@ mod starting;
 mod steps;
 mod survival;
 mod up;
+mod watchers;
+mod watchers_patience;

@@ -54,6 +54,7 @@ use crate::{
     config::Config,
     home::Home,
     lock::{Lock, Mode},
+    pulse::limit,
 };
 
 /// What the configuration says to transactions.
@@ -124,6 +125,7 @@ fn pool(path: &Path, synchronous: SqliteSynchronous, connections: u32) -> Sqlite
     SqlitePoolOptions::new()
         .min_connections(0)
         .max_connections(connections)
+        .acquire_timeout(limit::READ)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)

@@ -11,10 +11,10 @@ use fail::fail_point;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 
 use super::{Db, DbError, error::is_busy};
-use crate::{clock, lock::Lock, lock::Mode};
+use crate::{clock, lock::Lock, lock::Mode, pulse::limit};
 
 /// How long a writer waits for its turn before it says so.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = limit::WRITE;
 
 /// What a commit survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

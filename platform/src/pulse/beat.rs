@@ -23,6 +23,9 @@ pub struct Beat {
     pub beats: u64,
     /// What is wrong, in words.
     pub note: Option<String>,
+    /// The service manager that starts it again when it ends; `None` in the beat of an earlier release.
+    #[serde(default)]
+    pub kept_by: Option<String>,
     pub loops: BTreeMap<String, LoopBeat>,
 }
 

@@ -6,6 +6,7 @@
 //! beating thread is positive evidence of a frozen one. What is done about it is decided in `domain::health`.
 
 mod beat;
+pub mod limit;
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +24,7 @@ use std::{
 
 pub use beat::{Beat, LoopBeat, all, read};
 
-use crate::{clock, identity::Identity, release};
+use crate::{clock, identity::Identity, kept, release};
 
 /// Between two beats.
 const BEAT: Duration = Duration::from_secs(1);
@@ -36,11 +37,11 @@ const SIZE: usize = 4096;
 /// The loop that every process has: the runtime itself.
 pub const RUNTIME_LOOP: &str = "runtime";
 
-/// A loop's count of its turns.
-#[derive(Debug, Clone)]
+/// A loop's count of its turns. The default one is in no pulse: nobody looks at it.
+#[derive(Debug, Clone, Default)]
 pub struct Turns(Arc<Counter>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Counter {
     turns: AtomicU64,
     /// Milliseconds until the next turn at the latest; 0 while it promises nothing.
@@ -99,6 +100,7 @@ impl Pulse {
             ready: false,
             beats: 0,
             note: None,
+            kept_by: kept::by().map(str::to_owned),
             loops: BTreeMap::new(),
         };
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
@@ -115,7 +117,7 @@ impl Pulse {
 
     /// A loop of this process. It promises nothing before its first turn.
     pub fn turns(&self, name: &'static str) -> Turns {
-        let counter = Arc::new(Counter { turns: AtomicU64::new(0), limit_ms: AtomicU64::new(0) });
+        let counter = Arc::new(Counter::default());
         if let Ok(mut loops) = self.shared.loops.lock() {
             loops.retain(|(known, _)| *known != name);
             loops.push((name, Arc::clone(&counter)));
