@@ -19,12 +19,13 @@ use crate::{
     agent::AgentMissing,
     clock,
     config::{self, Config, ConfigError},
+    crash_history,
     db::{Db, DbError, Terms},
     home::{Home, HomeError},
     identity::Identity,
     lock::{Lock, Mode},
     ping,
-    pulse::Pulse,
+    pulse::{self, Pulse},
     telemetry,
 };
 
@@ -134,8 +135,12 @@ impl Taken {
         let identity = Identity::own().map_err(Refusal::unavailable)?;
         let name = format!("{post}.{}", ulid::Ulid::generate());
         let note = Arc::default();
+        // Its last beat, before ours takes its place.
+        let before = pulse::read(&home, post);
         let pulse = Pulse::begin(&home.pulse(post), (&name, &identity), config.fingerprint(), &note)
             .map_err(|error| Refusal::unavailable(format!("{}: {error}", home.pulse(post).display())))?;
+        pulse.say_when_asked(stop.clone());
+        crash_history::began(&home, post, &name, before.as_ref());
         Ok(Self { home, config, pulse, post, name, identity, note, stop, lock })
     }
 
