@@ -27,6 +27,9 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     for outage in &status.circuits {
         print::line(&outage.words);
     }
+    if let Some(suspicion) = &status.suspicion {
+        print::line(&suspicion.words);
+    }
     let place = system.config.chat_place(system.home.workspace());
     print::line(&instructions::words(&system.home, &place.project));
     if running {

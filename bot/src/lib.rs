@@ -32,7 +32,7 @@ pub async fn serve() -> Result<u8, Refusal> {
     let post = Post { role: Role::Bot, slot: 0 };
     let life = Rc::new(Life::begin(post).await?);
     let telegram = Rc::new(Telegram::of(&life.config)?);
-    let ear = Ear::open(&life.home.socket(&post.to_string())).map_err(Refusal::unavailable)?;
+    let ear = Ear::of(&life)?;
     let mut stop = life.stop();
     tokio::select! {
         () = a_worker(&life) => {}

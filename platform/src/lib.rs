@@ -30,6 +30,7 @@ pub mod pulse;
 pub mod queue;
 pub mod redaction;
 pub mod release;
+pub mod reset;
 pub mod run_dir;
 pub mod spawn;
 pub mod stillness;

@@ -65,7 +65,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     };
     let life = begin(mode).await?;
     let agent = Agent::find(&life.config)?;
-    let ear = Ear::open(&life.home.socket(Role::Supervisor.as_str())).map_err(Refusal::unavailable)?;
+    let ear = Ear::of(&life)?;
     let full = mode != Mode::Private;
     let with_bot = full && life.config.telegram.token.is_some();
     let wanted = posts(life.config.workers.count, full, with_bot);

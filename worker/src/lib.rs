@@ -46,7 +46,7 @@ pub async fn serve(slot: u32, drain: bool) -> Result<u8, Refusal> {
     // Looked for at the start too, so that a system without an agent refuses to start instead of failing every job.
     Agent::find(&life.config)?;
     take_back(&life, slot).await?;
-    let ear = Ear::open(&life.home.socket(&post.to_string())).map_err(Refusal::unavailable)?;
+    let ear = Ear::of(&life)?;
     life.ready().await?;
     let (db, name, stop) = (life.db.clone(), life.name.clone(), life.stop());
     let life = Arc::new(life);

@@ -1,6 +1,7 @@
 //! The database with racing connections: what the indexes, the fences and the lanes hold.
 
 mod breaker;
+mod crashes;
 mod delivery;
 mod terms;
 
