@@ -25,8 +25,10 @@ const REMEMBERED: usize = 200;
 pub enum Told {
     /// The owner has it.
     Now,
-    /// It was given before, or another process gives it at this moment.
+    /// It was given before.
     Before,
+    /// Somebody gives an alert at this moment, this one or another: ask again.
+    NotNow,
     /// There is nobody to tell: no token, or no owner. It is in the log.
     Nobody,
 }
@@ -45,9 +47,12 @@ pub async fn owner(home: &Home, config: &Config, key: &str, words: &str) -> Resu
     let (Some(owner), Some(token)) = (config.owner(), &config.telegram.token) else {
         return Ok(Told::Nobody);
     };
-    // One process at a time, and none waits: the other one tells.
-    let Some(_turn) = Lock::try_take(&home.lock("alert"), Mode::Exclusive)? else { return Ok(Told::Before) };
     let path = home.alerts();
+    if read(&path).contains_key(key) {
+        return Ok(Told::Before);
+    }
+    // One at a time, and nobody waits here.
+    let Some(_turn) = Lock::try_take(&home.lock("alert"), Mode::Exclusive)? else { return Ok(Told::NotNow) };
     let mut given = read(&path);
     if given.contains_key(key) {
         return Ok(Told::Before);

@@ -122,10 +122,12 @@ pub(crate) fn began(home: &Home, post: Post, name: &str, before: Option<&Beat>) 
     }
 }
 
-/// The death of whoever said this last, whom nobody watched; a reboot is none. Its post must be proved empty.
+/// The death of whoever said this last, whom nobody watched. A reboot is none, and neither is a program that took its own
+/// place. Its post must be proved empty, or be our own.
 pub fn left_behind(post: Post, beat: &Beat) -> Option<Death> {
     let own = Identity::own().ok()?;
-    (own.boot == beat.identity.boot).then(|| Death::after(post, beat.clone(), How::Unseen))
+    let is_death = own.boot == beat.identity.boot && own != beat.identity;
+    is_death.then(|| Death::after(post, beat.clone(), How::Unseen))
 }
 
 /// Notes a death, if it was a crash that is not known yet; `more` are crashes that the file may lack. Returns the line,
@@ -147,7 +149,8 @@ pub fn note(home: &Home, death: &Death, secrets: &Redaction, more: &[Entry]) -> 
         name: death.name.clone(),
         version: death.release.version.clone(),
         commit: death.release.commit.clone(),
-        reason: secrets.text(&crash::words(&death.how, death.last.as_deref())),
+        // Before it is cut: half a secret would be found no more.
+        reason: crash::words(&death.how, death.last.as_deref().map(|last| secrets.text(last)).as_deref()),
         was_ready: death.was_ready,
         suspect: false,
     };

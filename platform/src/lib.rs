@@ -15,6 +15,7 @@ pub mod config;
 pub mod crash_history;
 pub mod db;
 pub mod death;
+pub mod diagnosis;
 mod digest;
 pub mod failpoints;
 pub mod home;

@@ -18,6 +18,8 @@ use agentlab_platform::{
 use tokio::sync::Notify;
 
 use crate::{
+    alerts::Alerts,
+    crashes::Recorder,
     execute,
     look::{self, Ran},
     post::{Fallen, State},
@@ -42,6 +44,8 @@ pub(crate) struct Passed {
     pub(crate) fallen: Vec<Fallen>,
     /// What could not be started, and why.
     pub(crate) not_started: Vec<(Post, String)>,
+    /// What does not start, with the words of its diagnosis.
+    pub(crate) diagnosed: Vec<(Post, String)>,
     /// A process refused to start.
     pub(crate) refused: Option<Refusal>,
 }
@@ -57,6 +61,8 @@ pub(crate) struct Keeper<'a> {
     /// The names of processes that others are to take the place of.
     pub(crate) replaced: HashSet<String>,
     found_died: Arc<Notify>,
+    pub(crate) alerts: Alerts,
+    pub(crate) recorder: Recorder,
     probe: Option<Probe>,
     looked_at: i64,
     turns: Turns,
@@ -65,8 +71,11 @@ pub(crate) struct Keeper<'a> {
 impl<'a> Keeper<'a> {
     pub(crate) fn new(life: &'a Life, wanted: Vec<Post>, drain: bool) -> Self {
         let probe = wanted.iter().any(|post| look::is_asked(*post)).then(|| Probe::begin(life.config.console.port));
+        let alerts = Alerts::begin(&life.home, &life.config);
         let mut keeper = Self {
             life,
+            recorder: Recorder::begin(life, alerts.clone()),
+            alerts,
             posts: BTreeMap::new(),
             order: Vec::new(),
             drain,
@@ -127,6 +136,7 @@ impl<'a> Keeper<'a> {
             let asked = answers.filter(|_| look::is_asked(post));
             let (held, fallen) = look::look(&self.life.home, post, state, ran, asked);
             if let Some(fallen) = fallen {
+                self.recorder.died(&self.life.home, &fallen);
                 bury(state, &fallen);
                 passed.refused = passed.refused.take().or_else(|| refusal(&fallen));
                 passed.fallen.push(fallen);

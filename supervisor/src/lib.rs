@@ -2,6 +2,9 @@
 //! process there holds its lock, whoever started it: so a supervisor that was itself killed finds its daemons again and
 //! never starts a second copy beside a living one.
 
+pub mod alerts;
+mod crashes;
+pub mod diagnosis;
 mod execute;
 mod keeper;
 mod look;
@@ -51,6 +54,8 @@ pub enum News {
     Ready { bot: bool, console_port: Option<u16>, workers: u32, rehearsal: bool },
     /// A process died and is started again.
     Died { post: Post, words: Option<String> },
+    /// A component does not start; what is known of it is in a file.
+    Diagnosed { post: Post, words: String },
     /// Workers finish what they run.
     Draining,
     /// The daemons stop; so many runs go on.
@@ -87,6 +92,9 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
         }
         for fallen in &passed.fallen {
             tell_of(fallen, &tell);
+        }
+        for (post, words) in passed.diagnosed {
+            tell(News::Diagnosed { post, words });
         }
         for (post, words) in passed.not_started {
             tracing::error!(%post, words);

@@ -11,6 +11,7 @@ mod budgets;
 mod chat;
 mod checks;
 mod checks_hook;
+mod crashes;
 mod held;
 mod hostile;
 mod hung;

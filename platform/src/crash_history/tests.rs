@@ -48,7 +48,7 @@ fn start(name: String) -> Entry {
 fn beat() -> Beat {
     Beat {
         name: "supervisor.A".into(),
-        identity: Identity::own().unwrap(),
+        identity: Identity { pid: 1, ..Identity::own().unwrap() },
         version: "0.1.0".into(),
         commit: Some("98fff82c0ffe".into()),
         committed_at: None,
@@ -113,6 +113,9 @@ fn a_secret_in_last_words_is_not_kept() {
     let told = Death { last: Some("bot123456:AAbbCCddEEff/getMe".into()), ..death("a", How::Exited(1)) };
     let (entry, _) = note(&home, &told, &secrets, &[]).unwrap();
     assert_eq!(entry.reason, "exit code 1: bot[secret]/getMe");
+    let last = Some(format!("{}123456:AAbbCCddEEff", "x".repeat(390)));
+    let (entry, _) = note(&home, &Death { last, ..death("b", How::Exited(1)) }, &secrets, &[]).unwrap();
+    assert!(!entry.reason.contains("1234"), "{}", entry.reason);
 }
 
 #[test]
@@ -181,10 +184,11 @@ fn a_reboot_an_orderly_end_and_an_end_that_was_asked_for_are_no_crash() {
     let (_folder, home) = home();
     let mut rebooted = beat();
     rebooted.identity.boot = "another boot".into();
-    for before in [rebooted, Beat { ended: true, ..beat() }, Beat { asked: true, ..beat() }] {
+    let itself = Beat { identity: Identity::own().unwrap(), ..beat() };
+    for before in [rebooted, itself, Beat { ended: true, ..beat() }, Beat { asked: true, ..beat() }] {
         began(&home, SUPERVISOR, "supervisor.B", Some(&before));
     }
     began(&home, SUPERVISOR, "supervisor.B", None);
     let kinds: Vec<Kind> = read(&home).into_iter().map(|line| line.kind).collect();
-    assert_eq!(kinds, [Kind::Start; 4]);
+    assert_eq!(kinds, [Kind::Start; 5]);
 }
