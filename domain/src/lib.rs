@@ -10,6 +10,7 @@ pub mod chat;
 pub mod check;
 pub mod circuit;
 pub mod command;
+pub mod crash;
 pub mod exit_code;
 pub mod fall;
 pub mod hang;

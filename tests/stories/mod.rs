@@ -13,6 +13,7 @@ mod chaos;
 mod chat;
 mod checks;
 mod checks_hook;
+mod crashes;
 mod held;
 mod holders;
 mod hostile;

@@ -7,8 +7,10 @@
 pub mod begin;
 pub mod budget;
 pub mod cancel;
+mod checkpoint;
 pub mod circuit;
 pub mod claim;
+pub mod crash;
 mod end;
 pub mod enqueue;
 pub mod error;
@@ -26,7 +28,7 @@ mod park;
 pub mod process;
 pub mod progress;
 mod rate;
-pub mod recovery;
+mod recovery;
 pub mod release;
 
 pub mod retry;

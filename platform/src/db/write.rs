@@ -62,7 +62,7 @@ impl Db {
         Ok(Write { transaction, _ticket: ticket })
     }
 
-    async fn ticket(&self) -> Result<Lock, DbError> {
+    pub(super) async fn ticket(&self) -> Result<Lock, DbError> {
         let path = self.home.lock("write");
         let failed = |error| DbError::File { path: path.clone(), error };
         if let Some(ticket) = Lock::try_take(&path, Mode::Exclusive).map_err(failed)? {

@@ -16,9 +16,20 @@ pub struct Beat {
     pub identity: Identity,
     pub version: String,
     pub commit: Option<String>,
+    /// When its commit was made and its executable written, Unix milliseconds.
+    #[serde(default)]
+    pub committed_at: Option<i64>,
+    #[serde(default)]
+    pub installed_at: Option<i64>,
     /// SHA-256 of the configuration under which it runs.
     pub config: String,
     pub ready: bool,
+    /// Somebody has asked it to stop.
+    #[serde(default)]
+    pub asked: bool,
+    /// It came to its end in an orderly way, whatever the end was. A process that is killed never says so.
+    #[serde(default)]
+    pub ended: bool,
     /// Grows with each beat.
     pub beats: u64,
     /// What is wrong, in words.
