@@ -36,11 +36,7 @@ pub async fn serve() -> Result<u8, Refusal> {
     })?;
     let address = listener.local_addr().map_err(Refusal::unavailable)?;
     let life = Arc::new(life);
-    let shared = Arc::new(Shared {
-        look: RwLock::new(Look::now(&life).await),
-        expected: health::expected(&life),
-        life: Arc::clone(&life),
-    });
+    let shared = Arc::new(Shared { look: RwLock::new(Look::now(&life).await), life: Arc::clone(&life) });
     let routes = Router::new()
         .route("/health", get(health))
         .route("/ready", get(ready))
@@ -59,7 +55,6 @@ pub async fn serve() -> Result<u8, Refusal> {
 
 struct Shared {
     look: RwLock<Look>,
-    expected: health::Expected,
     life: Arc<Life>,
 }
 
@@ -86,13 +81,13 @@ async fn local_only(headers: HeaderMap, request: axum::extract::Request, next: a
 }
 
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
-    let (ok, body) = shared.look().await.health(&shared.expected);
+    let (ok, body) = shared.look().await.health();
     let code = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(body)).into_response()
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    let missing = shared.look().await.missing(&shared.expected);
+    let missing = shared.look().await.missing();
     if missing.is_empty() {
         (StatusCode::OK, "ready\n").into_response()
     } else {

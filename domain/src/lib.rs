@@ -13,6 +13,7 @@ pub mod command;
 pub mod exit_code;
 pub mod hang;
 pub mod intake;
+pub mod intervention;
 pub mod isolation;
 pub mod job;
 pub mod ladder;

@@ -8,6 +8,7 @@ use agentlab_domain::{
     circuit::{self, Service},
     command::Command,
     intake::Decision,
+    intervention,
     isolation::Isolation,
     job,
     ladder::Rung,
@@ -114,9 +115,9 @@ fn words() -> BTreeMap<String, Vec<&'static str>> {
         ("crash.role", Role::ALL.map(Role::as_str).to_vec()),
         ("recovery.role", Role::ALL.map(Role::as_str).to_vec()),
         ("recovery.rung", Rung::ALL.map(Rung::as_str).to_vec()),
-        ("intervention.kind", vec!["restart", "recover"]),
+        ("intervention.kind", intervention::Kind::ALL.map(intervention::Kind::as_str).to_vec()),
         ("intervention.role", Role::ALL.map(Role::as_str).to_vec()),
-        ("intervention.state", vec!["asked", "begun", "finished", "dropped"]),
+        ("intervention.state", intervention::State::ALL.map(intervention::State::as_str).to_vec()),
         ("control.key", vec!["workers"]),
     ];
     lists.into_iter().map(|(name, words)| (name.to_owned(), words)).collect()

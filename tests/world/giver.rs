@@ -17,7 +17,6 @@ pub(crate) struct Giver {
     runtime: tokio::runtime::Runtime,
     db: Db,
     place: Place,
-    workers: u32,
     given: usize,
 }
 
@@ -28,7 +27,7 @@ impl Giver {
         let config = config::load(&home).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let db = runtime.block_on(Db::open(&home)).unwrap();
-        Self { runtime, db, place: config.project_place(name).unwrap(), workers: config.workers.count, given: 0 }
+        Self { runtime, db, place: config.project_place(name).unwrap(), given: 0 }
     }
 
     /// Gives one task.
@@ -36,7 +35,7 @@ impl Giver {
         let source = Source::Terminal { request_id: format!("request-{}", self.given) };
         let job = NewJob { source, place: self.place.clone(), prompt, resumes: None };
         self.runtime.block_on(self.db.enqueue(&job)).unwrap();
-        ping::ping_workers(self.db.home(), self.workers);
+        ping::ping_workers(self.db.home());
         self.given += 1;
     }
 

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod delivery;
+mod interventions;
 mod terms;
 
 use std::{collections::HashSet, time::Duration};
