@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 /// How long a process may stand still; somebody may have stopped it for a moment.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How a process stands, as the system tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Standing {
     Running,
     /// It was stopped and waits for SIGCONT. A process under a debugger is not meant.
     Stopped,
+    /// It is in the kernel and cannot be interrupted: it waits for a disk. Linux tells; elsewhere it counts as running.
+    Blocked,
     /// It is gone.
     Gone,
     CannotTell,
@@ -32,7 +34,9 @@ pub enum Verdict {
 pub fn decide(standing: Standing, stopped_for: Duration, patience: Duration) -> Verdict {
     match standing {
         Standing::Stopped if stopped_for >= patience => Verdict::End,
-        Standing::Stopped | Standing::Running | Standing::Gone | Standing::CannotTell => Verdict::Leave,
+        Standing::Stopped | Standing::Running | Standing::Blocked | Standing::Gone | Standing::CannotTell => {
+            Verdict::Leave
+        }
     }
 }
 
@@ -42,12 +46,13 @@ mod tests {
 
     #[test]
     fn only_a_process_that_stands_still_for_long_is_ended() {
-        for standing in [Standing::Running, Standing::Stopped, Standing::Gone, Standing::CannotTell] {
-            for seconds in [0, 4, 5, 3_600] {
+        for standing in [Standing::Running, Standing::Stopped, Standing::Blocked, Standing::Gone, Standing::CannotTell]
+        {
+            for seconds in [0, 2, 3, 3_600] {
                 let verdict = decide(standing, Duration::from_secs(seconds), PATIENCE);
                 assert_eq!(
                     verdict == Verdict::End,
-                    standing == Standing::Stopped && seconds >= 5,
+                    standing == Standing::Stopped && seconds >= 3,
                     "{standing:?} {seconds}"
                 );
             }

@@ -221,6 +221,19 @@ pub fn signal(process: &Identity, wish: Wish) {
     }
 }
 
+/// Collects a process that ended, if it is a child of ours that no handle of this program waits for: so it is after the program
+/// was replaced by another one (`exec`), which knows no handles.
+pub fn collect(process: &Identity) -> Option<std::process::ExitStatus> {
+    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+    use std::os::unix::process::ExitStatusExt;
+    match waitpid(Pid::from_raw(process.pid), Some(WaitPidFlag::WNOHANG)) {
+        Ok(WaitStatus::Exited(_, code)) => Some(std::process::ExitStatus::from_raw(code << 8)),
+        Ok(WaitStatus::Signaled(_, signal, _)) => Some(std::process::ExitStatus::from_raw(signal as i32)),
+        // No child of ours, or not ended: another PID by now, or nobody.
+        Ok(_) | Err(_) => None,
+    }
+}
+
 /// Our environment without what is ours alone, with `agent.env` and the mark of the run.
 fn clean_environment(config: &Config, id: &str) -> Vec<(OsString, OsString)> {
     let token = config.telegram.token.as_ref().map(|token| token.expose_secret().to_owned()).unwrap_or_default();

@@ -17,7 +17,7 @@ impl Stillness {
         let standing = process.standing();
         let since = match standing {
             Standing::Stopped => *self.0.get_or_insert_with(clock::instant),
-            Standing::Running | Standing::Gone | Standing::CannotTell => {
+            Standing::Running | Standing::Blocked | Standing::Gone | Standing::CannotTell => {
                 self.0 = None;
                 return false;
             }

@@ -27,6 +27,15 @@ pub fn start(home: &Home, name: &str, secrets: &[SecretString]) -> io::Result<()
     tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)
 }
 
+/// How many bytes the process called `name` has logged, as far as its files are there: more than before is a sign of life.
+pub fn written(home: &Home, name: &str) -> u64 {
+    let Ok(entries) = std::fs::read_dir(home.logs()) else { return 0 };
+    let prefix = format!("{name}.");
+    let of_name =
+        entries.filter_map(Result::ok).filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix));
+    of_name.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
+}
+
 struct Redacting {
     files: Arc<RollingFileAppender>,
     secrets: Redaction,

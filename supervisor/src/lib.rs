@@ -2,8 +2,13 @@
 //! process there holds its lock, whoever started it: so a supervisor that was itself killed finds its daemons again and
 //! never starts a second copy beside a living one.
 
+mod execute;
+mod keeper;
+mod look;
 mod post;
+mod probe;
 mod release;
+mod rung;
 mod stop;
 mod vigil;
 
@@ -11,6 +16,7 @@ use std::time::Duration;
 
 use agentlab_domain::{
     exit_code,
+    ladder::Fall,
     role::{Post, Role, posts},
 };
 use agentlab_platform::{
@@ -23,12 +29,9 @@ use agentlab_platform::{
     spawn,
 };
 
-use post::Keeper;
+use keeper::Keeper;
+use post::Fallen;
 
-/// Between two looks while something is missing, or filled by a process whose death nobody tells us.
-const LOOK: Duration = Duration::from_secs(1);
-/// Between two looks while every post is filled by a child of ours: its death wakes us.
-const QUIET_LOOK: Duration = Duration::from_secs(5);
 /// How long a private system may take to make room for `up`.
 const HANDOVER: Duration = Duration::from_secs(15);
 
@@ -73,21 +76,23 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     let mut keeper = Keeper::new(&life, wanted, drain);
     life.db.forget_slots_above(life.config.workers.count).await?;
     life.db.look_again().await?;
-    stop::of_earlier_configuration(&life).await;
     life.ready().await?;
     let mut stop = life.stop();
     let mut announced = false;
     loop {
-        let filled = keeper.look().await;
-        if let Some(refusal) = filled.refused.filter(|_| !announced) {
-            stop::all(&life, &mut keeper).await;
+        let passed = keeper.pass().await;
+        if let Some(refusal) = passed.refused.filter(|_| !announced) {
+            stop::all(&mut keeper, spawn::Wish::End).await;
             return Err(refusal);
         }
-        for (post, words) in filled.died {
-            tracing::warn!(%post, words = words.as_deref(), "died; it is started again");
-            tell(News::Died { post, words });
+        for fallen in &passed.fallen {
+            tell_of(fallen, &tell);
         }
-        if filled.all_ready && !announced {
+        for (post, words) in passed.not_started {
+            tracing::error!(%post, words);
+            tell(News::Died { post, words: Some(words) });
+        }
+        if passed.all_ready && !announced {
             announced = true;
             tell(News::Ready {
                 bot: with_bot,
@@ -97,26 +102,39 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
             });
         }
         if mode == Mode::Private && is_over(&life, announced).await? {
-            stop::all(&life, &mut keeper).await;
+            stop::all(&mut keeper, spawn::Wish::End).await;
             return Ok(());
         }
-        let quiet = full && filled.all_ready && keeper.knows_every_death();
         tokio::select! {
             () = ear.heard() => {}
-            () = keeper.change(if quiet { QUIET_LOOK } else { LOOK }) => {}
+            () = keeper.change() => {}
             () = stop.asked(1) => break,
         }
     }
     if drain {
         tell(News::Draining);
-        stop::drain(&life, &mut keeper, &mut stop).await;
+        stop::drain(&mut keeper, &mut stop).await;
     }
     tell(News::Stopping);
-    stop::all(&life, &mut keeper).await;
+    stop::all(&mut keeper, spawn::Wish::End).await;
     if full {
         stop::runs(&life, &mut stop, if drain { 3 } else { 2 }, &tell).await?;
     }
     Ok(())
+}
+
+/// Says who ended, where nobody asked for it.
+fn tell_of(fallen: &Fallen, tell: &impl Fn(News)) {
+    let (post, words) = (fallen.post, fallen.words.clone());
+    match fallen.fall {
+        Fall::Asked => tracing::info!(%post, "ended as it was asked to"),
+        Fall::Taken | Fall::Failed { .. } | Fall::NeverReady | Fall::Refused => {
+            let hang = fallen.person.as_ref().and_then(|person| person.hang).map(|hang| hang.words().to_owned());
+            let words = hang.or(words);
+            tracing::warn!(%post, words = words.as_deref(), status = ?fallen.status, "ended; it is started again");
+            tell(News::Died { post, words });
+        }
+    }
 }
 
 fn take_up_lock(home: &Home) -> Result<Lock, Refusal> {

@@ -14,16 +14,19 @@ use agentlab_platform::{
 /// How long a locked database may keep us from starting the successor, which lets go of the same.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Releases the leases of the dead worker at this post, and tells the living ones.
-pub(crate) async fn release(life: &Life, post: Post) {
+/// Whether a dead worker's leases are still held at this post. A database that cannot be read now says no: the next look asks
+/// again, and a successor lets go of the same.
+pub(crate) async fn is_left(life: &Life, post: Post) -> bool {
     match post.role {
         Role::Worker => {}
-        Role::Bot | Role::Supervisor | Role::Console => return,
+        Role::Bot | Role::Supervisor | Role::Console => return false,
     }
-    // Asked first: most of the dead held nothing, and a write makes others wait.
-    if !life.db.leased_slots().await.is_ok_and(|slots| slots.contains(&post.slot)) {
-        return;
-    }
+    let slots = tokio::time::timeout(clock::scaled(PATIENCE), life.db.leased_slots()).await;
+    slots.is_ok_and(|slots| slots.is_ok_and(|slots| slots.contains(&post.slot)))
+}
+
+/// Releases the leases of the dead worker at this post, and tells the living ones.
+pub(crate) async fn release(life: &Life, post: Post) {
     let Ok(Some(_nobody_lives_there)) = Lock::try_take(&life.home.post_lock(post), Mode::Exclusive) else { return };
     match tokio::time::timeout(clock::scaled(PATIENCE), life.db.release_slot(post.slot)).await {
         Ok(Ok(released)) => {

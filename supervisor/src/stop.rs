@@ -6,15 +6,13 @@ use std::{collections::HashSet, time::Duration};
 use agentlab_domain::role::{Post, Role};
 use agentlab_platform::{
     clock,
-    db::process::ProcessRow,
     identity::Identity,
     life::{Life, Refusal, Stop},
-    lock,
     run_dir::RunDir,
     spawn,
 };
 
-use crate::{News, post::Keeper};
+use crate::{News, keeper::Keeper};
 
 /// How long a daemon may take to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -27,21 +25,22 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Between two looks at workers that finish what they run: that may take an hour.
 const DRAIN_LOOK: Duration = Duration::from_millis(100);
 
-/// Stops every daemon and waits until each is gone: a child of ours collected, and every post's lock free.
-pub(crate) async fn all(life: &Life, keeper: &mut Keeper<'_>) {
-    if wait_gone(life, keeper, spawn::Wish::End).await {
+/// Stops every daemon and waits until each is gone: a child of ours collected, and every post's lock free. `wish` is how they
+/// are asked.
+pub(crate) async fn all(keeper: &mut Keeper<'_>, wish: spawn::Wish) {
+    if wait_gone(keeper, wish).await {
         return;
     }
     tracing::warn!("a daemon did not stop in time; it is killed");
-    wait_gone(life, keeper, spawn::Wish::Kill).await;
+    wait_gone(keeper, spawn::Wish::Kill).await;
 }
 
 /// Asks the workers to finish and waits until they are gone, or until somebody asks a second time: then they let go.
-pub(crate) async fn drain(life: &Life, keeper: &mut Keeper<'_>, stop: &mut Stop) {
-    let workers: Vec<Post> = keeper.posts().filter(|post| post.role == Role::Worker).collect();
+pub(crate) async fn drain(keeper: &mut Keeper<'_>, stop: &mut Stop) {
+    let workers: Vec<Post> = keeper.all_posts().into_iter().filter(|post| post.role == Role::Worker).collect();
     let drained = async {
         let mut asked = HashSet::new();
-        while ask_once(life, keeper, &workers, spawn::Wish::End, &mut asked).await {
+        while ask_once(keeper, &workers, spawn::Wish::End, &mut asked) {
             tokio::time::sleep(DRAIN_LOOK).await;
         }
     };
@@ -51,58 +50,29 @@ pub(crate) async fn drain(life: &Life, keeper: &mut Keeper<'_>, stop: &mut Stop)
     }
 }
 
-/// Asks daemons that an earlier system left behind under another configuration to stop: the next look fills their posts
-/// anew. Their runs go on.
-pub(crate) async fn of_earlier_configuration(life: &Life) {
-    let rows = life.db.processes().await.unwrap_or_default();
-    for row in
-        rows.iter().filter(|row| row.name != life.name && row.config.as_deref() != Some(life.config.fingerprint()))
-    {
-        tracing::info!(post = %row.name, "runs under an earlier configuration; it is replaced");
-        spawn::signal(&row.identity(), spawn::Wish::End);
-    }
-}
-
-/// Signals each process at these posts once, as soon as it is known who it is (one that only starts has no row yet); false
-/// when all are gone.
-async fn ask_once(
-    life: &Life,
-    keeper: &mut Keeper<'_>,
-    posts: &[Post],
-    wish: spawn::Wish,
-    asked: &mut HashSet<Identity>,
-) -> bool {
-    let held: Vec<Post> = posts.iter().copied().filter(|post| is_held(life, *post)).collect();
-    let children = keeper.children(posts);
-    if held.is_empty() && children.is_empty() {
-        return false;
-    }
-    let rows = life.db.processes().await.unwrap_or_default();
-    let at_posts = rows.iter().filter(|row| held.iter().any(|post| row.is_at(*post))).map(ProcessRow::identity);
-    for process in at_posts.chain(children) {
+/// Signals each process at these posts once, as soon as it is known who it is; false when all are gone.
+fn ask_once(keeper: &mut Keeper<'_>, posts: &[Post], wish: spawn::Wish, asked: &mut HashSet<Identity>) -> bool {
+    let (anybody, known) = keeper.living(posts);
+    for process in known {
         if asked.insert(process.clone()) {
             spawn::signal(&process, wish);
         }
     }
-    true
+    anybody
 }
 
 /// Signals every daemon and waits until all are gone; false when they take too long.
-async fn wait_gone(life: &Life, keeper: &mut Keeper<'_>, wish: spawn::Wish) -> bool {
+async fn wait_gone(keeper: &mut Keeper<'_>, wish: spawn::Wish) -> bool {
     let started = clock::instant();
-    let posts: Vec<Post> = keeper.posts().collect();
+    let posts = keeper.all_posts();
     let mut signalled = HashSet::new();
-    while ask_once(life, keeper, &posts, wish, &mut signalled).await {
+    while ask_once(keeper, &posts, wish, &mut signalled) {
         if started.elapsed() > clock::scaled(GRACE) {
             return false;
         }
         tokio::time::sleep(LOOK).await;
     }
     true
-}
-
-fn is_held(life: &Life, post: Post) -> bool {
-    lock::is_held(&life.home.post_lock(post)).unwrap_or(false)
 }
 
 /// Says which runs go on, and stops them too when it was asked `times`.

@@ -2,6 +2,8 @@
 
 use std::{fs, io, sync::OnceLock};
 
+use agentlab_domain::hang::Standing;
+
 /// The id of this boot.
 pub(super) fn boot() -> io::Result<String> {
     static BOOT: OnceLock<String> = OnceLock::new();
@@ -17,12 +19,19 @@ pub(super) fn start_time(pid: i32) -> io::Result<Option<i64>> {
     Ok(seen(pid)?.map(|(start, _)| start))
 }
 
-/// The start time of `pid`, and whether it was stopped by a signal (one that a debugger holds, `t`, is not meant); `None`
-/// when it is gone or a zombie.
-pub(super) fn seen(pid: i32) -> io::Result<Option<(i64, bool)>> {
+/// The start time of `pid`, and how it stands: stopped by a signal (one that a debugger holds, `t`, is not meant), blocked,
+/// running; `None` when it is gone or a zombie.
+pub(super) fn seen(pid: i32) -> io::Result<Option<(i64, Standing)>> {
     match stat(pid) {
         Ok(stat) if matches!(stat.state, 'Z' | 'X') => Ok(None),
-        Ok(stat) => Ok(i64::try_from(stat.starttime).ok().map(|start| (start, stat.state == 'T'))),
+        Ok(stat) => {
+            let standing = match stat.state {
+                'T' => Standing::Stopped,
+                'D' => Standing::Blocked,
+                _ => Standing::Running,
+            };
+            Ok(i64::try_from(stat.starttime).ok().map(|start| (start, standing)))
+        }
         Err(procfs::ProcError::NotFound(_)) => Ok(None),
         Err(procfs::ProcError::Io(error, _)) if error.raw_os_error() == Some(nix::libc::ESRCH) => Ok(None),
         Err(error) => Err(io::Error::other(error)),

@@ -2,6 +2,7 @@
 
 use std::{io, process::Command, sync::OnceLock};
 
+use agentlab_domain::hang::Standing;
 use libproc::{
     bsd_info::BSDInfo,
     proc_pid::pidinfo,
@@ -34,15 +35,16 @@ pub(super) fn start_time(pid: i32) -> io::Result<Option<i64>> {
     Ok(seen(pid)?.map(|(start, _)| start))
 }
 
-/// The start time of `pid`, and whether it was stopped by a signal (one that a debugger holds is not meant); `None` when it
-/// is gone or a zombie.
-pub(super) fn seen(pid: i32) -> io::Result<Option<(i64, bool)>> {
+/// The start time of `pid`, and how it stands: stopped by a signal (one that a debugger holds is not meant) or running;
+/// `None` when it is gone or a zombie.
+pub(super) fn seen(pid: i32) -> io::Result<Option<(i64, Standing)>> {
     match pidinfo::<BSDInfo>(pid, 0) {
         Ok(info) if info.pbi_status == ZOMBIE => Ok(None),
         Ok(info) => {
             let micros = info.pbi_start_tvsec.saturating_mul(1_000_000).saturating_add(info.pbi_start_tvusec);
             let stopped = info.pbi_status == STOPPED && info.pbi_flags & TRACED == 0;
-            Ok(i64::try_from(micros).ok().map(|start| (start, stopped)))
+            let standing = if stopped { Standing::Stopped } else { Standing::Running };
+            Ok(i64::try_from(micros).ok().map(|start| (start, standing)))
         }
         Err(_) => match nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) {
             Err(nix::Error::ESRCH) => Ok(None),

@@ -62,13 +62,7 @@ impl Identity {
     pub fn standing(&self) -> Standing {
         match (system::boot(), system::seen(self.pid)) {
             (Ok(boot), _) if boot != self.boot => Standing::Gone,
-            (Ok(_), Ok(Some((start, stopped)))) if start == self.start => {
-                if stopped {
-                    Standing::Stopped
-                } else {
-                    Standing::Running
-                }
-            }
+            (Ok(_), Ok(Some((start, standing)))) if start == self.start => standing,
             (Ok(_), Ok(Some(_) | None)) => Standing::Gone,
             (Err(_), _) | (_, Err(_)) => Standing::CannotTell,
         }

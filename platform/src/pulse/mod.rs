@@ -229,7 +229,7 @@ mod tests {
 
     const POST: Post = Post { role: agentlab_domain::role::Role::Worker, slot: 1 };
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    #[tokio::test]
     async fn it_has_beaten_when_it_begins_and_a_loop_that_does_not_turn_is_late() {
         let folder = tempfile::tempdir().unwrap();
         let (home, pulse) = pulse(&folder);
@@ -247,7 +247,7 @@ mod tests {
             if beat.latest().is_some() {
                 break beat;
             }
-            std::thread::yield_now();
+            tokio::time::sleep(Duration::from_millis(5)).await;
         };
         assert_eq!(beat.latest().unwrap().0, "frozen");
         assert!(beat.loops["turning"].turns > 1 && beat.loops["resting"].late_ms == 0);

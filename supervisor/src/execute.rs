@@ -1,0 +1,83 @@
+//! Doing what was planned. Every action may be done twice without harm, and decides nothing.
+
+use std::time::Duration;
+
+use agentlab_domain::{
+    ladder::{self, Rung},
+    plan::{Action, Asked, Why},
+    restart::{self, End},
+    role::{Post, Role},
+};
+use agentlab_platform::{
+    clock,
+    spawn::{self, Wish},
+};
+
+use crate::{
+    keeper::{Keeper, Passed},
+    release, rung,
+};
+
+/// Does one action.
+pub(crate) async fn execute(keeper: &mut Keeper<'_>, action: Action, passed: &mut Passed) {
+    match action {
+        Action::Release(post) => release::release(keeper.life, post).await,
+        Action::Climb(post) => climb(keeper, post).await,
+        Action::Start(post) => start(keeper, post, passed),
+        Action::Restart(post) => ask(keeper, post, Wish::Restart, Asked::Restart),
+        Action::Drain(post) => ask(keeper, post, finishing(post), Asked::Drain),
+        Action::Kill(post, why) => {
+            let words = match why {
+                Why::Hung(hang) => hang.words(),
+                Why::InVain => "it was asked to make place and did not",
+            };
+            tracing::error!(%post, "I end it: {words}");
+            ask(keeper, post, Wish::Kill, Asked::Kill);
+        }
+    }
+}
+
+/// How a process is asked that nobody wants any more: a worker finishes its run, the others have nothing to finish.
+const fn finishing(post: Post) -> Wish {
+    match post.role {
+        Role::Worker => Wish::Drain,
+        Role::Bot | Role::Supervisor | Role::Console => Wish::End,
+    }
+}
+
+fn ask(keeper: &mut Keeper<'_>, post: Post, wish: Wish, asked: Asked) {
+    let Some(person) = keeper.posts.get_mut(&post).and_then(|state| state.person.as_mut()) else { return };
+    tracing::info!(%post, pid = person.identity.pid, ?wish, "asked");
+    person.ask(asked);
+    spawn::signal(&person.identity, wish);
+}
+
+fn start(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
+    let drain = keeper.drain;
+    let Some(state) = keeper.posts.get_mut(&post) else { return };
+    match spawn::daemon(&keeper.life.home, post, drain) {
+        Ok(child) => {
+            tracing::info!(%post, pid = child.id(), "started");
+            state.child = Some(child);
+        }
+        // What keeps one process from being started is no reason to end the others.
+        Err(error) => {
+            let wait =
+                clock::scaled(restart::delay(End::NeverReady, 1, fastrand::f64())).max(Duration::from_millis(100));
+            state.not_before = clock::monotonic_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+            passed.not_started.push((post, format!("it could not be started: {error}")));
+        }
+    }
+}
+
+/// Takes the rung that is due, and the next one where it changed nothing.
+async fn climb(keeper: &mut Keeper<'_>, post: Post) {
+    while let Some((climb, rung)) = keeper.posts.get(&post).and_then(|state| Some((state.climb, state.climb.due?))) {
+        let done = rung::take(keeper, post, rung).await;
+        let changed = !done.is_empty() || rung == Rung::Capped;
+        tracing::warn!(%post, rung = rung.as_str(), changed, "{}", done.join("; "));
+        if let Some(state) = keeper.posts.get_mut(&post) {
+            state.climb = ladder::took(climb, changed);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The keeper of the posts: looks at all of them, has it planned what follows (`domain::plan`), and does it. Once a second
+//! and on every death; nothing of it needs the database, so a locked one keeps nobody from being started.
+
+use std::{collections::BTreeMap, collections::HashSet, sync::Arc, time::Duration};
+
+use agentlab_domain::{
+    exit_code, ladder,
+    plan::{self, Held},
+    role::{Post, Role},
+};
+use agentlab_platform::{
+    clock,
+    identity::{Identity, Living},
+    life::{Life, Refusal},
+    lock,
+    pulse::{self, Turns},
+};
+use tokio::sync::Notify;
+
+use crate::{
+    execute,
+    look::{self, Ran},
+    post::{Fallen, State},
+    probe::Probe,
+    release,
+    vigil::Vigil,
+};
+
+/// Between two looks, when nobody dies.
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
+/// A pass takes no longer, whatever it waits for: what it does about a locked database has a limit of its own.
+const PASS: Duration = Duration::from_secs(20);
+/// Slots that a worker may have.
+const SLOTS: std::ops::RangeInclusive<u32> = 1..=16;
+
+/// What a pass found and did.
+#[derive(Debug, Default)]
+pub(crate) struct Passed {
+    /// Every wanted post has a ready process, and none is to be replaced.
+    pub(crate) all_ready: bool,
+    /// Who ended since the last pass.
+    pub(crate) fallen: Vec<Fallen>,
+    /// What could not be started, and why.
+    pub(crate) not_started: Vec<(Post, String)>,
+    /// A process refused to start.
+    pub(crate) refused: Option<Refusal>,
+}
+
+/// The posts of this system.
+#[derive(Debug)]
+pub(crate) struct Keeper<'a> {
+    pub(crate) life: &'a Life,
+    pub(crate) posts: BTreeMap<Post, State>,
+    order: Vec<Post>,
+    /// Workers finish what they run before they stop.
+    pub(crate) drain: bool,
+    /// The names of processes that others are to take the place of.
+    pub(crate) replaced: HashSet<String>,
+    found_died: Arc<Notify>,
+    probe: Option<Probe>,
+    looked_at: i64,
+    turns: Turns,
+}
+
+impl<'a> Keeper<'a> {
+    pub(crate) fn new(life: &'a Life, wanted: Vec<Post>, drain: bool) -> Self {
+        let probe = wanted.iter().any(|post| look::is_asked(*post)).then(|| Probe::begin(life.config.console.port));
+        let mut keeper = Self {
+            life,
+            posts: BTreeMap::new(),
+            order: Vec::new(),
+            drain,
+            replaced: HashSet::new(),
+            found_died: Arc::default(),
+            probe,
+            looked_at: clock::monotonic_ms(),
+            turns: life.pulse.turns("posts"),
+        };
+        keeper.want(wanted);
+        // Workers that an earlier supervisor left at slots which nobody wants any more.
+        let left = SLOTS.map(|slot| Post { role: Role::Worker, slot });
+        for post in left.filter(|post| life.home.post_lock(*post).exists()) {
+            keeper.posts.entry(post).or_default();
+        }
+        keeper
+    }
+
+    /// Which posts are to be filled from now on. Who is at another one is asked to finish and to end.
+    pub(crate) fn want(&mut self, wanted: Vec<Post>) {
+        for (post, state) in &mut self.posts {
+            state.wanted = wanted.contains(post);
+        }
+        for post in &wanted {
+            self.posts.entry(*post).or_default().wanted = true;
+        }
+        self.order = wanted;
+    }
+
+    /// One pass: snapshot, plan, actions.
+    pub(crate) async fn pass(&mut self) -> Passed {
+        self.turns.turn(clock::scaled(PASS));
+        let mut passed = Passed { all_ready: true, ..Passed::default() };
+        let snapshot = self.snapshot(&mut passed).await;
+        for action in plan::plan(&snapshot) {
+            execute::execute(self, action, &mut passed).await;
+        }
+        // A post that nobody wants and nobody is at.
+        let gone =
+            snapshot.iter().filter(|seen| !seen.wanted && seen.lock == Held::No && !seen.started && !seen.leases);
+        for seen in gone {
+            self.posts.remove(&seen.post);
+        }
+        passed
+    }
+
+    async fn snapshot(&mut self, passed: &mut Passed) -> Vec<plan::Seen> {
+        let now = clock::monotonic_ms();
+        let since = Duration::from_millis(u64::try_from(now - self.looked_at).unwrap_or_default());
+        self.looked_at = now;
+        let ran = Ran { since, every: clock::scaled(LOOK) };
+        let answers = self.probe.as_ref().map(Probe::answers);
+        let unwanted = self.posts.keys().copied().filter(|post| !self.order.contains(post));
+        let order: Vec<Post> = self.order.iter().copied().chain(unwanted).collect();
+        let mut snapshot = Vec::new();
+        for post in order {
+            let Some(state) = self.posts.get_mut(&post) else { continue };
+            let asked = answers.filter(|_| look::is_asked(post));
+            let (held, fallen) = look::look(&self.life.home, post, state, ran, asked);
+            if let Some(fallen) = fallen {
+                bury(state, &fallen);
+                passed.refused = passed.refused.take().or_else(|| refusal(&fallen));
+                passed.fallen.push(fallen);
+            }
+            if held != Held::No && state.child.is_none() && !state.vigil.as_ref().is_some_and(Vigil::lasts) {
+                state.vigil = Some(Vigil::begin(self.life.home.post_lock(post), &self.found_died));
+            }
+            let beat = state.person.as_ref().and_then(|person| person.beat.as_ref());
+            let config = self.life.config.fingerprint();
+            let replace = beat.is_some_and(|beat| beat.config != config || self.replaced.contains(&beat.name));
+            let ready = state.person.as_ref().is_some_and(|person| person.is_ready() && person.hang.is_none());
+            passed.all_ready &= !state.wanted || (ready && !replace);
+            let empty = held == Held::No && state.child.is_none();
+            let leases = empty && release::is_left(self.life, post).await;
+            snapshot.push(look::seen(post, state, held, replace, leases, now));
+        }
+        snapshot
+    }
+
+    /// Waits for a death at any post, for a look's time at most.
+    pub(crate) async fn change(&mut self) {
+        let _ = tokio::time::timeout(clock::scaled(LOOK), self.any_death()).await;
+    }
+
+    async fn any_death(&mut self) {
+        let children = self.posts.values_mut().filter_map(|state| state.child.as_mut());
+        let waits: Vec<_> = children.map(|child| Box::pin(child.wait())).collect();
+        let one_of_ours = async {
+            if waits.is_empty() {
+                std::future::pending::<()>().await;
+            }
+            let _ = futures::future::select_all(waits).await;
+        };
+        tokio::select! {
+            () = one_of_ours => {}
+            () = self.found_died.notified() => {}
+        }
+    }
+
+    /// Every post, those first that are started last.
+    pub(crate) fn all_posts(&self) -> Vec<Post> {
+        let unwanted = self.posts.keys().copied().filter(|post| !self.order.contains(post));
+        self.order.iter().rev().copied().chain(unwanted).collect()
+    }
+
+    /// Whether anybody is left at these posts, and those of them whose identity is known.
+    pub(crate) fn living(&mut self, at: &[Post]) -> (bool, Vec<Identity>) {
+        let (mut anybody, mut known) = (false, Vec::new());
+        for (post, state) in self.posts.iter_mut().filter(|(post, _)| at.contains(post)) {
+            let _ = look::ended(state);
+            // A child that was not collected keeps its PID: it cannot be another process.
+            let child = state.child.as_ref().and_then(tokio::process::Child::id);
+            let held = lock::is_held(&self.life.home.post_lock(*post)).unwrap_or(false);
+            anybody |= held || child.is_some();
+            let identity = match child {
+                Some(pid) => Identity::of(pid.cast_signed()).ok().flatten(),
+                None if held => pulse::read(&self.life.home, *post).map(|beat| beat.identity),
+                None => None,
+            };
+            known.extend(identity.filter(|identity| identity.living() == Living::Yes));
+        }
+        (anybody, known)
+    }
+}
+
+/// What follows from an end for the next start.
+fn bury(state: &mut State, fallen: &Fallen) {
+    let (climb, wait) = ladder::fell(state.climb, fallen.fall, fastrand::f64());
+    // Whoever ends well of his own accord, again and again, is not to be a hot loop.
+    let least = if fallen.is_success() { Duration::from_millis(100) } else { Duration::ZERO };
+    state.climb = climb;
+    let wait = clock::scaled(wait).max(least);
+    state.not_before = clock::monotonic_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+}
+
+fn refusal(fallen: &Fallen) -> Option<Refusal> {
+    let code = fallen.refusal()?;
+    let unsaid = || format!("a process refused to start with exit code {code}");
+    let message = fallen.words.clone().unwrap_or_else(unsaid);
+    Some(Refusal { code: if code == 0 { exit_code::FAILED } else { code }, message })
+}

@@ -1,0 +1,149 @@
+//! One look at a post: who is there, how it stands, and whether somebody ended since the last look.
+
+use std::{process::ExitStatus, time::Duration};
+
+use agentlab_domain::{
+    hang::Standing,
+    health::age,
+    ladder,
+    plan::{Held, Known, Seen},
+    role::{Post, Role},
+};
+use agentlab_platform::{
+    home::Home,
+    identity::{Identity, Living},
+    lock, pulse, spawn, telemetry,
+};
+
+use crate::post::{Fallen, Person, State};
+
+/// The time since the last look, and what it should have been.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ran {
+    pub(crate) since: Duration,
+    pub(crate) every: Duration,
+}
+
+/// Looks at a post once; `answers` is how often its process has answered so far, where it is asked.
+pub(crate) fn look(
+    home: &Home,
+    post: Post,
+    state: &mut State,
+    ran: Ran,
+    answers: Option<u64>,
+) -> (Held, Option<Fallen>) {
+    let status = ended(state);
+    let mut fallen = status.map(|status| fallen(home, post, state, Some(status)));
+    let held = held(home, post, state);
+    match (held, &state.child) {
+        (Held::No, None) => {
+            state.vigil = None;
+            if fallen.is_none()
+                && let Some(person) = &state.person
+            {
+                // One that was our child before this program took its own place is still ours to collect.
+                let status = spawn::collect(&person.identity);
+                fallen = Some(self::fallen(home, post, state, status));
+            }
+            state.person = None;
+        }
+        (Held::Yes | Held::CannotTell, None) | (Held::Yes | Held::No | Held::CannotTell, Some(_)) => {
+            recognise(home, post, state);
+            if let Some(person) = &mut state.person {
+                examine(home, post, person, ran, answers);
+                state.climb = ladder::stood(state.climb, person.ready_for);
+            }
+        }
+    }
+    (held, fallen)
+}
+
+/// What the plan is told of the post.
+pub(crate) fn seen(post: Post, state: &State, held: Held, replace: bool, leases: bool, now: i64) -> Seen {
+    let known = |person: &Person| Known { hang: person.hang, replace, asked: person.asked() };
+    Seen {
+        post,
+        wanted: state.wanted,
+        lock: held,
+        started: state.child.is_some(),
+        known: state.person.as_ref().map(known),
+        leases,
+        due: state.not_before <= now,
+        climb: state.climb,
+    }
+}
+
+/// Collects a child that ended.
+pub(crate) fn ended(state: &mut State) -> Option<ExitStatus> {
+    let status = state.child.as_mut()?.try_wait().ok()??;
+    state.child = None;
+    Some(status)
+}
+
+fn fallen(home: &Home, post: Post, state: &mut State, status: Option<ExitStatus>) -> Fallen {
+    let person = state.person.take();
+    Fallen::of(post, person, status, spawn::last_words(home, post))
+}
+
+fn held(home: &Home, post: Post, state: &State) -> Held {
+    // A child of ours that has said who it is holds its lock for as long as it lives.
+    if state.child.is_some() && state.person.as_ref().is_some_and(|person| person.beat.is_some()) {
+        return Held::Yes;
+    }
+    match lock::is_held(&home.post_lock(post)) {
+        Ok(true) => Held::Yes,
+        Ok(false) => Held::No,
+        Err(_) => Held::CannotTell,
+    }
+}
+
+/// Finds out who is there: a child of ours, else who the pulse says, if that process lives.
+fn recognise(home: &Home, post: Post, state: &mut State) {
+    let child = state.child.as_ref().and_then(|child| Identity::of(child.id()?.cast_signed()).ok()?);
+    let beat = pulse::read(home, post).filter(|beat| match &child {
+        Some(child) => beat.identity == *child,
+        None => beat.identity.living() == Living::Yes,
+    });
+    let identity = match (child, &beat) {
+        (Some(child), _) => child,
+        (None, Some(beat)) => beat.identity.clone(),
+        // Somebody is there and has not said who. Who was there before may be somebody else by now.
+        (None, None) => {
+            state.person = state.person.take().filter(|person| person.identity.living() == Living::Yes);
+            return;
+        }
+    };
+    let person = match state.person.take() {
+        Some(person) if person.identity == identity => person,
+        Some(_) | None => Person::new(identity),
+    };
+    let beaten = beat.as_ref().map(|beat| beat.beats) != person.beat.as_ref().map(|beat| beat.beats);
+    state.person = Some(Person { beaten, beat: beat.or(person.beat), ..person });
+}
+
+fn examine(home: &Home, post: Post, person: &mut Person, ran: Ran, answers: Option<u64>) {
+    let Ran { since, every } = ran;
+    let standing = person.identity.standing();
+    let signs = &mut person.signs;
+    signs.standing = standing;
+    signs.stopped_for = age(signs.stopped_for, standing == Standing::Stopped, since, every);
+    signs.late = person.beat.as_ref().is_some_and(|beat| beat.latest().is_some());
+    // The log is asked only when the pulse is silent.
+    let log = if person.beaten { 0 } else { telemetry::written(home, &post.to_string()) };
+    signs.quiet_for = age(signs.quiet_for, !person.beaten && log == person.log, since, every);
+    person.log = log;
+    let ready = person.beat.as_ref().is_some_and(|beat| beat.ready);
+    let unanswered = ready && answers.is_some_and(|answers| answers == person.answers);
+    signs.unanswered_for = age(signs.unanswered_for, unanswered, since, every);
+    person.answers = answers.unwrap_or_default();
+    person.ready_for = age(person.ready_for, ready, since, every);
+    person.judge();
+}
+
+/// Whether the process at this post is asked whether it answers.
+pub(crate) const fn is_asked(post: Post) -> bool {
+    match post.role {
+        Role::Console => true,
+        Role::Bot | Role::Worker | Role::Supervisor => false,
+    }
+}
