@@ -215,6 +215,11 @@ pub fn back(asked_at: i64, now: i64) -> String {
     }
 }
 
+/// What it reads when nothing could start under the configuration as it is now.
+pub fn refused(why: &str) -> String {
+    format!("Nothing was restarted, since nothing could start: {why}.")
+}
+
 /// What it reads when the intervention was dropped.
 pub fn dropped(why: &str) -> String {
     format!("Nobody can say what became of this: {why}. Ask again if it is still needed.")

@@ -29,6 +29,7 @@ pub mod queue;
 pub mod redaction;
 pub mod release;
 pub mod run_dir;
+pub mod service;
 pub mod spawn;
 pub mod stillness;
 mod stop;

@@ -15,7 +15,7 @@ use agentlab_platform::{
 
 use crate::{
     keeper::{Keeper, Passed},
-    release, rung,
+    recoveries, release, rung,
 };
 
 /// Does one action.
@@ -72,6 +72,9 @@ fn start(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
 
 /// Takes the rung that is due, and the next one where it changed nothing.
 async fn climb(keeper: &mut Keeper<'_>, post: Post) {
+    if recoveries::take(keeper, post).await {
+        return;
+    }
     while let Some((climb, rung)) = keeper.posts.get(&post).and_then(|state| Some((state.climb, state.climb.due?))) {
         let done = rung::take(keeper, post, rung).await;
         let changed = !done.is_empty() || rung == Rung::Capped;

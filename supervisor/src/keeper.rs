@@ -22,6 +22,7 @@ use crate::{
     look::{self, Ran},
     post::{Fallen, State},
     probe::Probe,
+    recoveries::Recoveries,
     release,
     vigil::Vigil,
 };
@@ -56,6 +57,7 @@ pub(crate) struct Keeper<'a> {
     pub(crate) drain: bool,
     /// The names of processes that others are to take the place of.
     pub(crate) replaced: HashSet<String>,
+    pub(crate) recoveries: Recoveries,
     found_died: Arc<Notify>,
     probe: Option<Probe>,
     looked_at: i64,
@@ -71,6 +73,7 @@ impl<'a> Keeper<'a> {
             order: Vec::new(),
             drain,
             replaced: HashSet::new(),
+            recoveries: Recoveries::default(),
             found_died: Arc::default(),
             probe,
             looked_at: clock::monotonic_ms(),

@@ -2,11 +2,14 @@
 //! process there holds its lock, whoever started it: so a supervisor that was itself killed finds its daemons again and
 //! never starts a second copy beside a living one.
 
+mod control;
 mod execute;
+mod interventions;
 mod keeper;
 mod look;
 mod post;
 mod probe;
+mod recoveries;
 mod release;
 mod rung;
 mod stop;
@@ -29,6 +32,7 @@ use agentlab_platform::{
     spawn,
 };
 
+use interventions::Interventions;
 use keeper::Keeper;
 use post::Fallen;
 
@@ -59,8 +63,17 @@ pub enum News {
     LeftRunning { runs: usize },
 }
 
+/// How serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The daemons have stopped.
+    Stopped,
+    /// The daemons are there, and another supervisor is to be in the place of this one.
+    Replaced,
+}
+
 /// Runs the system until it is asked to stop (or, when private, until nothing is left to do).
-pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
+pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let home = Home::open()?;
     let _up = match mode {
         Mode::Up { .. } => Some(take_up_lock(&home)?),
@@ -71,15 +84,23 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     let ear = Ear::open(&life.home.socket(Role::Supervisor.as_str())).map_err(Refusal::unavailable)?;
     let full = mode != Mode::Private;
     let with_bot = full && life.config.telegram.token.is_some();
-    let wanted = posts(life.config.workers.count, full, with_bot);
+    let mut workers = control::workers(&life, life.config.workers.count).await;
+    let wanted = posts(workers, full, with_bot);
     let drain = mode == Mode::Up { drain: true };
     let mut keeper = Keeper::new(&life, wanted, drain);
-    life.db.forget_slots_above(life.config.workers.count).await?;
+    let mut interventions = Interventions::default();
+    life.db.forget_slots_above(workers).await?;
     life.db.look_again().await?;
     life.ready().await?;
     let mut stop = life.stop();
     let mut announced = false;
     loop {
+        let wanted = control::workers(&life, workers).await;
+        if wanted != workers {
+            tracing::warn!(wanted, "so many workers from now on");
+            workers = wanted;
+            keeper.want(posts(workers, full, with_bot));
+        }
         let passed = keeper.pass().await;
         if let Some(refusal) = passed.refused.filter(|_| !announced) {
             stop::all(&mut keeper, spawn::Wish::End).await;
@@ -97,19 +118,29 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
             tell(News::Ready {
                 bot: with_bot,
                 console_port: full.then_some(life.config.console.port),
-                workers: life.config.workers.count,
+                workers,
                 rehearsal: agent.is_rehearsal(),
             });
         }
         if mode == Mode::Private && is_over(&life, announced).await? {
             stop::all(&mut keeper, spawn::Wish::End).await;
-            return Ok(());
+            return Ok(Ended::Stopped);
+        }
+        if passed.fallen.iter().any(|fallen| fallen.post.slot > workers) {
+            control::forget(&life, workers).await;
+        }
+        if interventions.look(&mut keeper, &passed.fallen).await {
+            return Ok(Ended::Replaced);
         }
         tokio::select! {
             () = ear.heard() => {}
             () = keeper.change() => {}
+            () = interventions.soon() => {}
             () = stop.asked(1) => break,
         }
+    }
+    if life.code() == exit_code::RESTART {
+        return Ok(Ended::Replaced);
     }
     if drain {
         tell(News::Draining);
@@ -120,7 +151,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     if full {
         stop::runs(&life, &mut stop, if drain { 3 } else { 2 }, &tell).await?;
     }
-    Ok(())
+    Ok(Ended::Stopped)
 }
 
 /// Says who ended, where nobody asked for it.

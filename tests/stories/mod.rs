@@ -27,6 +27,7 @@ mod parked;
 mod real_claude;
 mod real_claude_sessions;
 mod real_claude_stop;
+mod restart;
 mod retry;
 mod runs;
 mod secrets;
