@@ -1,9 +1,11 @@
 //! Restarts that a person asks for, in the chat and in the terminal: tasks live on, nothing is lost, and it is done once.
 
+use agentlab_platform::failpoints::KILL_AT;
 use agentlab_stand_ins::BotApi;
 use nix::sys::signal::Signal;
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use crate::world::{ANN, LONG, Look, World, wait_until};
+use crate::world::{ANN, LONG, Look, World, kill_9, wait_until, write_script};
 
 /// A world with a bot and one project in which tasks run side by side.
 fn side_by_side(api: &BotApi) -> World {
@@ -149,4 +151,182 @@ fn a_process_alone_that_is_asked_for_a_restart_ends_with_42() {
         process.signal(Signal::SIGUSR1);
         assert_eq!(process.end(LONG).code, Some(42), "{role}");
     }
+}
+
+#[test]
+fn a_row_that_makes_no_sense_is_dropped_with_a_line_in_the_log_and_nobody_is_restarted() {
+    let api = BotApi::start();
+    let world = World::with_bot(&api);
+    let up = world.up();
+    assert_eq!(world.run(&["restart", "console"]).code, Some(0));
+    up.stop();
+    // As a predecessor once wrote it: seconds where milliseconds belong.
+    for corruption in ["asked_at = asked_at / 1000, state = 'asked'", "replaces = '[\"sshd.1\"]', state = 'begun'"] {
+        change(&world, &format!("UPDATE intervention SET ended_at = NULL, words = NULL, {corruption}"));
+        let up = world.up();
+        let look = Look::into(&world);
+        let before = names(&look);
+        wait_until("it is dropped", LONG, || look.count("SELECT COUNT(*) FROM intervention WHERE state = 'dropped'") == 1);
+        assert!(world.run(&["ask", "[[say: done]]"]).stdout.starts_with("done"));
+        assert_eq!(names(&look), before, "nobody was restarted");
+        assert!(log_of(&world, "supervisor").contains("a corrupt intervention is dropped and not acted on"));
+        up.stop();
+        change(&world, "UPDATE intervention SET asked_at = strftime('%s', 'now') * 1000");
+    }
+    assert_eq!(world.count("SELECT COUNT(*) FROM intervention"), 1);
+}
+
+#[test]
+fn a_supervisor_that_is_killed_once_it_has_begun_changes_nothing() {
+    let api = BotApi::start();
+    let mut world = side_by_side(&api);
+    let killed = world.path("killed");
+    world.env.push((KILL_AT.into(), format!("intervention-begun:{}", killed.display())));
+    let up = world.up();
+    let look = Look::into(&world);
+    let before = names(&look);
+    api.user_says(ANN, ANN, "/restart");
+    wait_until("the supervisor is killed", LONG, || killed.exists());
+    drop(up);
+    assert_eq!(look.count("SELECT COUNT(*) FROM intervention WHERE state = 'begun'"), 1);
+    let up = world.up();
+    let back = api.wait_for_text(ANN, "Back after", LONG);
+    assert_eq!(api.messages(ANN).len(), 1, "{}", api.transcript(ANN));
+    assert!(back.text.ends_with('.'), "{}", back.text);
+    all_replaced(&look, &before);
+    // Once: nobody is replaced again, though the update is there and the row was read by three supervisors.
+    let after = names(&look);
+    api.user_says(ANN, ANN, "[[sleep: 1]] [[say: and on]]");
+    api.wait_for_text(ANN, "and on", LONG);
+    assert_eq!(names(&look), after);
+    assert_eq!(up.stop().code, Some(0));
+}
+
+#[test]
+fn nothing_is_restarted_into_a_configuration_under_which_nothing_could_start() {
+    let mut world = World::new();
+    let _up = world.up();
+    let look = Look::into(&world);
+    let before = names(&look);
+    world.configure("[nonsense]\n");
+    // Whoever asks in the terminal reads the configuration, too.
+    let ended = world.run(&["restart"]);
+    assert!(ended.code == Some(78) && ended.stderr.contains("nonsense"), "{ended:?}");
+    change(&world, "INSERT INTO intervention (kind, asked_by, asked_at) VALUES ('restart', 'user 1', strftime('%s', 'now') * 1000)");
+    wait_until("it is refused", LONG, || look.count("SELECT COUNT(*) FROM intervention WHERE state = 'dropped'") == 1);
+    let words = look.rows::<(String,)>("SELECT words FROM intervention").remove(0).0;
+    assert!(words.starts_with("Nothing was restarted") && words.contains("nonsense"), "{words}");
+    assert_eq!(names(&look), before);
+}
+
+#[test]
+fn a_changed_configuration_is_taken_over_by_a_restart_and_by_nobody_again_and_again() {
+    let mut world = World::new();
+    let _up = world.up();
+    let look = Look::into(&world);
+    world.configure("[retry]\nmax_attempts = 2\n");
+    // One that dies starts under the present configuration, beside others that do not know it yet.
+    let (before, first) = (names(&look), world.pid("worker", 1));
+    kill_9(first);
+    let another = || names(&look).len() == before.len() && world.pid("worker", 1) != first;
+    wait_until("another is ready", LONG, another);
+    let second = names(&look);
+    assert!(world.run(&["ask", "[[sleep: 2]] [[say: done]]"]).stdout.starts_with("done"));
+    assert_eq!(names(&look), second, "it is not replaced for that");
+    assert_eq!(world.run(&["restart"]).code, Some(0));
+    all_replaced(&look, &second);
+    let third = names(&look);
+    assert!(world.run(&["ask", "[[sleep: 2]] [[say: done]]"]).stdout.starts_with("done"));
+    assert_eq!(names(&look), third);
+    assert_eq!(look.count("SELECT COUNT(DISTINCT config) FROM process"), 1);
+}
+
+#[test]
+fn where_a_service_manager_keeps_it_the_supervisor_ends_with_42_and_its_successor_brings_the_restart_to_its_end() {
+    let mut world = World::new();
+    let program = std::mem::take(&mut world.program);
+    world.program = world.path("bin/kept");
+    let kept = format!("#!/bin/sh\nINVOCATION_ID=4fe1 SYSTEMD_EXEC_PID=$$ exec {} \"$@\"\n", program.display());
+    write_script(&world.program, &kept);
+    let up = world.up();
+    let look = Look::into(&world);
+    let before = names(&look);
+    let restart = world.start(&["restart"]);
+    assert_eq!(up.end(LONG).code, Some(42));
+    let daemons = names(&look);
+    let _up = world.up();
+    let restart = restart.end(LONG);
+    assert!(restart.code == Some(0) && restart.stdout.starts_with("back after"), "{restart:?}");
+    all_replaced(&look, &before);
+    let others = |names: Vec<(String, String)>| names.into_iter().filter(|(post, _)| !post.starts_with("supervisor"));
+    assert!(others(names(&look)).eq(others(daemons)), "the successor finds them, and starts nobody again");
+}
+
+#[test]
+fn workers_are_added_and_drained_while_tasks_run_and_each_finishes_its_own() {
+    let api = BotApi::start();
+    let world = side_by_side(&api);
+    let _up = world.up();
+    let look = Look::into(&world);
+    let grown = world.run(&["scale", "5"]);
+    assert!(grown.code == Some(0) && grown.stdout.trim() == "5 workers", "{grown:?}");
+    let chats = [-30, -40, -50, -60, -70];
+    for chat in chats {
+        api.user_says(chat, ANN, &format!("[[tool: Bash first]] [[sleep: 3]] [[say: answer{chat}.]]"));
+    }
+    wait_until("all five run at once", LONG, || look.held().len() == 5);
+    wait_until("the console expects five", LONG, || health(&world)["worker_pool"]["wanted"] == 5);
+    let mut shrinking = world.start(&["scale", "1"]);
+    shrinking.wait_for_line("finish the running tasks first", LONG);
+    for n in 0..3 {
+        api.user_says(-80 - n, ANN, &format!("[[say: late-{n}.]]"));
+    }
+    let shrunk = shrinking.end(LONG);
+    assert!(shrunk.code == Some(0) && shrunk.stdout.trim() == "1 worker", "{shrunk:?}");
+    for chat in chats {
+        api.wait_for_text(chat, &format!("answer{chat}."), LONG);
+        assert_eq!(api.messages(chat).len(), 1, "{}", api.transcript(chat));
+    }
+    for n in 0..3 {
+        api.wait_for_text(-80 - n, &format!("late-{n}."), LONG);
+    }
+    // Whoever had begun a run brought it to its end himself: nobody adopted one.
+    assert_eq!(look.count("SELECT COUNT(*) FROM run"), 8, "one run a task");
+    let logs: String = (1..=5).map(|slot| log_of(&world, &format!("worker-{slot}"))).collect();
+    let claims: Vec<&str> = logs.lines().filter(|line| line.contains("\"claimed\"")).collect();
+    assert!(claims.len() == 8 && claims.iter().all(|claim| claim.contains("\"fresh\":true")), "{claims:?}");
+    assert_eq!(logs.matches("\"stopped\"").count(), 4, "four of them ended in their own way: {logs}");
+    wait_until("nobody else is listed", LONG, || look.count("SELECT COUNT(*) FROM process WHERE role = 'worker'") == 1);
+    wait_until("the console is content with one", LONG, || {
+        let health = health(&world);
+        health["status"] == "ok" && health["worker_pool"]["wanted"] == 1 && health["worker_pool"]["ready"] == 1
+    });
+    // It holds through a restart of everything.
+    assert_eq!(world.run(&["restart"]).code, Some(0));
+    assert_eq!(look.count("SELECT COUNT(*) FROM process WHERE role = 'worker'"), 1);
+    let quick = world.run(&["--json", "scale", "2", "--no-wait"]);
+    let quick: serde_json::Value = serde_json::from_str(&quick.stdout).unwrap();
+    assert_eq!((quick["workers"].as_u64(), quick["configured"].as_u64()), (Some(2), Some(3)), "{quick}");
+}
+
+fn health(world: &World) -> serde_json::Value {
+    let (_, body) = super::up::get(world, "/health", &format!("127.0.0.1:{}", world.port));
+    serde_json::from_str(&body).unwrap()
+}
+
+/// Changes the database as no program of ours does.
+fn change(world: &World, statement: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let options = SqliteConnectOptions::new().filename(world.home().join("agentlab.db"));
+    runtime.block_on(async {
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+    });
+}
+
+/// What a process logged.
+fn log_of(world: &World, name: &str) -> String {
+    let entries = std::fs::read_dir(world.home().join("logs")).unwrap().map(Result::unwrap);
+    let of_name = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&format!("{name}.")));
+    of_name.map(|entry| std::fs::read_to_string(entry.path()).unwrap()).collect()
 }

@@ -147,10 +147,10 @@ impl Db {
         write.commit().await
     }
 
-    /// It is not acted on, for this reason. Its notice says so.
-    pub async fn drop_intervention(&self, id: i64, why: &str) -> Result<(), DbError> {
+    /// It is not acted on. Its notice says so in these words.
+    pub async fn drop_intervention(&self, id: i64, words: &str) -> Result<(), DbError> {
         let mut write = self.begin(Durability::Full).await?;
-        end(&mut write, id, State::Dropped, &intervention::dropped(why)).await?;
+        end(&mut write, id, State::Dropped, words).await?;
         write.commit().await
     }
 

@@ -101,7 +101,7 @@ async fn a_row_that_makes_no_sense_is_told_from_one_that_does_and_its_notice_say
     assert!(open[2].id == unnamed && matches!(open[2].read, Err(Corrupt::NoNames)), "{open:?}");
     for open in &open[1..] {
         let why = open.read.as_ref().unwrap_err().to_string();
-        db.drop_intervention(open.id, &why).await.unwrap();
+        db.drop_intervention(open.id, &agentlab_domain::intervention::dropped(&why)).await.unwrap();
     }
     assert_eq!(db.open_interventions().await.unwrap().len(), 1);
     assert!(deliver(&db).await[0].body.rich.text.contains("counts seconds"));
