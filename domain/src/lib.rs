@@ -11,6 +11,7 @@ pub mod check;
 pub mod circuit;
 pub mod command;
 pub mod exit_code;
+pub mod fall;
 pub mod hang;
 pub mod health;
 pub mod intake;

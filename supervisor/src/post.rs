@@ -1,10 +1,10 @@
 //! What the supervisor knows of one post. A *person* is the process there, as far as it is known who it is; what is known
 //! comes from the lock, from the system and from the process' own pulse, never from the database.
 
-use std::{process::ExitStatus, time::Duration};
+use std::{os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
 use agentlab_domain::{
-    exit_code,
+    fall::{self, Before, Ended},
     hang::{self, Standing},
     health::{self, Hang, Patience, Signs},
     ladder::{Climb, Fall},
@@ -12,7 +12,6 @@ use agentlab_domain::{
     role::Post,
 };
 use agentlab_platform::{clock, identity::Identity, pulse::Beat};
-use std::os::unix::process::ExitStatusExt;
 use tokio::process::Child;
 
 use crate::vigil::Vigil;
@@ -136,28 +135,12 @@ impl Fallen {
     }
 }
 
-/// Signals that a process gets from outside; the others it brings upon itself.
-const FROM_OUTSIDE: [i32; 7] = [1, 2, 3, 9, 13, 14, 15];
-
 fn fall(person: Option<&Person>, status: Option<ExitStatus>) -> Fall {
-    let asked = person.map_or(Asked::Nothing, |person| person.asked);
-    let ready = person.is_some_and(Person::is_ready);
-    let ready_for = person.map_or(Duration::ZERO, |person| person.ready_for);
-    let code = status.and_then(|status| status.code());
-    if let Some(hang) = person.filter(|_| asked == Asked::Kill).and_then(|person| person.hang) {
-        tracing::debug!(?hang, "ended because it hung");
-        return if ready { Fall::Failed { ready_for } } else { Fall::NeverReady };
-    }
-    match (asked, code) {
-        (_, Some(code)) if code == i32::from(exit_code::RESTART) => Fall::Asked,
-        (Asked::Drain | Asked::Restart | Asked::RestartInVain | Asked::Kill, _) => Fall::Asked,
-        (Asked::Nothing, Some(code)) if exit_code::is_refusal(code) && !ready => Fall::Refused,
-        (Asked::Nothing, _) if !ready => Fall::NeverReady,
-        (Asked::Nothing, Some(0)) => Fall::Taken,
-        (Asked::Nothing, Some(_)) => Fall::Failed { ready_for },
-        (Asked::Nothing, None) => match status.and_then(|status| status.signal()) {
-            Some(signal) if !FROM_OUTSIDE.contains(&signal) => Fall::Failed { ready_for },
-            Some(_) | None => Fall::Taken,
-        },
-    }
+    let ended = status.and_then(|status| status.code().map(Ended::Code).or(status.signal().map(Ended::Signal)));
+    let before = Before {
+        asked: person.map_or(Asked::Nothing, |person| person.asked),
+        hang: person.and_then(|person| person.hang),
+        ready_for: person.filter(|person| person.is_ready()).map(|person| person.ready_for),
+    };
+    fall::read(ended.unwrap_or(Ended::NobodyKnows), before)
 }
