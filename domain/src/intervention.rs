@@ -163,6 +163,7 @@ fn names(replaces: Names, role: Option<Role>) -> Result<Vec<String>, Corrupt> {
 }
 
 /// What the supervisor sees of an open intervention.
+#[expect(clippy::struct_excessive_bools, reason = "five independent observations")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Seen {
     /// It has begun: its list of names is stored.
@@ -195,10 +196,11 @@ pub enum Step {
 /// The next step. The daemons come before the supervisor: as long as they do not come back, who could help them stays.
 pub const fn next(seen: Seen) -> Step {
     match seen {
-        Seen { begun: false, told: false, .. } => Step::Wait,
+        Seen { begun: false, told: false, .. } | Seen { begun: true, others_there: false, ready: false, .. } => {
+            Step::Wait
+        }
         Seen { begun: false, told: true, .. } => Step::Begin,
         Seen { begun: true, others_there: true, .. } => Step::EndThem,
-        Seen { begun: true, others_there: false, ready: false, .. } => Step::Wait,
         Seen { begun: true, others_there: false, ready: true, own: true, .. } => Step::ReplaceOneself,
         Seen { begun: true, others_there: false, ready: true, own: false, .. } => Step::Finish,
     }

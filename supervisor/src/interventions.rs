@@ -21,7 +21,7 @@ use agentlab_platform::{
 };
 use fail::fail_point;
 
-use crate::{keeper::Keeper, post::Fallen};
+use crate::{keeper::Keeper, post::Fallen, recoveries};
 
 /// How long it is waited until who asked has read that it begins. While Telegram does not answer, nobody waits for it.
 const TELL: Duration = Duration::from_secs(2);
@@ -97,23 +97,12 @@ impl Interventions {
         }
         match step {
             Step::Wait | Step::ReplaceOneself => {}
-            Step::Begin => match usable(keeper) {
-                Err(why) => {
-                    tracing::error!(id, why, "nothing is restarted into a configuration that nobody could start under");
-                    db.drop_intervention(id, &intervention::refused(&why)).await?;
-                }
-                Ok(()) => {
-                    let names = living(keeper, asked.role);
-                    tracing::warn!(id, kind = asked.kind.as_str(), ?names, "begun");
-                    db.begin_intervention(id, &names).await?;
-                    fail_point!("intervention-begun");
-                }
-            },
+            Step::Begin => begin(keeper, id, &asked).await?,
             Step::EndThem => replaced.extend(asked.replaces.iter().flatten().cloned()),
             Step::Finish => {
                 tracing::warn!(id, kind = asked.kind.as_str(), "finished");
                 db.finish_intervention(id).await?;
-                keeper.recoveries.over(id);
+                recoveries::over(keeper, id);
             }
         }
         Ok(step)
@@ -134,6 +123,20 @@ fn seen(keeper: &Keeper<'_>, asked: &Intervention, told: bool) -> Seen {
         own: replaces.contains(&keeper.life.name),
         ready: keeper.is_ready(asked.role),
     }
+}
+
+/// Stores whom it replaces, unless those would not come back.
+async fn begin(keeper: &Keeper<'_>, id: i64, asked: &Intervention) -> Result<(), DbError> {
+    let db = &keeper.life.db;
+    if let Err(why) = usable(keeper) {
+        tracing::error!(id, why, "nothing is restarted into a configuration under which nothing could start");
+        return db.drop_intervention(id, &intervention::refused(&why)).await;
+    }
+    let names = living(keeper, asked.role);
+    tracing::warn!(id, kind = asked.kind.as_str(), ?names, "begun");
+    db.begin_intervention(id, &names).await?;
+    fail_point!("intervention-begun");
+    Ok(())
 }
 
 /// Has the rungs taken at the posts of this role. Who is there already in the place of another one is left in peace.

@@ -142,8 +142,7 @@ impl<'a> Keeper<'a> {
             // Who was found may run under an earlier configuration. What was started here runs under the present one, which
             // may be newer than ours: to replace that would never end.
             let found = state.child.is_none();
-            let replace =
-                beat.is_some_and(|beat| found && beat.config != config || self.replaced.contains(&beat.name));
+            let replace = beat.is_some_and(|beat| found && beat.config != config || self.replaced.contains(&beat.name));
             let ready = state.person.as_ref().is_some_and(|person| person.is_ready() && person.hang.is_none());
             passed.all_ready &= !state.wanted || (ready && !replace);
             let empty = held == Held::No && state.child.is_none();

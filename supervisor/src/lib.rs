@@ -2,6 +2,7 @@
 //! process there holds its lock, whoever started it: so a supervisor that was itself killed finds its daemons again and
 //! never starts a second copy beside a living one.
 
+mod alone;
 mod control;
 mod execute;
 mod interventions;
@@ -32,6 +33,7 @@ use agentlab_platform::{
     spawn,
 };
 
+pub use alone::end_hung;
 use interventions::Interventions;
 use keeper::Keeper;
 use post::Fallen;

@@ -56,11 +56,16 @@ impl Recoveries {
         self.done = others;
         words.into_iter().map(|(_, words)| words).collect()
     }
+}
 
-    /// It is over: what is left of it is forgotten.
-    pub(crate) fn over(&mut self, id: i64) {
-        self.due.retain(|_, of| *of != id);
-        self.known.retain(|(of, _)| *of != id);
+/// It is over: what is left of it is forgotten, with rungs that were not needed.
+pub(crate) fn over(keeper: &mut Keeper<'_>, id: i64) {
+    keeper.recoveries.known.retain(|(of, _)| *of != id);
+    for (post, state) in &mut keeper.posts {
+        if keeper.recoveries.due.get(post) == Some(&id) {
+            keeper.recoveries.due.remove(post);
+            state.climb = Climb::default();
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, SqliteConnection, sqlite::SqliteConnectOpt
 use crate::world::{ANN, LONG, Look, World, kill_9, wait_until, write_script};
 
 /// A world with a bot and one project in which tasks run side by side.
-fn side_by_side(api: &BotApi) -> World {
+pub(super) fn side_by_side(api: &BotApi) -> World {
     let mut world = World::with_bot(api);
     world.project("p");
     world.configure(&format!("[projects.p]\npath = '{}'\nisolation = 'none'\n", world.path("p").display()));
@@ -16,7 +16,7 @@ fn side_by_side(api: &BotApi) -> World {
 }
 
 /// The names of the processes that are ready at their posts.
-fn names(look: &Look) -> Vec<(String, String)> {
+pub(super) fn names(look: &Look) -> Vec<(String, String)> {
     look.rows("SELECT role || slot, name FROM process WHERE ready_at IS NOT NULL ORDER BY role, slot")
 }
 
@@ -166,7 +166,9 @@ fn a_row_that_makes_no_sense_is_dropped_with_a_line_in_the_log_and_nobody_is_res
         let up = world.up();
         let look = Look::into(&world);
         let before = names(&look);
-        wait_until("it is dropped", LONG, || look.count("SELECT COUNT(*) FROM intervention WHERE state = 'dropped'") == 1);
+        wait_until("it is dropped", LONG, || {
+            look.count("SELECT COUNT(*) FROM intervention WHERE state = 'dropped'") == 1
+        });
         assert!(world.run(&["ask", "[[say: done]]"]).stdout.starts_with("done"));
         assert_eq!(names(&look), before, "nobody was restarted");
         assert!(log_of(&world, "supervisor").contains("a corrupt intervention is dropped and not acted on"));
@@ -212,7 +214,10 @@ fn nothing_is_restarted_into_a_configuration_under_which_nothing_could_start() {
     // Whoever asks in the terminal reads the configuration, too.
     let ended = world.run(&["restart"]);
     assert!(ended.code == Some(78) && ended.stderr.contains("nonsense"), "{ended:?}");
-    change(&world, "INSERT INTO intervention (kind, asked_by, asked_at) VALUES ('restart', 'user 1', strftime('%s', 'now') * 1000)");
+    change(
+        &world,
+        "INSERT INTO intervention (kind, asked_by, asked_at) VALUES ('restart', 'user 1', strftime('%s', 'now') * 1000)",
+    );
     wait_until("it is refused", LONG, || look.count("SELECT COUNT(*) FROM intervention WHERE state = 'dropped'") == 1);
     let words = look.rows::<(String,)>("SELECT words FROM intervention").remove(0).0;
     assert!(words.starts_with("Nothing was restarted") && words.contains("nonsense"), "{words}");
@@ -262,58 +267,6 @@ fn where_a_service_manager_keeps_it_the_supervisor_ends_with_42_and_its_successo
     assert!(others(names(&look)).eq(others(daemons)), "the successor finds them, and starts nobody again");
 }
 
-#[test]
-fn workers_are_added_and_drained_while_tasks_run_and_each_finishes_its_own() {
-    let api = BotApi::start();
-    let world = side_by_side(&api);
-    let _up = world.up();
-    let look = Look::into(&world);
-    let grown = world.run(&["scale", "5"]);
-    assert!(grown.code == Some(0) && grown.stdout.trim() == "5 workers", "{grown:?}");
-    let chats = [-30, -40, -50, -60, -70];
-    for chat in chats {
-        api.user_says(chat, ANN, &format!("[[tool: Bash first]] [[sleep: 3]] [[say: answer{chat}.]]"));
-    }
-    wait_until("all five run at once", LONG, || look.held().len() == 5);
-    wait_until("the console expects five", LONG, || health(&world)["worker_pool"]["wanted"] == 5);
-    let mut shrinking = world.start(&["scale", "1"]);
-    shrinking.wait_for_line("finish the running tasks first", LONG);
-    for n in 0..3 {
-        api.user_says(-80 - n, ANN, &format!("[[say: late-{n}.]]"));
-    }
-    let shrunk = shrinking.end(LONG);
-    assert!(shrunk.code == Some(0) && shrunk.stdout.trim() == "1 worker", "{shrunk:?}");
-    for chat in chats {
-        api.wait_for_text(chat, &format!("answer{chat}."), LONG);
-        assert_eq!(api.messages(chat).len(), 1, "{}", api.transcript(chat));
-    }
-    for n in 0..3 {
-        api.wait_for_text(-80 - n, &format!("late-{n}."), LONG);
-    }
-    // Whoever had begun a run brought it to its end himself: nobody adopted one.
-    assert_eq!(look.count("SELECT COUNT(*) FROM run"), 8, "one run a task");
-    let logs: String = (1..=5).map(|slot| log_of(&world, &format!("worker-{slot}"))).collect();
-    let claims: Vec<&str> = logs.lines().filter(|line| line.contains("\"claimed\"")).collect();
-    assert!(claims.len() == 8 && claims.iter().all(|claim| claim.contains("\"fresh\":true")), "{claims:?}");
-    assert_eq!(logs.matches("\"stopped\"").count(), 4, "four of them ended in their own way: {logs}");
-    wait_until("nobody else is listed", LONG, || look.count("SELECT COUNT(*) FROM process WHERE role = 'worker'") == 1);
-    wait_until("the console is content with one", LONG, || {
-        let health = health(&world);
-        health["status"] == "ok" && health["worker_pool"]["wanted"] == 1 && health["worker_pool"]["ready"] == 1
-    });
-    // It holds through a restart of everything.
-    assert_eq!(world.run(&["restart"]).code, Some(0));
-    assert_eq!(look.count("SELECT COUNT(*) FROM process WHERE role = 'worker'"), 1);
-    let quick = world.run(&["--json", "scale", "2", "--no-wait"]);
-    let quick: serde_json::Value = serde_json::from_str(&quick.stdout).unwrap();
-    assert_eq!((quick["workers"].as_u64(), quick["configured"].as_u64()), (Some(2), Some(3)), "{quick}");
-}
-
-fn health(world: &World) -> serde_json::Value {
-    let (_, body) = super::up::get(world, "/health", &format!("127.0.0.1:{}", world.port));
-    serde_json::from_str(&body).unwrap()
-}
-
 /// Changes the database as no program of ours does.
 fn change(world: &World, statement: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -325,7 +278,7 @@ fn change(world: &World, statement: &str) {
 }
 
 /// What a process logged.
-fn log_of(world: &World, name: &str) -> String {
+pub(super) fn log_of(world: &World, name: &str) -> String {
     let entries = std::fs::read_dir(world.home().join("logs")).unwrap().map(Result::unwrap);
     let of_name = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&format!("{name}.")));
     of_name.map(|entry| std::fs::read_to_string(entry.path()).unwrap()).collect()
