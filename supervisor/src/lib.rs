@@ -7,7 +7,9 @@ mod control;
 mod execute;
 mod interventions;
 mod keeper;
+mod leftovers;
 mod look;
+mod orphans;
 mod post;
 mod probe;
 mod recoveries;
@@ -81,7 +83,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
         Mode::Up { .. } => Some(take_up_lock(&home)?),
         Mode::Private => None,
     };
-    let life = begin(mode).await?;
+    let life = std::sync::Arc::new(begin(mode).await?);
     let agent = Agent::find(&life.config)?;
     let ear = Ear::open(&life.home.socket(Role::Supervisor.as_str())).map_err(Refusal::unavailable)?;
     let full = mode != Mode::Private;
@@ -94,6 +96,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     life.db.forget_slots_above(workers).await?;
     life.db.look_again().await?;
     life.ready().await?;
+    let _sweeps = orphans::begin(&life);
     let mut stop = life.stop();
     let mut announced = false;
     loop {

@@ -21,6 +21,7 @@ mod lanes;
 mod limits;
 mod locked;
 mod memory;
+mod orphans;
 mod outbox;
 mod over;
 mod parked;

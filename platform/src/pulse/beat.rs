@@ -1,12 +1,12 @@
 //! One beat, as the file has it. Whoever reads it learns from it who is there, whether it is ready, and whether its loops
 //! turn; that its process lives is proved by its lock and its identity alone.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use agentlab_domain::role::Post;
 use serde::{Deserialize, Serialize};
 
-use crate::{home::Home, identity::Identity};
+use crate::{home::Home, identity::Identity, lock};
 
 /// One beat, as the file has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,4 +48,23 @@ pub fn read(home: &Home, post: Post) -> Option<Beat> {
     let bytes = std::fs::read(home.pulse(post)).ok()?;
     // The bytes behind it are spaces.
     serde_json::from_slice(&bytes).ok()
+}
+
+/// The last beats of all processes that ever had a post in this home; an error when somebody holds a post and its beat cannot
+/// be read.
+pub fn all(home: &Home) -> io::Result<Vec<Beat>> {
+    let mut beats = Vec::new();
+    for entry in std::fs::read_dir(home.path().join("run"))? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|end| end != "pulse") {
+            continue;
+        }
+        match serde_json::from_slice(&std::fs::read(&path)?) {
+            Ok(beat) => beats.push(beat),
+            Err(error) if lock::is_held(&path.with_extension("lock"))? => return Err(error.into()),
+            // Damaged, and nobody is there.
+            Err(_) => {}
+        }
+    }
+    Ok(beats)
 }

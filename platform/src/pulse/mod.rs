@@ -21,7 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use beat::{Beat, LoopBeat, read};
+pub use beat::{Beat, LoopBeat, all, read};
 
 use crate::{clock, identity::Identity, release};
 
