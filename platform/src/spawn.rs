@@ -246,6 +246,18 @@ pub fn collect(process: &Identity) -> Option<std::process::ExitStatus> {
     }
 }
 
+/// Collects every child that ended already. For a program that has just become what it is, by `exec`, and has started nobody
+/// itself: whoever ended while it did so is told to nobody else.
+pub fn collect_left() {
+    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+    while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+        if status == WaitStatus::StillAlive {
+            return;
+        }
+        tracing::info!(?status, "ended while this supervisor took its place");
+    }
+}
+
 /// Our environment without what is ours alone, with `agent.env` and the mark of the run.
 fn clean_environment(config: &Config, id: &str) -> Vec<(OsString, OsString)> {
     let token = config.telegram.token.as_ref().map(|token| token.expose_secret().to_owned()).unwrap_or_default();

@@ -95,6 +95,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let mut interventions = Interventions::default();
     life.db.forget_slots_above(workers).await?;
     life.db.look_again().await?;
+    spawn::collect_left();
     life.ready().await?;
     let _sweeps = orphans::begin(&life);
     let mut stop = life.stop();

@@ -250,7 +250,7 @@ async fn act(life: &Life, row: &LiveRun, run: &RunDir, memory: &mut Memory, acti
         Action::Adopt => {
             memory.told = true;
             tracing::info!(task, run = %id, "nobody follows it; the workers are told");
-            ping::ping_workers(&life.home, life.config.workers.count);
+            ping::ping_workers(&life.home);
         }
     }
 }

@@ -81,7 +81,7 @@ fn everything_is_restarted_from_the_terminal_and_twice_at_once_too() {
     let world = World::new();
     let up = world.up();
     let look = Look::into(&world);
-    let before = names(&look);
+    let (before, open) = (names(&look), descriptors(up.pid()));
     let twice = [world.start(&["restart"]), world.start(&["--json", "restart"])];
     let [words, json] = twice.map(|restart| restart.end(LONG));
     assert!(words.code == Some(0) && words.stdout.starts_with("back after "), "{words:?}");
@@ -91,6 +91,8 @@ fn everything_is_restarted_from_the_terminal_and_twice_at_once_too() {
     assert!(world.run(&["ask", "[[say: works on]]"]).stdout.starts_with("works on"));
     let pid = up.pid();
     assert_eq!(world.pid("supervisor", 0), pid);
+    assert!(descriptors(pid) <= open + 2, "nothing stays open through it: {open} before, {} now", descriptors(pid));
+    assert_eq!(zombies(pid), 0);
     assert_eq!(up.stop().code, Some(0));
     assert!(world.living().is_empty());
 }
@@ -265,6 +267,18 @@ fn where_a_service_manager_keeps_it_the_supervisor_ends_with_42_and_its_successo
     all_replaced(&look, &before);
     let others = |names: Vec<(String, String)>| names.into_iter().filter(|(post, _)| !post.starts_with("supervisor"));
     assert!(others(names(&look)).eq(others(daemons)), "the successor finds them, and starts nobody again");
+}
+
+/// How many descriptors a process has open, where the system tells.
+fn descriptors(pid: i32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// How many children of a process have ended and were not collected, where the system tells.
+fn zombies(pid: i32) -> usize {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let stat = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    children.split_whitespace().filter(|pid| stat(pid).contains(") Z ")).count()
 }
 
 /// Changes the database as no program of ours does.
