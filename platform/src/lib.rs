@@ -36,6 +36,7 @@ pub mod redaction;
 pub mod release;
 pub mod reset;
 pub mod run_dir;
+pub mod service;
 pub mod spawn;
 pub mod stillness;
 mod stop;

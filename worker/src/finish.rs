@@ -56,7 +56,7 @@ pub(crate) async fn finish(life: &Life, claim: &Claim, run: &RunDir) -> Result<(
     fail_point!("finish-end");
     ping::ping(&life.home.socket("bot"));
     // The lane has a new head, and the directory is free: another worker may have waited for just that.
-    ping::ping_workers(&life.home, life.config.workers.count);
+    ping::ping_workers(&life.home);
     Ok(())
 }
 
