@@ -44,6 +44,9 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     for words in detectors::silent(&detectors) {
         print::line(&words);
     }
+    if let Some(suspicion) = &status.suspicion {
+        print::line(&suspicion.words);
+    }
     let place = system.config.chat_place(system.home.workspace());
     print::line(&instructions::words(&system.home, &place.project));
     if running {

@@ -36,7 +36,7 @@ pub async fn serve() -> Result<u8, Refusal> {
     let _watcher = watch::begin(&taken);
     let life = Rc::new(taken.enter().await?);
     let telegram = Rc::new(Telegram::of(&life.config)?);
-    let ear = Ear::open(&life.home.socket(&post.to_string())).map_err(Refusal::unavailable)?;
+    let ear = Ear::of(&life)?;
     let mut stop = life.stop();
     tokio::select! {
         () = a_worker(&life) => {}

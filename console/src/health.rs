@@ -115,6 +115,8 @@ impl Look {
             "components": components,
             "circuits": circuits,
             "detectors": detectors,
+            // Words, or null.
+            "suspect": status.suspicion.as_ref().map(|suspicion| &suspicion.words),
             "database": if stale { json!({ "state": "cannot be read", "error": self.error }) } else { json!({ "state": "ok" }) },
         });
         (ok, body)

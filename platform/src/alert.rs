@@ -60,6 +60,9 @@ pub async fn owner(home: &Home, config: &Config, key: &str, words: &str) -> Resu
         return Ok(Told::Nobody);
     };
     let path = home.alerts();
+    if read(&path).contains_key(key) {
+        return Ok(Told::Before);
+    }
     // One process at a time, and none waits.
     let _turn = match Lock::try_take(&home.lock("alert"), Mode::Exclusive) {
         Ok(None) => return Ok(Told::NotYet),

@@ -7,8 +7,10 @@
 pub mod begin;
 pub mod budget;
 pub mod cancel;
+mod checkpoint;
 pub mod circuit;
 pub mod claim;
+pub mod crash;
 mod end;
 pub mod enqueue;
 pub mod error;
@@ -19,12 +21,14 @@ pub mod jobs;
 mod lanes;
 pub mod migrate;
 mod obey;
+pub mod orphans;
 pub mod outage;
 pub mod outbox;
 mod park;
 pub mod process;
 pub mod progress;
 mod rate;
+mod recovery;
 pub mod release;
 
 pub mod retry;
