@@ -1,6 +1,7 @@
 //! The worker: claims a job, runs it, finishes it; one at a time. `shim` holds each run, so that a worker may die at any
 //! moment without its run noticing.
 
+mod aside;
 pub mod calls;
 pub mod events;
 mod finish;
@@ -34,7 +35,7 @@ async fn take_back(life: &Life, own: u32) -> Result<(), Refusal> {
                 Ok(also) => released += also,
                 // Not waited for: with its lock in our hands nobody could start there. The supervisor lets go of it too.
                 Err(error) if error.is_busy() => {
-                    tracing::warn!(%error, slot, "what it had claimed is taken back later")
+                    tracing::warn!(%error, slot, "what it had claimed is taken back later");
                 }
                 Err(error) => return Err(error.into()),
             }
