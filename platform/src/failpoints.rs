@@ -12,6 +12,8 @@ pub const KILL_AT: &str = "AGENTLAB_TEST_KILL_AT";
 pub const STOP_AT: &str = "AGENTLAB_TEST_STOP_AT";
 /// For tests: `point:/a/file`. The process makes the file at that failpoint, once, and stays there until it is gone.
 pub const PAUSE_AT: &str = "AGENTLAB_TEST_PAUSE_AT";
+/// The same, and its pulse tells of it: a process whose runtime turns no more.
+pub const BLOCK_AT: &str = "AGENTLAB_TEST_BLOCK_AT";
 
 /// Arms what these ask for. Failpoints exist in test builds only.
 pub fn arm() {
@@ -38,9 +40,15 @@ pub fn arm() {
     });
     arm(PAUSE_AT, |marker| {
         HELD.store(true, Ordering::Relaxed);
-        while marker.exists() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        block(marker);
         HELD.store(false, Ordering::Relaxed);
     });
+    arm(BLOCK_AT, block);
+}
+
+/// Keeps this thread until the file is gone.
+fn block(marker: &std::path::Path) {
+    while marker.exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }

@@ -144,14 +144,18 @@ impl<'a> Keeper<'a> {
             passed.all_ready &= !state.wanted || (ready && !replace);
             let empty = held == Held::No && state.child.is_none();
             let leases = empty && release::is_left(self.life, post).await;
-            snapshot.push(look::seen(post, state, held, replace, leases, now));
+            // Now, not when the pass began: who fell in this pass is due in this pass.
+            snapshot.push(look::seen(post, state, held, replace, leases, clock::monotonic_ms()));
         }
         snapshot
     }
 
-    /// Waits for a death at any post, for a look's time at most.
+    /// Waits for a death at any post or for the time of a next start, for a look's time at most.
     pub(crate) async fn change(&mut self) {
-        let _ = tokio::time::timeout(clock::scaled(LOOK), self.any_death()).await;
+        let now = clock::monotonic_ms();
+        let waits = self.posts.values().map(|state| state.not_before.saturating_sub(now)).filter(|ms| *ms > 0);
+        let due = waits.min().and_then(|ms| u64::try_from(ms).ok()).map_or(Duration::MAX, Duration::from_millis);
+        let _ = tokio::time::timeout(clock::scaled(LOOK).min(due), self.any_death()).await;
     }
 
     async fn any_death(&mut self) {

@@ -5,7 +5,9 @@
 mod execute;
 mod holders;
 mod keeper;
+mod leftovers;
 mod look;
+mod orphans;
 mod post;
 mod probe;
 mod release;
@@ -72,6 +74,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
         Mode::Private => None,
     };
     let (life, holders, mut locked) = begin(mode, &tell).await?;
+    let life = std::sync::Arc::new(life);
     let agent = Agent::find(&life.config)?;
     let ear = Ear::open(&life.home.socket(Role::Supervisor.as_str())).map_err(Refusal::unavailable)?;
     let full = mode != Mode::Private;
@@ -87,6 +90,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
             return Err(Refusal { code: life.code(), message });
         }
     }
+    let _sweeps = orphans::begin(&life);
     let mut announced = false;
     loop {
         let passed = keeper.pass().await;

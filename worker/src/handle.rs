@@ -9,7 +9,7 @@ use agentlab_platform::{
     db::{DbError, claim::Claim},
     life::Life,
     ping,
-    run_dir::{self, RunDir},
+    run_dir::{self, RunDir, Spared},
 };
 use tokio::process::Child;
 
@@ -83,8 +83,8 @@ async fn walk(life: &Life, claim: &Claim) -> Result<(), HandleError> {
             },
             Step::Finish => return finish::finish(life, claim, &run).await,
             Step::Settle => {
-                let (dir, id) = (run.clone(), claim.run_id.clone());
-                let over = tokio::task::spawn_blocking(move || run_dir::settle(&dir, &id))
+                let (dir, id, home) = (run.clone(), claim.run_id.clone(), life.home.clone());
+                let over = tokio::task::spawn_blocking(move || run_dir::settle(&dir, &id, &Spared::of(&home)?))
                     .await
                     .map_err(std::io::Error::other)??;
                 if !over {

@@ -19,6 +19,7 @@ pub mod jobs;
 mod lanes;
 pub mod migrate;
 mod obey;
+pub mod orphans;
 pub mod outage;
 pub mod outbox;
 mod park;

@@ -1,12 +1,12 @@
 //! One beat, as the file has it. Whoever reads it learns from it who is there, whether it is ready, and whether its loops
 //! turn; that its process lives is proved by its lock and its identity alone.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, io, path::Path, time::Duration};
 
 use agentlab_domain::role::Post;
 use serde::{Deserialize, Serialize};
 
-use crate::{home::Home, identity::Identity};
+use crate::{home::Home, identity::Identity, lock};
 
 /// One beat, as the file has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,4 +48,34 @@ pub fn read(home: &Home, post: Post) -> Option<Beat> {
     let bytes = std::fs::read(home.pulse(post)).ok()?;
     // The bytes behind it are spaces.
     serde_json::from_slice(&bytes).ok()
+}
+
+/// How often a beat is read again that was just being written.
+const READS: u32 = 20;
+
+/// The last beats of all processes that ever had a post in this home; an error when somebody holds a post and its beat cannot
+/// be read. Blocks the thread for a moment where one is just being written.
+pub fn all(home: &Home) -> io::Result<Vec<Beat>> {
+    let mut beats = Vec::new();
+    for entry in std::fs::read_dir(home.path().join("run"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "pulse") {
+            beats.extend(patiently(&path)?);
+        }
+    }
+    Ok(beats)
+}
+
+/// The beat at `path`; `None` when it is damaged and nobody is at its post.
+fn patiently(path: &Path) -> io::Result<Option<Beat>> {
+    for _ in 0..READS {
+        if let Ok(beat) = serde_json::from_slice(&std::fs::read(path)?) {
+            return Ok(Some(beat));
+        }
+        if !lock::is_held(&path.with_extension("lock"))? {
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Err(io::Error::other(format!("{} cannot be read, and somebody is at this post", path.display())))
 }

@@ -21,7 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use beat::{Beat, LoopBeat, read};
+pub use beat::{Beat, LoopBeat, all, read};
 
 use crate::{clock, identity::Identity, release};
 
@@ -107,6 +107,8 @@ impl Pulse {
         shared.write(&BTreeMap::new())?;
         let pulse = Self { shared: Arc::clone(&shared), _stops_with: stops_with };
         let runtime = (pulse.turns(RUNTIME_LOOP), tokio::runtime::Handle::current());
+        // It promises from the beginning: who freezes before the first question would never be late.
+        runtime.0.turn(RUNTIME);
         std::thread::Builder::new().name("pulse".into()).spawn(move || beat_on(&shared, &runtime, &stopped))?;
         Ok(pulse)
     }
@@ -207,7 +209,8 @@ fn look(shared: &Shared, known: &mut BTreeMap<&'static str, Known>, ran: Duratio
         let moved = turns != before.turns || limit.is_zero() || held;
         let waited = if moved { Duration::ZERO } else { before.waited + ran };
         known.insert(name, Known { turns, waited });
-        let late_ms = if waited > limit { u64::try_from(waited.as_millis()).unwrap_or(u64::MAX) } else { 0 };
+        // Beats and limits come in whole seconds: at the limit it is late, not a beat after it.
+        let late_ms = if !moved && waited >= limit { u64::try_from(waited.as_millis()).unwrap_or(u64::MAX) } else { 0 };
         seen.insert((*name).to_owned(), LoopBeat { turns, late_ms });
     }
     seen
@@ -251,6 +254,19 @@ mod tests {
         };
         assert_eq!(beat.latest().unwrap().0, "frozen");
         assert!(beat.loops["turning"].turns > 1 && beat.loops["resting"].late_ms == 0);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_runtime_that_never_turns_is_late_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let (home, _pulse) = pulse(&folder);
+        let began = clock::instant();
+        // This thread is the runtime's, and waits for nothing.
+        while read(&home, POST).unwrap().latest().is_none() {
+            assert!(began.elapsed() < RUNTIME * 5, "nobody said so");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(read(&home, POST).unwrap().latest().unwrap().0, RUNTIME_LOOP);
     }
 
     #[test]

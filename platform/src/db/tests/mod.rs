@@ -2,6 +2,7 @@
 
 mod breaker;
 mod delivery;
+mod orphans;
 mod holder;
 mod terms;
 
