@@ -1,7 +1,12 @@
 //! Health from one look at the rows. *Missing* is a post that should have a ready process and has none.
 
 use agentlab_domain::role;
-use agentlab_platform::{clock, db::status::Status, life::Life};
+use agentlab_platform::{
+    clock,
+    db::status::Status,
+    detectors::{self, Detectors},
+    life::Life,
+};
 use serde_json::{Value, json};
 
 /// A look that is older than this says that the database could not be read.
@@ -61,8 +66,11 @@ impl Look {
     }
 
     /// Whether the system can serve what is configured, and the words for it.
-    pub(crate) fn health(&self, expected: &Expected) -> (bool, Value) {
+    pub(crate) fn health(&self, expected: &Expected, detectors: &Detectors) -> (bool, Value) {
         let missing = self.missing(expected);
+        let all_well = missing.is_empty()
+            && !self.status.iter().flat_map(|status| &status.circuits).any(|outage| outage.holds)
+            && detectors::silent(detectors).is_empty();
         let stale = clock::monotonic_ms() - self.at > clock::scaled_ms(STALE_MS);
         let status = self.status.clone().unwrap_or_default();
         let working =
@@ -70,7 +78,7 @@ impl Look {
         let bot_missing = missing.iter().any(|post| post == "bot");
         // One worker serves; without a bot that was configured, messages are not served.
         let ok = !stale && working > 0 && !bot_missing;
-        let word = match (ok, missing.is_empty() && !status.circuits.iter().any(|outage| outage.holds)) {
+        let word = match (ok, all_well) {
             (true, true) => "ok",
             (true, false) => "degraded",
             (false, _) => "unavailable",
@@ -106,6 +114,9 @@ impl Look {
             },
             "components": components,
             "circuits": circuits,
+            "detectors": detectors,
+            // Words, or null.
+            "suspect": status.suspicion.as_ref().map(|suspicion| &suspicion.words),
             "database": if stale { json!({ "state": "cannot be read", "error": self.error }) } else { json!({ "state": "ok" }) },
         });
         (ok, body)

@@ -18,6 +18,8 @@ use agentlab_platform::{
 use tokio::sync::Notify;
 
 use crate::{
+    alerts::Alerts,
+    crashes::Recorder,
     execute,
     holders::Holders,
     look::{self, Ran},
@@ -43,6 +45,8 @@ pub(crate) struct Passed {
     pub(crate) fallen: Vec<Fallen>,
     /// What could not be started, and why.
     pub(crate) not_started: Vec<(Post, String)>,
+    /// What does not start, with the words of its diagnosis.
+    pub(crate) diagnosed: Vec<(Post, String)>,
     /// A process refused to start.
     pub(crate) refused: Option<Refusal>,
 }
@@ -59,6 +63,8 @@ pub(crate) struct Keeper<'a> {
     /// The names of processes that others are to take the place of.
     pub(crate) replaced: HashSet<String>,
     found_died: Arc<Notify>,
+    pub(crate) alerts: Alerts,
+    pub(crate) recorder: Recorder,
     probe: Option<Probe>,
     looked_at: i64,
     turns: Turns,
@@ -67,9 +73,12 @@ pub(crate) struct Keeper<'a> {
 impl<'a> Keeper<'a> {
     pub(crate) fn new(life: &'a Life, holders: &'a Holders, wanted: Vec<Post>, drain: bool) -> Self {
         let probe = wanted.iter().any(|post| look::is_asked(*post)).then(|| Probe::begin(life.config.console.port));
+        let alerts = holders.alerts();
         let mut keeper = Self {
             life,
             holders,
+            recorder: Recorder::begin(life, alerts.clone()),
+            alerts,
             posts: BTreeMap::new(),
             order: Vec::new(),
             drain,
@@ -116,6 +125,11 @@ impl<'a> Keeper<'a> {
         passed
     }
 
+    /// Posts are looked at no more: the system ends, and that may take as long as a run does.
+    pub(crate) fn rest(&self) {
+        self.turns.rest();
+    }
+
     async fn snapshot(&mut self, passed: &mut Passed) -> Vec<plan::Seen> {
         let now = clock::monotonic_ms();
         let since = Duration::from_millis(u64::try_from(now - self.looked_at).unwrap_or_default());
@@ -130,6 +144,7 @@ impl<'a> Keeper<'a> {
             let asked = answers.filter(|_| look::is_asked(post));
             let (held, fallen) = look::look(&self.life.home, post, state, ran, asked);
             if let Some(fallen) = fallen {
+                self.recorder.died(&self.life.home, &fallen);
                 bury(state, &fallen);
                 passed.refused = passed.refused.take().or_else(|| refusal(&fallen));
                 passed.fallen.push(fallen);

@@ -2,6 +2,9 @@
 //! process there holds its lock, whoever started it: so a supervisor that was itself killed finds its daemons again and
 //! never starts a second copy beside a living one.
 
+pub mod alerts;
+mod crashes;
+pub mod diagnosis;
 mod execute;
 mod holders;
 mod keeper;
@@ -58,6 +61,8 @@ pub enum News {
     Died { post: Post, words: Option<String> },
     /// Somebody keeps the database locked, or something was done about it.
     Locked { words: String },
+    /// A component does not start; what is known of it is in a file.
+    Diagnosed { post: Post, words: String },
     /// Workers finish what they run.
     Draining,
     /// The daemons stop; so many runs go on.
@@ -76,7 +81,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     let (life, holders, mut locked) = begin(mode, &tell).await?;
     let life = std::sync::Arc::new(life);
     let agent = Agent::find(&life.config)?;
-    let ear = Ear::open(&life.home.socket(Role::Supervisor.as_str())).map_err(Refusal::unavailable)?;
+    let ear = Ear::of(&life)?;
     let full = mode != Mode::Private;
     let with_bot = full && life.config.telegram.token.is_some();
     let wanted = posts(life.config.workers.count, full, with_bot);
@@ -100,6 +105,9 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
         }
         for fallen in &passed.fallen {
             tell_of(fallen, &tell);
+        }
+        for (post, words) in passed.diagnosed {
+            tell(News::Diagnosed { post, words });
         }
         for (post, words) in passed.not_started {
             tracing::error!(%post, words);
@@ -125,6 +133,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
             () = stop.asked(1) => break,
         }
     }
+    keeper.rest();
     if drain {
         tell(News::Draining);
         stop::drain(&mut keeper, &mut stop).await;

@@ -1,6 +1,7 @@
 //! Stories: what a person does, and what must come of it.
 
 mod adoption;
+mod alerts;
 mod ask;
 mod bad_input;
 mod bad_input_tasks;
@@ -12,6 +13,7 @@ mod chaos;
 mod chat;
 mod checks;
 mod checks_hook;
+mod crashes;
 mod held;
 mod holders;
 mod hostile;
@@ -40,3 +42,5 @@ mod starting;
 mod steps;
 mod survival;
 mod up;
+mod watchers;
+mod watchers_patience;

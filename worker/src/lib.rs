@@ -58,14 +58,17 @@ pub async fn serve(slot: u32, drain: bool) -> Result<u8, Refusal> {
         taken_back = take_back(&life, slot) => taken_back?,
         () = stop.asked(1) => return Ok(life.code()),
     }
-    let ear = Ear::open(&life.home.socket(&post.to_string())).map_err(Refusal::unavailable)?;
+    let ear = Ear::of(&life)?;
     life.ready().await?;
     let (db, name, stop) = (life.db.clone(), life.name.clone(), life.stop());
+    let claims = life.pulse.turns("claims");
     let life = Arc::new(life);
     let worker = life.clone();
-    queue::work(&db, &name, ear, stop, move |claim| handle::handle(worker.clone(), claim, if drain { 2 } else { 1 }))
-        .await
-        .map_err(Refusal::unavailable)?;
+    queue::work(&db, &name, (ear, claims), stop, move |claim| {
+        handle::handle(worker.clone(), claim, if drain { 2 } else { 1 })
+    })
+    .await
+    .map_err(Refusal::unavailable)?;
     tracing::info!("stopped");
     Ok(life.code())
 }

@@ -7,8 +7,10 @@
 pub mod begin;
 pub mod budget;
 pub mod cancel;
+mod checkpoint;
 pub mod circuit;
 pub mod claim;
+pub mod crash;
 mod end;
 pub mod enqueue;
 pub mod error;
@@ -26,7 +28,7 @@ mod park;
 pub mod process;
 pub mod progress;
 mod rate;
-pub mod recovery;
+mod recovery;
 pub mod release;
 
 pub mod retry;
@@ -54,6 +56,7 @@ use crate::{
     config::Config,
     home::Home,
     lock::{Lock, Mode},
+    pulse::limit,
 };
 
 /// What the configuration says to transactions.
@@ -124,6 +127,7 @@ fn pool(path: &Path, synchronous: SqliteSynchronous, connections: u32) -> Sqlite
     SqlitePoolOptions::new()
         .min_connections(0)
         .max_connections(connections)
+        .acquire_timeout(limit::READ)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)

@@ -2,7 +2,7 @@
 
 use agentlab_domain::{ladder::Rung, role::Post};
 
-use super::{Db, DbError, Durability};
+use super::{Db, DbError, Durability, crash};
 use crate::clock;
 
 impl Db {
@@ -18,6 +18,7 @@ impl Db {
             .bind(words)
             .execute(&mut *write)
             .await?;
+        crash::forget_old(&mut write).await?;
         write.commit().await
     }
 }

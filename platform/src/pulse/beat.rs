@@ -16,13 +16,27 @@ pub struct Beat {
     pub identity: Identity,
     pub version: String,
     pub commit: Option<String>,
+    /// When its commit was made and its executable written, Unix milliseconds.
+    #[serde(default)]
+    pub committed_at: Option<i64>,
+    #[serde(default)]
+    pub installed_at: Option<i64>,
     /// SHA-256 of the configuration under which it runs.
     pub config: String,
     pub ready: bool,
+    /// Somebody has asked it to stop.
+    #[serde(default)]
+    pub asked: bool,
+    /// It came to its end in an orderly way, whatever the end was. A process that is killed never says so.
+    #[serde(default)]
+    pub ended: bool,
     /// Grows with each beat.
     pub beats: u64,
     /// What is wrong, in words.
     pub note: Option<String>,
+    /// The service manager that starts it again when it ends; `None` in the beat of an earlier release.
+    #[serde(default)]
+    pub kept_by: Option<String>,
     pub loops: BTreeMap<String, LoopBeat>,
 }
 

@@ -26,7 +26,7 @@ use agentlab_platform::{
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::News;
+use crate::{News, alerts::Alerts};
 use report::Reports;
 
 /// Between two sweeps.
@@ -63,6 +63,11 @@ struct Said {
 }
 
 impl Holders {
+    /// The road to the owner, for everybody.
+    pub(crate) fn alerts(&self) -> Alerts {
+        self.reports.alerts()
+    }
+
     /// Begins to watch, and counts its sweeps in the pulse; with what the person in front of the terminal is told of it. Must
     /// be called inside a runtime.
     pub(crate) fn watch(taken: &Taken) -> (Self, mpsc::UnboundedReceiver<News>) {

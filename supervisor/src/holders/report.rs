@@ -7,29 +7,20 @@ use agentlab_domain::{
     ladder::Rung,
     role::{Post, Role},
 };
-use agentlab_platform::{
-    alert::{self, Told},
-    clock,
-    config::Config,
-    db::Db,
-    home::Home,
-};
+use agentlab_platform::{clock, config::Config, db::Db, home::Home};
 use tokio::sync::{mpsc, watch};
 
-use crate::News;
+use crate::{News, alerts::Alerts};
 
 /// Whose recovery it was: the watch is the supervisor's.
 const POST: Post = Post { role: Role::Supervisor, slot: 0 };
-/// Between two attempts to give an alert, or to write a row.
+/// Between two attempts to write a row.
 const AGAIN: Duration = Duration::from_secs(10);
-/// Attempts to give an alert.
-const TRIES: u32 = 30;
 
 /// The roads.
 #[derive(Debug, Clone)]
 pub(super) struct Reports {
-    home: Home,
-    config: Config,
+    alerts: Alerts,
     news: mpsc::UnboundedSender<News>,
     rows: mpsc::UnboundedSender<String>,
     db: watch::Sender<Option<Db>>,
@@ -40,7 +31,7 @@ impl Reports {
         let (rows, to_write) = mpsc::unbounded_channel();
         let (db, opened) = watch::channel(None);
         tokio::spawn(write(to_write, opened));
-        Self { home: home.clone(), config: config.clone(), news, rows, db }
+        Self { alerts: Alerts::begin(home, config), news, rows, db }
     }
 
     pub(super) fn entered(&self, db: &Db) {
@@ -61,18 +52,11 @@ impl Reports {
 
     /// To the owner, as often as it takes.
     pub(super) fn alert(&self, key: String, words: String) {
-        let (home, config) = (self.home.clone(), self.config.clone());
-        tokio::spawn(async move {
-            for _ in 0..TRIES {
-                match alert::owner(&home, &config, &key, &words).await {
-                    Ok(Told::Now | Told::Nobody) => return,
-                    // By another process, or another one gives another alert at this moment: asked again, that is harmless.
-                    Ok(Told::Before) => {}
-                    Err(error) => tracing::warn!(%error, "the owner could not be told that the database is locked"),
-                }
-                tokio::time::sleep(clock::scaled(AGAIN)).await;
-            }
-        });
+        self.alerts.tell(key, words);
+    }
+
+    pub(super) fn alerts(&self) -> Alerts {
+        self.alerts.clone()
     }
 }
 

@@ -1,9 +1,10 @@
 //! The database with racing connections: what the indexes, the fences and the lanes hold.
 
 mod breaker;
+mod crashes;
 mod delivery;
-mod orphans;
 mod holder;
+mod orphans;
 mod terms;
 
 use std::{collections::HashSet, time::Duration};
