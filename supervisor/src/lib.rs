@@ -85,6 +85,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     let full = mode != Mode::Private;
     let with_bot = full && life.config.telegram.token.is_some();
     let wanted = posts(life.config.workers.count, full, with_bot);
+    life::locks_are_files(&life.home, &wanted)?;
     let drain = mode == Mode::Up { drain: true };
     let mut keeper = Keeper::new(&life, &holders, wanted, drain);
     let mut stop = life.stop();
