@@ -11,6 +11,11 @@ test:
 many:
     AGENTLAB_TEST_MANY=1 cargo test --test main -- --nocapture --test-threads=1 stories::adoption stories::hostile
 
+# Kills, stops and locks at random under load for so long, then an account of every task. The seed is printed first:
+# `AGENTLAB_TEST_CHAOS_SEED=n just chaos` makes the same choices again.
+chaos time="5m":
+    AGENTLAB_TEST_CHAOS={{time}} cargo test --test main -- --nocapture stories::chaos
+
 # Lints and format, as they must be to land.
 lint:
     cargo clippy --workspace --all-targets -- -D warnings

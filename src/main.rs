@@ -100,7 +100,10 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Console => role(agentlab_console::serve()),
         Verb::Supervisor { private } => role(up::supervise(private)),
         Verb::Up { drain } => runtime::block_on(up::up(drain, json)),
-        Verb::Ask(ask) => runtime::block_on(ask::ask(ask, json)),
+        Verb::Ask(ask) => {
+            failpoints::arm();
+            runtime::block_on(ask::ask(ask, json))
+        }
         Verb::Status => runtime::block_on(status::status(json)),
         Verb::Jobs { all } => runtime::block_on(jobs::jobs(all, json)),
         Verb::Job { id } => runtime::block_on(job::job(id, json)),

@@ -62,6 +62,8 @@ fn tell(news: &News, as_json: bool) {
             Some(words) => print::note(&format!("{post} ended ({words}); I start it again")),
             None => print::note(&format!("{post} ended; I start it again")),
         },
+        News::Locked { words } => print::note(words),
+        News::Diagnosed { post, words } => print::note(&format!("{post}: {words}")),
         News::Draining => print::note("running tasks end first; Ctrl-C once more lets them go on without me"),
         News::Stopping => print::note("stopping"),
         News::LeftRunning { runs } => print::note(&format!(

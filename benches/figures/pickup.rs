@@ -16,6 +16,7 @@ use agentlab_platform::{
     home::Home,
     life::Stop,
     ping::{self, Ear},
+    pulse::Turns,
     queue,
 };
 use anyhow::Context;
@@ -129,6 +130,6 @@ pub(crate) fn worker() -> anyhow::Result<()> {
                 }
             }
         };
-        queue::work(&db, WORKER, ear, stop, handle).await.map_err(|error| anyhow::anyhow!(error))
+        queue::work(&db, WORKER, (ear, Turns::default()), stop, handle).await.map_err(|error| anyhow::anyhow!(error))
     })
 }

@@ -4,6 +4,7 @@ use agentlab_domain::role;
 use agentlab_platform::{
     clock,
     db::{DbError, status::Status},
+    detectors::{self, Detectors},
     life::Life,
 };
 use serde_json::{Value, json};
@@ -54,8 +55,11 @@ impl Look {
     }
 
     /// Whether the system can serve what is configured, and the words for it.
-    pub(crate) fn health(&self) -> (bool, Value) {
+    pub(crate) fn health(&self, detectors: &Detectors) -> (bool, Value) {
         let missing = self.missing();
+        let all_well = missing.is_empty()
+            && !self.status.iter().flat_map(|status| &status.circuits).any(|outage| outage.holds)
+            && detectors::silent(detectors).is_empty();
         let stale = clock::monotonic_ms() - self.at > clock::scaled_ms(STALE_MS);
         let status = self.status.clone().unwrap_or_default();
         let working =
@@ -63,7 +67,7 @@ impl Look {
         let bot_missing = missing.iter().any(|post| post == "bot");
         // One worker serves; without a bot that was configured, messages are not served.
         let ok = !stale && working > 0 && !bot_missing;
-        let word = match (ok, missing.is_empty() && !status.circuits.iter().any(|outage| outage.holds)) {
+        let word = match (ok, all_well) {
             (true, true) => "ok",
             (true, false) => "degraded",
             (false, _) => "unavailable",
@@ -99,6 +103,9 @@ impl Look {
             },
             "components": components,
             "circuits": circuits,
+            "detectors": detectors,
+            // Words, or null.
+            "suspect": status.suspicion.as_ref().map(|suspicion| &suspicion.words),
             "database": if stale { json!({ "state": "cannot be read", "error": self.error }) } else { json!({ "state": "ok" }) },
         });
         (ok, body)

@@ -46,6 +46,19 @@ pub struct Post {
     pub slot: u32,
 }
 
+impl Post {
+    /// The post of a word, as `Display` writes it.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word.split_once('-') {
+            None => Role::parse(word).filter(|role| *role != Role::Worker).map(|role| Self { role, slot: 0 }),
+            Some((role, slot)) => {
+                let role = Role::parse(role).filter(|role| *role == Role::Worker)?;
+                slot.parse().ok().map(|slot| Self { role, slot })
+            }
+        }
+    }
+}
+
 impl std::fmt::Display for Post {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.role {
@@ -95,6 +108,12 @@ mod tests {
             assert_eq!(Role::parse(role.as_str()), Some(role));
         }
         assert_eq!(Role::parse("shim"), None);
+        for post in posts(3, true, true) {
+            assert_eq!(Post::parse(&post.to_string()), Some(post));
+        }
+        for word in ["worker", "bot-1", "worker-", "worker-x", "shim-1", ""] {
+            assert_eq!(Post::parse(word), None, "{word}");
+        }
     }
 
     #[test]

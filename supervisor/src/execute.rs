@@ -10,11 +10,13 @@ use agentlab_domain::{
 };
 use agentlab_platform::{
     clock,
+    identity::Identity,
     spawn::{self, Wish},
 };
 
 use crate::{
     keeper::{Keeper, Passed},
+    post::Person,
     recoveries, release, rung,
 };
 
@@ -22,7 +24,7 @@ use crate::{
 pub(crate) async fn execute(keeper: &mut Keeper<'_>, action: Action, passed: &mut Passed) {
     match action {
         Action::Release(post) => release::release(keeper.life, post).await,
-        Action::Climb(post) => climb(keeper, post).await,
+        Action::Climb(post) => climb(keeper, post, passed).await,
         Action::Start(post) => start(keeper, post, passed),
         Action::Restart(post) => ask(keeper, post, Wish::Restart, Asked::Restart),
         Action::Drain(post) => ask(keeper, post, finishing(post), Asked::Drain),
@@ -58,6 +60,8 @@ fn start(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
     match spawn::daemon(&keeper.life.home, post, drain) {
         Ok(child) => {
             tracing::info!(%post, pid = child.id(), "started");
+            // Known from the beginning: one that dies before the next look is not taken for who was here before.
+            state.person = child.id().and_then(|pid| Identity::of(pid.cast_signed()).ok()?).map(Person::new);
             state.child = Some(child);
         }
         // What keeps one process from being started is no reason to end the others.
@@ -71,14 +75,18 @@ fn start(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
 }
 
 /// Takes the rung that is due, and the next one where it changed nothing.
-async fn climb(keeper: &mut Keeper<'_>, post: Post) {
+async fn climb(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
     if recoveries::take(keeper, post).await {
         return;
     }
     while let Some((climb, rung)) = keeper.posts.get(&post).and_then(|state| Some((state.climb, state.climb.due?))) {
         let done = rung::take(keeper, post, rung).await;
+        if rung == Rung::Capped {
+            passed.diagnosed.extend(done.iter().map(|words| (post, words.clone())));
+        }
         let changed = !done.is_empty() || rung == Rung::Capped;
         tracing::warn!(%post, rung = rung.as_str(), changed, "{}", done.join("; "));
+        keeper.recorder.recovered(post, rung, changed, done.join("; "));
         if let Some(state) = keeper.posts.get_mut(&post) {
             state.climb = ladder::took(climb, changed);
         }

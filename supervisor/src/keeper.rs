@@ -18,7 +18,10 @@ use agentlab_platform::{
 use tokio::sync::Notify;
 
 use crate::{
+    alerts::Alerts,
+    crashes::Recorder,
     execute,
+    holders::Holders,
     look::{self, Ran},
     post::{Fallen, State},
     probe::Probe,
@@ -43,6 +46,8 @@ pub(crate) struct Passed {
     pub(crate) fallen: Vec<Fallen>,
     /// What could not be started, and why.
     pub(crate) not_started: Vec<(Post, String)>,
+    /// What does not start, with the words of its diagnosis.
+    pub(crate) diagnosed: Vec<(Post, String)>,
     /// A process refused to start.
     pub(crate) refused: Option<Refusal>,
 }
@@ -51,6 +56,7 @@ pub(crate) struct Passed {
 #[derive(Debug)]
 pub(crate) struct Keeper<'a> {
     pub(crate) life: &'a Life,
+    pub(crate) holders: &'a Holders,
     pub(crate) posts: BTreeMap<Post, State>,
     order: Vec<Post>,
     /// Workers finish what they run before they stop.
@@ -59,16 +65,22 @@ pub(crate) struct Keeper<'a> {
     pub(crate) replaced: HashSet<String>,
     pub(crate) recoveries: Recoveries,
     found_died: Arc<Notify>,
+    pub(crate) alerts: Alerts,
+    pub(crate) recorder: Recorder,
     probe: Option<Probe>,
     looked_at: i64,
     turns: Turns,
 }
 
 impl<'a> Keeper<'a> {
-    pub(crate) fn new(life: &'a Life, wanted: Vec<Post>, drain: bool) -> Self {
+    pub(crate) fn new(life: &'a Life, holders: &'a Holders, wanted: Vec<Post>, drain: bool) -> Self {
         let probe = wanted.iter().any(|post| look::is_asked(*post)).then(|| Probe::begin(life.config.console.port));
+        let alerts = holders.alerts();
         let mut keeper = Self {
             life,
+            holders,
+            recorder: Recorder::begin(life, alerts.clone()),
+            alerts,
             posts: BTreeMap::new(),
             order: Vec::new(),
             drain,
@@ -116,6 +128,11 @@ impl<'a> Keeper<'a> {
         passed
     }
 
+    /// Posts are looked at no more: the system ends, and that may take as long as a run does.
+    pub(crate) fn rest(&self) {
+        self.turns.rest();
+    }
+
     async fn snapshot(&mut self, passed: &mut Passed) -> Vec<plan::Seen> {
         let now = clock::monotonic_ms();
         let since = Duration::from_millis(u64::try_from(now - self.looked_at).unwrap_or_default());
@@ -130,6 +147,7 @@ impl<'a> Keeper<'a> {
             let asked = answers.filter(|_| look::is_asked(post));
             let (held, fallen) = look::look(&self.life.home, post, state, ran, asked);
             if let Some(fallen) = fallen {
+                self.recorder.died(&self.life.home, &fallen);
                 bury(state, &fallen);
                 passed.refused = passed.refused.take().or_else(|| refusal(&fallen));
                 passed.fallen.push(fallen);
@@ -147,14 +165,18 @@ impl<'a> Keeper<'a> {
             passed.all_ready &= !state.wanted || (ready && !replace);
             let empty = held == Held::No && state.child.is_none();
             let leases = empty && release::is_left(self.life, post).await;
-            snapshot.push(look::seen(post, state, held, replace, leases, now));
+            // Now, not when the pass began: who fell in this pass is due in this pass.
+            snapshot.push(look::seen(post, state, held, replace, leases, clock::monotonic_ms()));
         }
         snapshot
     }
 
-    /// Waits for a death at any post, for a look's time at most.
+    /// Waits for a death at any post or for the time of a next start, for a look's time at most.
     pub(crate) async fn change(&mut self) {
-        let _ = tokio::time::timeout(clock::scaled(LOOK), self.any_death()).await;
+        let now = clock::monotonic_ms();
+        let waits = self.posts.values().map(|state| state.not_before.saturating_sub(now)).filter(|ms| *ms > 0);
+        let due = waits.min().and_then(|ms| u64::try_from(ms).ok()).map_or(Duration::MAX, Duration::from_millis);
+        let _ = tokio::time::timeout(clock::scaled(LOOK).min(due), self.any_death()).await;
     }
 
     async fn any_death(&mut self) {

@@ -2,6 +2,9 @@
 //! `domain::orphan`; here it is seen and done, and each action may be done again without harm. A run that was settled is
 //! finished by any worker, as ever. The sweep of what outlived its run stands beside it, in `leftovers`.
 
+mod act;
+mod memory;
+
 use std::{
     collections::HashMap,
     sync::Arc,
@@ -9,22 +12,22 @@ use std::{
 };
 
 use agentlab_domain::{
-    orphan::{self, Action, Fact, Lease, Seen},
+    orphan::{self, Fact, Lease, Seen},
     role::{Post, Role},
 };
 use agentlab_platform::{
-    alert, clock,
+    clock,
     db::{DbError, orphans::LiveRun},
     life::Life,
-    lock, ping,
+    lock,
     pulse::Turns,
-    run_dir::{self, RunDir, Spared},
-    spawn,
-    stillness::Stillness,
+    run_dir::RunDir,
 };
 use tokio::task::JoinHandle;
 
 use crate::{leftovers::Leftovers, release};
+use act::act;
+use memory::Memory;
 
 /// Between two sweeps while every live run is followed.
 const QUIET: Duration = Duration::from_secs(5);
@@ -37,8 +40,6 @@ const LIMIT: Duration = Duration::from_mins(5);
 /// A dead worker's lease is let go of at once by who keeps its post; here only where nobody keeps it. That is not tried
 /// sooner, since whoever takes the post's lock keeps a successor from starting.
 const UNKEPT: Duration = Duration::from_secs(10);
-/// What was done in vain is left alone for so long.
-const HOLD: Duration = Duration::from_mins(1);
 
 /// The sweeps, for as long as this value is there.
 #[derive(Debug)]
@@ -67,46 +68,6 @@ async fn sweep_on(life: Arc<Life>) {
             turns.turn(clock::scaled(LIMIT));
         }
         tokio::time::sleep(clock::scaled(if unfollowed { BUSY } else { QUIET })).await;
-    }
-}
-
-/// What is remembered of one live run.
-#[derive(Debug)]
-struct Memory {
-    first_seen: Instant,
-    /// Since when it is known that somebody wants it stopped.
-    unwanted: Option<Instant>,
-    /// Limit and grace of its shim, once they can be read.
-    limits: Option<(Duration, Duration)>,
-    stillness: Stillness,
-    told: bool,
-    named: bool,
-    /// Settling was tried in vain, or the owner could not be told.
-    in_vain: Option<Instant>,
-}
-
-impl Memory {
-    fn new() -> Self {
-        let first_seen = clock::instant();
-        let stillness = Stillness::default();
-        Self { first_seen, unwanted: None, limits: None, stillness, told: false, named: false, in_vain: None }
-    }
-
-    fn rests(&self) -> bool {
-        self.in_vain.is_some_and(|at| at.elapsed() < clock::scaled(HOLD))
-    }
-
-    /// Whether the shim should have ended long ago.
-    fn overdue(&mut self, run: &RunDir, unwanted: bool) -> bool {
-        self.unwanted = if unwanted { self.unwanted.or_else(|| Some(clock::instant())) } else { None };
-        if self.limits.is_none() {
-            let spec = run.spec().ok();
-            self.limits = spec.map(|spec| (Duration::from_millis(spec.limit_ms), Duration::from_millis(spec.grace_ms)));
-        }
-        let asked = self.unwanted.map(|at| at.elapsed());
-        let patience = clock::scaled(orphan::OVERDUE);
-        self.limits
-            .is_some_and(|(limit, grace)| orphan::overdue(self.first_seen.elapsed(), asked, limit, grace, patience))
     }
 }
 
@@ -211,67 +172,4 @@ fn look(life: &Life, row: &LiveRun, run: &RunDir, memory: &mut Memory) -> Seen {
         Lease::CannotTell => {}
     }
     seen
-}
-
-async fn act(life: &Life, row: &LiveRun, run: &RunDir, memory: &mut Memory, action: Action) {
-    let (task, id) = (row.task, &row.id);
-    match action {
-        Action::Wake => {
-            if let Ok(Some(shim)) = run.shim() {
-                tracing::warn!(task, run = %id, pid = shim.pid, "the run's shim stands still (SIGSTOP); I wake it");
-                spawn::signal(&shim, spawn::Wish::Continue);
-                memory.stillness.forget();
-            }
-        }
-        Action::Stop => {
-            let by = row.unwanted_by.as_deref().unwrap_or("agentlab");
-            match run.request_stop(by) {
-                Ok(()) => tracing::info!(task, run = %id, by, "asked to stop, since no worker does"),
-                Err(error) => tracing::warn!(task, run = %id, %error, "could not ask it to stop; I try again"),
-            }
-        }
-        Action::Name => name(life, row, run, memory).await,
-        Action::Settle => {
-            let (dir, name, home) = (run.clone(), id.clone(), life.home.clone());
-            let settled = tokio::task::spawn_blocking(move || run_dir::settle(&dir, &name, &Spared::of(&home)?)).await;
-            match settled {
-                Ok(Ok(true)) => tracing::warn!(task, run = %id, "its shim is dead and no worker is free: I closed it"),
-                Ok(Ok(false)) => {
-                    memory.in_vain = Some(clock::instant());
-                    tracing::warn!(task, run = %id, "its shim is dead, and I cannot tell whether it is over");
-                }
-                Ok(Err(error)) => {
-                    memory.in_vain = Some(clock::instant());
-                    tracing::error!(task, run = %id, %error, "its shim is dead, and it could not be closed");
-                }
-                Err(error) => tracing::error!(task, run = %id, %error, "closing it broke"),
-            }
-        }
-        Action::Adopt => {
-            memory.told = true;
-            tracing::info!(task, run = %id, "nobody follows it; the workers are told");
-            ping::ping_workers(&life.home);
-        }
-    }
-}
-
-/// Tells the owner of a shim that does not end.
-async fn name(life: &Life, row: &LiveRun, run: &RunDir, memory: &mut Memory) {
-    let task = row.task;
-    let keeper = run.shim().ok().flatten().map(|shim| format!(" (process {})", shim.pid)).unwrap_or_default();
-    let why = if memory.unwanted.is_some() { "It was asked to stop" } else { "Its time limit is over" };
-    let words = format!(
-        "Task {task} does not end. {why}, and minutes later its keeper{keeper} is still there. Either something of it cannot be \
-         ended (a process of another user?) or its end cannot be written (a full disk?). I leave it alone; `agentlab logs \
-         {task}` and the files in runs/{} say more.",
-        row.id
-    );
-    tracing::error!(task, run = %row.id, "{words}");
-    match alert::owner(&life.home, &life.config, &format!("overdue:{}", row.id), &words).await {
-        Ok(_) => memory.named = true,
-        Err(error) => {
-            memory.in_vain = Some(clock::instant());
-            tracing::warn!(%error, "the owner could not be told; I try again");
-        }
-    }
 }

@@ -13,10 +13,10 @@ use nix::sys::signal::Signal;
 use crate::world::{LONG, World, kill_9, wait_until};
 
 /// Somebody's `sqlite3` inside a write transaction, until it is dropped.
-struct Foreign(std::sync::mpsc::Sender<()>, Option<std::thread::JoinHandle<()>>);
+pub(super) struct Foreign(std::sync::mpsc::Sender<()>, Option<std::thread::JoinHandle<()>>);
 
 impl Foreign {
-    fn lock(world: &World) -> Self {
+    pub(super) fn lock(world: &World) -> Self {
         let path = world.home().join("agentlab.db");
         let (stop, stopped) = std::sync::mpsc::channel();
         let (locked, is_locked) = std::sync::mpsc::channel();

@@ -1,6 +1,7 @@
 //! Stories: what a person does, and what must come of it.
 
 mod adoption;
+mod alerts;
 mod ask;
 mod bad_input;
 mod bad_input_tasks;
@@ -8,10 +9,13 @@ mod bad_input_updates;
 mod bad_input_verbs;
 mod breakers;
 mod budgets;
+mod chaos;
 mod chat;
 mod checks;
 mod checks_hook;
+mod crashes;
 mod held;
+mod holders;
 mod hostile;
 mod hung;
 mod instructions;
@@ -31,6 +35,8 @@ mod real_claude_stop;
 mod recover;
 mod restart;
 mod retry;
+mod reused_pid;
+mod rungs;
 mod runs;
 mod scale;
 mod secrets;
@@ -39,3 +45,5 @@ mod starting;
 mod steps;
 mod survival;
 mod up;
+mod watchers;
+mod watchers_patience;

@@ -7,7 +7,7 @@ use agentlab_platform::{failpoints::PAUSE_AT, home::Home, run_dir::RunDir};
 use crate::world::{LONG, Look, World, kill_9, wait_until, write_script};
 
 /// Copies by a process of its own: a file that somebody here has open for writing cannot be started.
-fn install(from: &Path, to: &Path) {
+pub(super) fn install(from: &Path, to: &Path) {
     let new = to.with_extension("new");
     assert!(Command::new("cp").arg(from).arg(&new).status().unwrap().success());
     fs::rename(new, to).unwrap();

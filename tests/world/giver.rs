@@ -4,10 +4,12 @@ use agentlab_platform::{
     config::{self, Place},
     db::{
         Db,
+        cancel::Cancel,
         enqueue::{NewJob, Source},
     },
     home::Home,
     ping,
+    run_dir::RunDir,
 };
 
 use super::World;
@@ -32,11 +34,32 @@ impl Giver {
 
     /// Gives one task.
     pub(crate) fn give(&mut self, prompt: String) {
+        assert!(self.try_give(&prompt), "the database stayed locked");
+    }
+
+    /// Gives one task; false when the database stayed locked. To give it again is to give the same task.
+    pub(crate) fn try_give(&mut self, prompt: &str) -> bool {
         let source = Source::Terminal { request_id: format!("request-{}", self.given) };
-        let job = NewJob { source, place: self.place.clone(), prompt, resumes: None };
-        self.runtime.block_on(self.db.enqueue(&job)).unwrap();
+        let job = NewJob { source, place: self.place.clone(), prompt: prompt.to_owned(), resumes: None };
+        match self.runtime.block_on(self.db.enqueue(&job)) {
+            Ok(_) => {}
+            Err(error) if error.is_busy() => return false,
+            Err(error) => panic!("{error}"),
+        }
         ping::ping_workers(self.db.home());
         self.given += 1;
+        true
+    }
+
+    /// Asks once that a task be cancelled, as `cancel` does.
+    pub(crate) fn cancel(&mut self, number: i64) {
+        match self.runtime.block_on(self.db.cancel(number, "the terminal")) {
+            Ok(Cancel::Stopping { run_id, .. }) => {
+                RunDir::of(self.db.home(), &run_id).request_stop("the terminal").unwrap();
+            }
+            Ok(Cancel::Cancelled { .. } | Cancel::Ended { .. } | Cancel::NotFound) => {}
+            Err(error) => assert!(error.is_busy(), "{error}"),
+        }
     }
 
     /// How many it has given.

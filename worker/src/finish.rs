@@ -33,7 +33,7 @@ pub(crate) async fn finish(life: &Life, claim: &Claim, run: &RunDir) -> Result<(
     let redaction = Redaction::of_answers(&life.config);
     redact::exit(&redaction, &mut exit);
     let mut reader = Reader::default();
-    reader.read(run)?;
+    reader.read(run, || ()).await?;
     reader.transcript.end();
     if let Some(result) = reader.transcript.result.as_mut() {
         redact::result(&redaction, result);

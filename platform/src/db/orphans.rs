@@ -48,17 +48,17 @@ pub struct KnownRun {
 /// Where a hold lies further ahead than this it was written under another clock, and has ended (see `claim`).
 const LONGEST_HOLD_MS: i64 = 3_600_000;
 
+/// The live runs, by their partial indexes.
+pub(super) const LIVE: &str =
+    "SELECT run.id, job.number, run.state, CASE q.status WHEN 'Running' THEN q.lock_by END AS lock_by,
+                    job.stop_by, job.state AS job_state, run.hold_until
+             FROM run JOIN job ON job.id = run.job_id LEFT JOIN Jobs q ON q.id = run.job_id
+             WHERE run.state <> 'over'";
+
 impl Db {
     /// The runs that are not over.
     pub async fn followed_and_orphaned(&self) -> Result<Vec<LiveRun>, DbError> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT run.id, job.number, run.state, CASE q.status WHEN 'Running' THEN q.lock_by END AS lock_by,
-                    job.stop_by, job.state AS job_state, run.hold_until
-             FROM run JOIN job ON job.id = run.job_id LEFT JOIN Jobs q ON q.id = run.job_id
-             WHERE run.state <> 'over'",
-        )
-        .fetch_all(self.read())
-        .await?;
+        let rows: Vec<Row> = sqlx::query_as(LIVE).fetch_all(self.read()).await?;
         let now = clock::now_ms();
         Ok(rows.into_iter().filter_map(|row| row.read(now)).collect())
     }

@@ -7,13 +7,14 @@ use std::{
 };
 
 use backon::{ExponentialBuilder, Retryable};
+use fail::fail_point;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 
 use super::{Db, DbError, error::is_busy};
-use crate::{clock, lock::Lock, lock::Mode};
+use crate::{clock, lock::Lock, lock::Mode, pulse::limit};
 
 /// How long a writer waits for its turn before it says so.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = limit::WRITE;
 
 /// What a commit survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,7 @@ impl Db {
 
     async fn begin_patiently(&self, durability: Durability, patience: Duration) -> Result<Write, DbError> {
         let ticket = self.ticket().await?;
+        fail_point!("write-ticket");
         let pool = match durability {
             Durability::Full => &self.full,
             Durability::Normal => &self.normal,
@@ -60,7 +62,7 @@ impl Db {
         Ok(Write { transaction, _ticket: ticket })
     }
 
-    async fn ticket(&self) -> Result<Lock, DbError> {
+    pub(super) async fn ticket(&self) -> Result<Lock, DbError> {
         let path = self.home.lock("write");
         let failed = |error| DbError::File { path: path.clone(), error };
         if let Some(ticket) = Lock::try_take(&path, Mode::Exclusive).map_err(failed)? {

@@ -1,7 +1,7 @@
 //! One beat, as the file has it. Whoever reads it learns from it who is there, whether it is ready, and whether its loops
 //! turn; that its process lives is proved by its lock and its identity alone.
 
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{collections::BTreeMap, io, path::Path, time::Duration};
 
 use agentlab_domain::role::Post;
 use serde::{Deserialize, Serialize};
@@ -16,13 +16,27 @@ pub struct Beat {
     pub identity: Identity,
     pub version: String,
     pub commit: Option<String>,
+    /// When its commit was made and its executable written, Unix milliseconds.
+    #[serde(default)]
+    pub committed_at: Option<i64>,
+    #[serde(default)]
+    pub installed_at: Option<i64>,
     /// SHA-256 of the configuration under which it runs.
     pub config: String,
     pub ready: bool,
+    /// Somebody has asked it to stop.
+    #[serde(default)]
+    pub asked: bool,
+    /// It came to its end in an orderly way, whatever the end was. A process that is killed never says so.
+    #[serde(default)]
+    pub ended: bool,
     /// Grows with each beat.
     pub beats: u64,
     /// What is wrong, in words.
     pub note: Option<String>,
+    /// The service manager that starts it again when it ends; `None` in the beat of an earlier release.
+    #[serde(default)]
+    pub kept_by: Option<String>,
     pub loops: BTreeMap<String, LoopBeat>,
 }
 
@@ -50,21 +64,32 @@ pub fn read(home: &Home, post: Post) -> Option<Beat> {
     serde_json::from_slice(&bytes).ok()
 }
 
+/// How often a beat is read again that was just being written.
+const READS: u32 = 20;
+
 /// The last beats of all processes that ever had a post in this home; an error when somebody holds a post and its beat cannot
-/// be read.
+/// be read. Blocks the thread for a moment where one is just being written.
 pub fn all(home: &Home) -> io::Result<Vec<Beat>> {
     let mut beats = Vec::new();
     for entry in std::fs::read_dir(home.path().join("run"))? {
         let path = entry?.path();
-        if path.extension().is_none_or(|end| end != "pulse") {
-            continue;
-        }
-        match serde_json::from_slice(&std::fs::read(&path)?) {
-            Ok(beat) => beats.push(beat),
-            Err(error) if lock::is_held(&path.with_extension("lock"))? => return Err(error.into()),
-            // Damaged, and nobody is there.
-            Err(_) => {}
+        if path.extension().is_some_and(|end| end == "pulse") {
+            beats.extend(patiently(&path)?);
         }
     }
     Ok(beats)
+}
+
+/// The beat at `path`; `None` when it is damaged and nobody is at its post.
+fn patiently(path: &Path) -> io::Result<Option<Beat>> {
+    for _ in 0..READS {
+        if let Ok(beat) = serde_json::from_slice(&std::fs::read(path)?) {
+            return Ok(Some(beat));
+        }
+        if !lock::is_held(&path.with_extension("lock"))? {
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Err(io::Error::other(format!("{} cannot be read, and somebody is at this post", path.display())))
 }

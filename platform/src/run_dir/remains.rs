@@ -18,7 +18,7 @@ use crate::{
 
 /// Who is never ended for belonging to a run.
 #[derive(Debug, Clone)]
-pub struct Spared(HashSet<Identity>);
+pub struct Spared(pub(super) HashSet<Identity>);
 
 impl Spared {
     /// This process, and everybody who has a post in this home.

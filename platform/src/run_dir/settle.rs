@@ -149,6 +149,22 @@ mod tests {
     }
 
     #[test]
+    fn r3_who_has_a_post_is_not_ended_with_the_run_from_which_it_was_started() {
+        let (_folder, run) = fresh();
+        let id = format!("r3-spared-{}", std::process::id());
+        let mut daemon = Command::new("sleep").arg("600").env(MARK, &id).spawn().unwrap();
+        let identity = Identity::of(daemon.id().cast_signed()).unwrap().unwrap();
+        while !identity::marked(&format!("{MARK}={id}")).unwrap().contains(&identity) {
+            std::thread::yield_now();
+        }
+        assert!(settle(&run, &id, &Spared([identity.clone()].into())).unwrap());
+        let lives = identity.living();
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+        assert_eq!(lives, Living::Yes);
+    }
+
+    #[test]
     fn r3_a_run_of_an_earlier_boot_is_told_from_one_that_took_its_shim_down() {
         let (_folder, run) = fresh();
         let own = Identity::own().unwrap();

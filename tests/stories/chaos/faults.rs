@@ -1,0 +1,234 @@
+//! What goes wrong: who is killed or stopped, when, and for how long the database is locked.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Mutex,
+    thread::Scope,
+    time::{Duration, Instant},
+};
+
+use agentlab_domain::role::{Post, Role};
+use agentlab_platform::{
+    home::Home,
+    identity::{Identity, Living},
+    pulse,
+    run_dir::RunDir,
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::{
+    Plan,
+    foreman::{Foreman, SUPERVISOR},
+    watch::Watch,
+};
+use crate::{
+    stories::locked::Foreign,
+    world::{Look, World},
+};
+
+/// Who it happens to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    Post(Post),
+    Shim,
+    Agent,
+}
+
+/// What happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Kill(Target),
+    /// Stopped; resumed after this time, where nobody ended it before.
+    Stop(Target, Duration),
+    /// The database is locked by a stranger.
+    Lock(Duration),
+}
+
+/// What happened.
+#[derive(Debug, Default)]
+pub(super) struct Hits {
+    counts: Mutex<BTreeMap<String, u32>>,
+    /// Runs whose shim or agent was killed or stopped.
+    runs: Mutex<HashSet<String>>,
+}
+
+impl Hits {
+    fn count(&self, what: String) {
+        *self.counts.lock().unwrap().entry(what).or_default() += 1;
+    }
+
+    /// Whether this run's shim or agent was met.
+    pub(super) fn met(&self, run: &str) -> bool {
+        self.runs.lock().unwrap().contains(run)
+    }
+
+    /// How often the bot was killed or stopped.
+    pub(super) fn of_bot(&self) -> u32 {
+        let counts = self.counts.lock().unwrap();
+        counts.iter().filter(|(what, _)| what.ends_with(" bot")).map(|(_, count)| count).sum()
+    }
+
+    pub(super) fn print(&self) {
+        let counts = self.counts.lock().unwrap();
+        let all: Vec<String> = counts.iter().map(|(what, count)| format!("{what} {count}")).collect();
+        eprintln!("chaos: faults: {}", all.join(", "));
+    }
+}
+
+pub(super) struct Faults<'a> {
+    world: &'a World,
+    home: Home,
+    look: Look,
+    plan: Plan,
+    random: fastrand::Rng,
+    foreman: &'a Foreman<'a>,
+    watch: &'a Watch<'a>,
+    hits: &'a Hits,
+    /// Who stands still, and until when.
+    stopped: Vec<(Instant, Identity)>,
+}
+
+impl<'a> Faults<'a> {
+    pub(super) fn of(
+        world: &'a World,
+        plan: &Plan,
+        (foreman, watch, hits): (&'a Foreman<'a>, &'a Watch<'a>, &'a Hits),
+    ) -> Self {
+        let home = Home::at(world.home()).unwrap();
+        let random = fastrand::Rng::with_seed(plan.seed);
+        Self { world, home, look: Look::into(world), plan: *plan, random, foreman, watch, hits, stopped: Vec::new() }
+    }
+
+    /// Lets things go wrong for as long as planned; nobody stands still afterwards because of us.
+    pub(super) fn keep<'scope>(mut self, scope: &'scope Scope<'scope, 'a>) {
+        let until = Instant::now() + self.plan.lasts;
+        while Instant::now() < until {
+            let at_once = match self.random.u8(0..24) {
+                0 => 12,
+                1..=4 => self.random.u8(2..5),
+                _ => 1,
+            };
+            for _ in 0..at_once {
+                let fault = self.draw();
+                self.cause(fault, scope);
+            }
+            let most = if self.random.u8(0..8) == 0 { 16_000 } else { 3000 };
+            let pause = Duration::from_millis(self.random.u64(50..most));
+            self.rest(self.plan.scaled(pause));
+        }
+        self.resume(None);
+    }
+
+    /// Waits, and resumes who is to be resumed meanwhile.
+    fn rest(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            std::thread::park_timeout(Duration::from_millis(20));
+            self.resume(Some(Instant::now()));
+        }
+    }
+
+    fn resume(&mut self, now: Option<Instant>) {
+        let due = |until: Instant| now.is_none_or(|now| until <= now);
+        for (_, process) in self.stopped.extract_if(.., |(until, _)| due(*until)) {
+            send(&process, Signal::SIGCONT);
+        }
+    }
+
+    fn draw(&mut self) -> Fault {
+        let worker = Target::Post(Post { role: Role::Worker, slot: self.random.u32(1..4) });
+        let post = |role| Target::Post(Post { role, slot: 0 });
+        let (bot, console, supervisor) = (post(Role::Bot), post(Role::Console), post(Role::Supervisor));
+        // Some shorter, some longer than the patience with who stands still.
+        let stop = self.plan.scaled(Duration::from_millis(self.random.u64(50..7000)));
+        match self.random.u8(0..29) {
+            0..=4 => Fault::Kill(worker),
+            5..=7 => Fault::Kill(bot),
+            8..=9 => Fault::Kill(console),
+            10..=11 => Fault::Kill(supervisor),
+            12..=13 => Fault::Kill(Target::Shim),
+            14..=15 => Fault::Kill(Target::Agent),
+            16..=18 => Fault::Stop(worker, stop),
+            19..=20 => Fault::Stop(bot, stop),
+            21 => Fault::Stop(console, stop),
+            22..=23 => Fault::Stop(supervisor, stop),
+            24 => Fault::Stop(Target::Shim, stop),
+            25 => Fault::Stop(Target::Agent, stop),
+            _ => Fault::Lock(Duration::from_millis(self.random.u64(50..4000))),
+        }
+    }
+
+    fn cause<'scope>(&mut self, fault: Fault, scope: &'scope Scope<'scope, 'a>) {
+        match fault {
+            Fault::Kill(target) => {
+                let Some(process) = self.find(target) else { return };
+                if send(&process, Signal::SIGKILL) {
+                    self.hits.count(format!("kill {}", name(target)));
+                    if let Target::Post(post) = target
+                        && post != SUPERVISOR
+                    {
+                        self.watch.began(post);
+                    }
+                }
+            }
+            Fault::Stop(target, time) => {
+                let Some(process) = self.find(target) else { return };
+                if send(&process, Signal::SIGSTOP) {
+                    self.hits.count(format!("stop {}", name(target)));
+                    // A keeper that stands still is woken by the product.
+                    if target != Target::Shim {
+                        self.stopped.push((Instant::now() + time, process));
+                    }
+                }
+            }
+            Fault::Lock(time) => {
+                self.hits.count("lock".into());
+                let world = self.world;
+                scope.spawn(move || {
+                    let foreign = Foreign::lock(world);
+                    std::thread::park_timeout(time);
+                    drop(foreign);
+                });
+            }
+        }
+    }
+
+    /// A living process to which it may happen.
+    fn find(&mut self, target: Target) -> Option<Identity> {
+        match target {
+            SUPERVISOR_POST => self.foreman.up(),
+            Target::Post(post) => pulse::read(&self.home, post).map(|beat| beat.identity),
+            Target::Shim | Target::Agent => {
+                let mut runs: Vec<(String,)> = self.look.rows("SELECT id FROM run WHERE state <> 'over'");
+                if runs.is_empty() {
+                    return None;
+                }
+                let (id,) = runs.swap_remove(self.random.usize(0..runs.len()));
+                let run = RunDir::of(&self.home, &id);
+                let process = if target == Target::Shim { run.shim() } else { run.child() };
+                // Before the signal: the run may be over a moment after it.
+                let process = process.ok().flatten().filter(|process| process.living() == Living::Yes)?;
+                self.hits.runs.lock().unwrap().insert(id);
+                Some(process)
+            }
+        }
+    }
+}
+
+const SUPERVISOR_POST: Target = Target::Post(SUPERVISOR);
+
+fn name(target: Target) -> &'static str {
+    match target {
+        Target::Post(post) => post.role.as_str(),
+        Target::Shim => "shim",
+        Target::Agent => "agent",
+    }
+}
+
+/// Sends a signal to a process that lives; false when it was gone.
+fn send(process: &Identity, signal: Signal) -> bool {
+    process.living() == Living::Yes && kill(Pid::from_raw(process.pid), signal).is_ok()
+}
