@@ -59,6 +59,7 @@ fn beat() -> Beat {
         ended: false,
         beats: 1,
         note: None,
+        kept_by: None,
         loops: BTreeMap::new(),
     }
 }
