@@ -34,7 +34,7 @@ async fn take_back(life: &Life, own: u32) -> Result<(), Refusal> {
                 Ok(also) => released += also,
                 // Not waited for: with its lock in our hands nobody could start there. The supervisor lets go of it too.
                 Err(error) if error.is_busy() => {
-                    tracing::warn!(%error, slot, "what it had claimed is taken back later")
+                    tracing::warn!(%error, slot, "what it had claimed is taken back later");
                 }
                 Err(error) => return Err(error.into()),
             }
