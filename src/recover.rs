@@ -1,7 +1,7 @@
 //! `recover`: a role is healed by force. The supervisor does it; where none acts, this does what can be done without one.
 
 use agentlab_domain::{exit_code, intervention::Kind, role::Role};
-use agentlab_platform::home::Home;
+use agentlab_platform::{config, home::Home};
 use serde_json::json;
 
 use crate::{failure::Failure, intervention, print, system};
@@ -9,10 +9,16 @@ use crate::{failure::Failure, intervention, print, system};
 /// Recovers `role`, and says what was done.
 pub async fn recover(role: Role, as_json: bool) -> Result<u8, Failure> {
     let home = Home::open()?;
+    let running = || agentlab_supervisor::is_running(&home);
     // A supervisor that hangs does nothing for itself or for others, and may keep the database locked.
-    let alone = role == Role::Supervisor || !agentlab_supervisor::is_running(&home);
-    let done = if alone { agentlab_supervisor::end_hung(&home, role).await } else { Vec::new() };
-    if !agentlab_supervisor::is_running(&home) {
+    let mut done = Vec::new();
+    if role == Role::Supervisor && running() {
+        done = agentlab_supervisor::end_hung(&home, role).await;
+    }
+    if !running() {
+        let config = config::load(&home)?;
+        let watches = || print::note("somebody keeps the database locked: I watch for a minute");
+        done.extend(agentlab_supervisor::recover_alone(&home, &config, role, watches).await);
         return say(role, &done, as_json);
     }
     let system = system::open().await?;

@@ -2,7 +2,7 @@
 //! before.
 
 use agentlab_domain::exit_code;
-use agentlab_platform::{failpoints, life::Refusal, service, spawn};
+use agentlab_platform::{failpoints, kept, life::Refusal, spawn};
 use agentlab_supervisor::{Ended, Mode, News};
 use serde_json::json;
 
@@ -28,7 +28,7 @@ fn successor(ended: Ended) -> Result<u8, Refusal> {
     match ended {
         Ended::Stopped => Ok(exit_code::DONE),
         // Whoever keeps services starts it again, in its own way.
-        Ended::Replaced if service::keeps_us() => Ok(exit_code::RESTART),
+        Ended::Replaced if kept::by().is_some() => Ok(exit_code::RESTART),
         Ended::Replaced => {
             let error = spawn::become_another();
             Err(Refusal::unavailable(format!(

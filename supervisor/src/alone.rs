@@ -1,5 +1,5 @@
-//! What can be done for a role while no supervisor acts: who hangs at its posts is ended, on the same evidence as ever. Nobody is
-//! started, and the database is not needed: it may be what everybody waits for.
+//! What can be done for a role while no supervisor acts: the rungs of the ladder, on the same evidence as ever. Nobody is started,
+//! and the database is not opened: it may be what everybody waits for.
 
 use std::time::Duration;
 
@@ -10,17 +10,35 @@ use agentlab_domain::{
 };
 use agentlab_platform::{
     clock,
+    config::Config,
     home::Home,
     identity::Living,
     lock,
     pulse::{self, Beat},
+    reset,
     spawn::{self, Wish},
 };
+
+use crate::holders;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long whoever was killed may take to be gone.
 const GONE: Duration = Duration::from_secs(10);
+
+/// Heals a role as far as that goes where no supervisor runs: ends who hangs, and what stale processes hold, and puts back
+/// what dead ones left. Says in words what was found and done; `watches` is called when that takes its time.
+pub async fn recover_alone(home: &Home, config: &Config, role: Role, watches: impl FnOnce()) -> Vec<String> {
+    let mut words = end_hung(home, role).await;
+    words.extend(holders::watch_alone(home, config, watches).await);
+    for post in posts(role).filter(|post| home.post_lock(*post).exists()) {
+        match reset::reset(home, post) {
+            Ok(changed) => words.extend(changed),
+            Err(error) => words.push(format!("{post} could not be put back to its first state: {error}")),
+        }
+    }
+    words
+}
 
 /// Ends whoever hangs at a post of this role; says in words what was found and done.
 pub async fn end_hung(home: &Home, role: Role) -> Vec<String> {

@@ -40,7 +40,7 @@ use agentlab_platform::{
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
-pub use alone::end_hung;
+pub use alone::{end_hung, recover_alone};
 use holders::Holders;
 use interventions::Interventions;
 use keeper::Keeper;
@@ -105,7 +105,6 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let drain = mode == Mode::Up { drain: true };
     let mut keeper = Keeper::new(&life, &holders, wanted, drain);
     let mut interventions = Interventions::default();
-    spawn::collect_left();
     let mut stop = life.stop();
     tokio::select! {
         settled = telling(&mut locked, &tell, settle(&life, workers)) => settled?,
@@ -115,6 +114,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
         }
     }
     let _sweeps = orphans::begin(&life);
+    spawn::collect_left();
     let mut announced = false;
     loop {
         let wanted = control::workers(&life, workers).await;
@@ -165,10 +165,10 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
             () = stop.asked(1) => break,
         }
     }
+    keeper.rest();
     if life.code() == exit_code::RESTART {
         return Ok(Ended::Replaced);
     }
-    keeper.rest();
     if drain {
         tell(News::Draining);
         stop::drain(&mut keeper, &mut stop).await;

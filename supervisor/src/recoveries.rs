@@ -74,7 +74,9 @@ pub(crate) async fn take(keeper: &mut Keeper<'_>, post: Post) -> bool {
     let Some(id) = keeper.recoveries.due.remove(&post) else { return false };
     let mut changed = Vec::new();
     for rung in RUNGS {
-        changed.extend(rung::take(keeper, post, rung).await);
+        let done = rung::take(keeper, post, rung).await;
+        keeper.recorder.recovered(post, rung, !done.is_empty(), done.join("; "));
+        changed.extend(done);
     }
     tracing::warn!(%post, id, "recovered: {}", changed.join("; "));
     let none = format!("{post}: nothing stale stood in its way");
