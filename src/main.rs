@@ -6,13 +6,17 @@ mod cancel;
 mod doctor;
 mod failure;
 mod follow;
+mod intervention;
 mod job;
 mod jobs;
 mod logs;
 mod print;
+mod recover;
 mod rehearse;
+mod restart;
 mod retry;
 mod runtime;
+mod scale;
 mod sql;
 mod status;
 mod system;
@@ -106,6 +110,9 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Logs { id, follow } => runtime::block_on(logs::logs(id, follow, json)),
         Verb::Retry { id, no_wait } => runtime::block_on(retry::retry(id, no_wait, json)),
         Verb::Cancel { id } => runtime::block_on(cancel::cancel(id, json)),
+        Verb::Restart { role } => runtime::block_on(restart::restart(role, json)),
+        Verb::Recover { role } => runtime::block_on(recover::recover(role, json)),
+        Verb::Scale { workers, no_wait } => runtime::block_on(scale::scale(workers, no_wait, json)),
         Verb::Doctor => runtime::block_on(doctor::doctor(json)),
         Verb::Sql { statement } => runtime::block_on(sql::sql(&statement, json)),
     }

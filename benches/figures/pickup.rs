@@ -71,7 +71,7 @@ async fn both(world: &World) -> anyhow::Result<(Samples, Samples)> {
         tokio::time::sleep(PAUSE).await;
         db.enqueue(&enqueue::job(&home, &format!("pickup-{number}"))).await?;
         let committed = clock::now();
-        ping::ping_workers(&home, 1);
+        ping::ping_workers(&home);
         let picked_up = reports.next()?;
         if number >= WARM_UP {
             pickups.push(picked_up.saturating_sub(committed));

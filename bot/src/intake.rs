@@ -6,6 +6,7 @@ use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, sync::atomic
 use agentlab_domain::{
     command::Command,
     intake::{self, Decision},
+    role::{Post, Role},
 };
 use agentlab_platform::{
     clock,
@@ -14,7 +15,7 @@ use agentlab_platform::{
         intake::{Effect, Incoming},
     },
     life::Life,
-    ping,
+    lock, ping,
     pulse::{Turns, limit},
     run_dir::RunDir,
 };
@@ -178,7 +179,11 @@ async fn try_take_in(
         | Decision::Ignore { .. } => String::new(),
     };
     let limits = life.config.limits();
-    life.db.take_in(&Incoming { bot_id, update_id, raw, decision, place, prepared: &prepared, limits }).await
+    let supervisor = Post { role: Role::Supervisor, slot: 0 };
+    let supervised = lock::is_held(&life.home.post_lock(supervisor)).unwrap_or(true);
+    life.db
+        .take_in(&Incoming { bot_id, update_id, raw, decision, place, prepared: &prepared, limits, supervised })
+        .await
 }
 
 async fn follow_up(life: &Life, telegram: &Telegram, wake: &Notify, decision: &Decision, effect: Effect) {
@@ -187,7 +192,7 @@ async fn follow_up(life: &Life, telegram: &Telegram, wake: &Notify, decision: &D
     match effect {
         Effect::Accepted { number } => {
             tracing::info!(task = number, "accepted");
-            ping::ping_workers(&life.home, life.config.workers.count);
+            ping::ping_workers(&life.home);
         }
         Effect::Stop { run_id, by, words } => {
             // A hint that saves a second: the row says it too, and the worker passes it on (rule R8).
@@ -195,6 +200,10 @@ async fn follow_up(life: &Life, telegram: &Telegram, wake: &Notify, decision: &D
                 tracing::warn!(%error, "the stop request goes by the row alone");
             }
             pressed(telegram, decision, &words).await;
+        }
+        Effect::Restart => {
+            tracing::warn!("a restart was asked for");
+            ping::ping(&life.home.socket(Role::Supervisor.as_str()));
         }
         Effect::Noted { words } => pressed(telegram, decision, &words).await,
         Effect::Duplicate => {}

@@ -3,7 +3,7 @@
 use agentlab_domain::role;
 use agentlab_platform::{
     clock,
-    db::status::Status,
+    db::{DbError, status::Status},
     detectors::{self, Detectors},
     life::Life,
 };
@@ -12,24 +12,14 @@ use serde_json::{Value, json};
 /// A look that is older than this says that the database could not be read.
 const STALE_MS: i64 = 5_000;
 
-/// The posts that should be filled.
-pub(crate) struct Expected {
-    posts: Vec<String>,
-    workers: u32,
-}
-
-/// The posts of this configuration.
-pub(crate) fn expected(life: &Life) -> Expected {
-    let workers = life.config.workers.count;
-    let posts = role::posts(workers, true, life.config.telegram.token.is_some());
-    Expected { posts: posts.iter().map(ToString::to_string).collect(), workers }
-}
-
 /// One look.
 #[derive(Debug, Clone)]
 pub(crate) struct Look {
     status: Option<Status>,
     error: Option<String>,
+    /// How many workers should be there, and whether a bot.
+    workers: u32,
+    bot: bool,
     /// Monotonic milliseconds.
     at: i64,
     began: i64,
@@ -39,9 +29,13 @@ impl Look {
     /// Looks now.
     pub(crate) async fn now(life: &Life) -> Self {
         let now = clock::monotonic_ms();
-        match life.db.status().await {
-            Ok(status) => Self { status: Some(status), error: None, at: now, began: now },
-            Err(error) => Self { status: None, error: Some(error.to_string()), at: now, began: now },
+        let (configured, bot) = (life.config.workers.count, life.config.telegram.token.is_some());
+        let look = async { Ok::<_, DbError>((life.db.status().await?, life.db.workers_wanted(configured).await?)) };
+        match look.await {
+            Ok((status, workers)) => Self { status: Some(status), error: None, workers, bot, at: now, began: now },
+            Err(error) => {
+                Self { status: None, error: Some(error.to_string()), workers: configured, bot, at: now, began: now }
+            }
         }
     }
 
@@ -54,20 +48,15 @@ impl Look {
     }
 
     /// Posts without a ready process.
-    pub(crate) fn missing(&self, expected: &Expected) -> Vec<String> {
-        let ready = |post: &&String| {
-            !self
-                .status
-                .iter()
-                .flat_map(|status| &status.processes)
-                .any(|process| process.id == **post && process.ready)
-        };
-        expected.posts.iter().filter(ready).cloned().collect()
+    pub(crate) fn missing(&self) -> Vec<String> {
+        let processes: Vec<_> = self.status.iter().flat_map(|status| &status.processes).collect();
+        let missing = |post: &String| !processes.iter().any(|process| process.id == *post && process.ready);
+        role::posts(self.workers, true, self.bot).iter().map(ToString::to_string).filter(missing).collect()
     }
 
     /// Whether the system can serve what is configured, and the words for it.
-    pub(crate) fn health(&self, expected: &Expected, detectors: &Detectors) -> (bool, Value) {
-        let missing = self.missing(expected);
+    pub(crate) fn health(&self, detectors: &Detectors) -> (bool, Value) {
+        let missing = self.missing();
         let all_well = missing.is_empty()
             && !self.status.iter().flat_map(|status| &status.circuits).any(|outage| outage.holds)
             && detectors::silent(detectors).is_empty();
@@ -107,7 +96,7 @@ impl Look {
             "status": word,
             "uptime": (clock::monotonic_ms() - self.began) / 1000,
             "active_tasks": status.running,
-            "worker_pool": { "wanted": expected.workers, "ready": working },
+            "worker_pool": { "wanted": self.workers, "ready": working },
             "message_queues": {
                 "queued": status.queued, "retrying": status.retrying, "parked": status.parked,
                 "waiting": status.waiting, "undelivered": status.undelivered,

@@ -46,7 +46,6 @@ pub async fn serve() -> Result<u8, Refusal> {
     let life = Arc::new(life);
     let shared = Arc::new(Shared {
         look: RwLock::new(Look::now(&life).await),
-        expected: health::expected(&life),
         requests: life.pulse.turns("requests"),
         life: Arc::clone(&life),
     });
@@ -68,7 +67,6 @@ pub async fn serve() -> Result<u8, Refusal> {
 
 struct Shared {
     look: RwLock<Look>,
-    expected: health::Expected,
     /// Promises nothing: nobody has to ask.
     requests: Turns,
     life: Arc<Life>,
@@ -99,13 +97,13 @@ async fn local_only(headers: HeaderMap, request: axum::extract::Request, next: a
 
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
     let detectors = detectors::all(&shared.life.home);
-    let (ok, body) = shared.look().await.health(&shared.expected, &detectors);
+    let (ok, body) = shared.look().await.health(&detectors);
     let code = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(body)).into_response()
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    let missing = shared.look().await.missing(&shared.expected);
+    let missing = shared.look().await.missing();
     if missing.is_empty() {
         (StatusCode::OK, "ready\n").into_response()
     } else {

@@ -17,6 +17,7 @@ pub mod hang;
 pub mod health;
 pub mod holder;
 pub mod intake;
+pub mod intervention;
 pub mod isolation;
 pub mod job;
 pub mod ladder;

@@ -68,6 +68,24 @@ impl std::fmt::Display for Post {
     }
 }
 
+/// How many workers there may be.
+pub const MOST_WORKERS: u32 = 16;
+/// The letters of the part of a process' name that makes it unique (a ULID).
+const UNIQUE: usize = 26;
+
+impl Post {
+    /// The post of the process that has this name (`worker-2.01KAPYZZZZZZZZZZZZZZZZZZZ4`); `None` where nobody is called so.
+    pub fn of_process(name: &str) -> Option<Self> {
+        let (post, unique) = name.split_once('.')?;
+        if unique.len() != UNIQUE || !unique.chars().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase()) {
+            return None;
+        }
+        let slots = (1..=MOST_WORKERS).map(|slot| Self { role: Role::Worker, slot });
+        let alone = [Role::Bot, Role::Supervisor, Role::Console].map(|role| Self { role, slot: 0 });
+        slots.chain(alone).find(|known| known.to_string() == post)
+    }
+}
+
 /// The posts of a running system, in the order in which they are started: what accepts work comes after what does it.
 pub fn posts(workers: u32, with_console: bool, with_bot: bool) -> Vec<Post> {
     let mut posts: Vec<Post> = (1..=workers).map(|slot| Post { role: Role::Worker, slot }).collect();
@@ -95,6 +113,22 @@ mod tests {
         }
         for word in ["worker", "bot-1", "worker-", "worker-x", "shim-1", ""] {
             assert_eq!(Post::parse(word), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_name_tells_the_post_and_what_is_no_name_tells_nothing() {
+        let unique = "01KAPYZZZZZZZZZZZZZZZZZZZ4";
+        let every = posts(MOST_WORKERS, true, true).into_iter().chain([Post { role: Role::Supervisor, slot: 0 }]);
+        for post in every {
+            assert_eq!(Post::of_process(&format!("{post}.{unique}")), Some(post));
+        }
+        let names = ["", ".", "bot", "bot.", "bot.1", "worker.x", "worker-0.x", "worker-17.x", "worker-+1.x", "shim.x"];
+        for name in names.map(|name| name.replace('x', unique)) {
+            assert_eq!(Post::of_process(&name), None, "{name}");
+        }
+        for unique in ["01kapyzzzzzzzzzzzzzzzzzzz4", "01KAPYZZZZZZZZZZZZZZZZZZZ44", "01KAPYZZZZZZZZZZZZZZZZZZ 4"] {
+            assert_eq!(Post::of_process(&format!("bot.{unique}")), None, "{unique}");
         }
     }
 

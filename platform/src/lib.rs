@@ -24,7 +24,7 @@ pub mod home;
 pub mod hooks;
 pub mod identity;
 pub mod instructions;
-mod kept;
+pub mod kept;
 pub mod life;
 pub mod lock;
 pub mod memory;

@@ -7,9 +7,13 @@ use std::{
     path::Path,
 };
 
+use agentlab_domain::role::{MOST_WORKERS, Post, Role};
 use tokio::net::UnixDatagram;
 
-use crate::life::{Life, Refusal};
+use crate::{
+    home::Home,
+    life::{Life, Refusal},
+};
 
 /// The receiving end. Who holds the post's lock owns the socket's path.
 #[derive(Debug)]
@@ -52,9 +56,9 @@ pub fn ping(path: &Path) {
     }
 }
 
-/// Pings every worker: who is idle looks, who is busy looks when it is done anyway.
-pub fn ping_workers(home: &crate::home::Home, count: u32) {
-    for slot in 1..=count {
-        ping(&home.socket(&format!("worker-{slot}")));
+/// Pings every worker, however many there are at this moment: who is idle looks, who is busy looks when it is done anyway.
+pub fn ping_workers(home: &Home) {
+    for slot in 1..=MOST_WORKERS {
+        ping(&home.socket(&Post { role: Role::Worker, slot }.to_string()));
     }
 }

@@ -47,6 +47,18 @@ pub fn daemon(home: &Home, post: Post, drain: bool) -> io::Result<Child> {
     command.spawn()
 }
 
+/// Becomes what is installed by now, with the arguments of this process: the same PID, in the same terminal. Every lock and
+/// socket of ours is closed by it. Returns only if that failed.
+pub fn become_another() -> io::Error {
+    let become_it = |path: io::Result<std::path::PathBuf>| match path {
+        Ok(path) => std::process::Command::new(path).args(std::env::args_os().skip(1)).exec(),
+        Err(error) => error,
+    };
+    let error = become_it(program::installed());
+    tracing::error!(%error, "what is installed cannot be started; the release that ran takes the place");
+    become_it(program::own())
+}
+
 /// Starts a private system for `ask`: a supervisor without bot and console that ends when nothing is left to do.
 pub fn private_system(home: &Home) -> io::Result<Child> {
     let mut command = Command::new(program::installed()?);
@@ -233,6 +245,18 @@ pub fn collect(process: &Identity) -> Option<std::process::ExitStatus> {
         Ok(WaitStatus::Signaled(_, signal, _)) => Some(std::process::ExitStatus::from_raw(signal as i32)),
         // No child of ours, or not ended: another PID by now, or nobody.
         Ok(_) | Err(_) => None,
+    }
+}
+
+/// Collects every child that ended already. For a program that has just become what it is, by `exec`, and has started nobody
+/// itself: whoever ended while it did so is told to nobody else.
+pub fn collect_left() {
+    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+    while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+        if status == WaitStatus::StillAlive {
+            return;
+        }
+        tracing::info!(?status, "ended while this supervisor took its place");
     }
 }
 

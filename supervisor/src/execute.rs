@@ -16,7 +16,7 @@ use agentlab_platform::{
 use crate::{
     keeper::{Keeper, Passed},
     post::Person,
-    release, rung,
+    recoveries, release, rung,
 };
 
 /// Does one action.
@@ -76,6 +76,9 @@ fn start(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
 
 /// Takes the rung that is due, and the next one where it changed nothing.
 async fn climb(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
+    if recoveries::take(keeper, post).await {
+        return;
+    }
     while let Some((climb, rung)) = keeper.posts.get(&post).and_then(|state| Some((state.climb, state.climb.due?))) {
         let done = rung::take(keeper, post, rung).await;
         if rung == Rung::Capped {

@@ -25,6 +25,7 @@ use crate::{
     look::{self, Ran},
     post::{Fallen, State},
     probe::Probe,
+    recoveries::Recoveries,
     release,
     vigil::Vigil,
 };
@@ -62,6 +63,7 @@ pub(crate) struct Keeper<'a> {
     pub(crate) drain: bool,
     /// The names of processes that others are to take the place of.
     pub(crate) replaced: HashSet<String>,
+    pub(crate) recoveries: Recoveries,
     found_died: Arc<Notify>,
     pub(crate) alerts: Alerts,
     pub(crate) recorder: Recorder,
@@ -83,6 +85,7 @@ impl<'a> Keeper<'a> {
             order: Vec::new(),
             drain,
             replaced: HashSet::new(),
+            recoveries: Recoveries::default(),
             found_died: Arc::default(),
             probe,
             looked_at: clock::monotonic_ms(),
@@ -154,7 +157,10 @@ impl<'a> Keeper<'a> {
             }
             let beat = state.person.as_ref().and_then(|person| person.beat.as_ref());
             let config = self.life.config.fingerprint();
-            let replace = beat.is_some_and(|beat| beat.config != config || self.replaced.contains(&beat.name));
+            // Who was found may run under an earlier configuration. What was started here runs under the present one, which
+            // may be newer than ours: to replace that would never end.
+            let found = state.child.is_none();
+            let replace = beat.is_some_and(|beat| found && beat.config != config || self.replaced.contains(&beat.name));
             let ready = state.person.as_ref().is_some_and(|person| person.is_ready() && person.hang.is_none());
             passed.all_ready &= !state.wanted || (ready && !replace);
             let empty = held == Held::No && state.child.is_none();

@@ -3,16 +3,20 @@
 //! never starts a second copy beside a living one.
 
 pub mod alerts;
+mod alone;
+mod control;
 mod crashes;
 pub mod diagnosis;
 mod execute;
 mod holders;
+mod interventions;
 mod keeper;
 mod leftovers;
 mod look;
 mod orphans;
 mod post;
 mod probe;
+mod recoveries;
 mod release;
 mod rung;
 mod stop;
@@ -36,7 +40,9 @@ use agentlab_platform::{
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
+pub use alone::{end_hung, recover_alone};
 use holders::Holders;
+use interventions::Interventions;
 use keeper::Keeper;
 use post::Fallen;
 
@@ -71,8 +77,17 @@ pub enum News {
     LeftRunning { runs: usize },
 }
 
+/// How serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The daemons have stopped.
+    Stopped,
+    /// The daemons are there, and another supervisor is to be in the place of this one.
+    Replaced,
+}
+
 /// Runs the system until it is asked to stop (or, when private, until nothing is left to do).
-pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
+pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let home = Home::open()?;
     let _up = match mode {
         Mode::Up { .. } => Some(take_up_lock(&home)?),
@@ -84,21 +99,30 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     let ear = Ear::of(&life)?;
     let full = mode != Mode::Private;
     let with_bot = full && life.config.telegram.token.is_some();
-    let wanted = posts(life.config.workers.count, full, with_bot);
+    let mut workers = control::workers(&life, life.config.workers.count).await;
+    let wanted = posts(workers, full, with_bot);
     life::locks_are_files(&life.home, &wanted)?;
     let drain = mode == Mode::Up { drain: true };
     let mut keeper = Keeper::new(&life, &holders, wanted, drain);
+    let mut interventions = Interventions::default();
     let mut stop = life.stop();
     tokio::select! {
-        settled = telling(&mut locked, &tell, settle(&life)) => settled?,
+        settled = telling(&mut locked, &tell, settle(&life, workers)) => settled?,
         () = stop.asked(1) => {
             let message = "the supervisor was stopped before it was ready".to_owned();
             return Err(Refusal { code: life.code(), message });
         }
     }
     let _sweeps = orphans::begin(&life);
+    spawn::collect_left();
     let mut announced = false;
     loop {
+        let wanted = control::workers(&life, workers).await;
+        if wanted != workers {
+            tracing::warn!(wanted, "so many workers from now on");
+            workers = wanted;
+            keeper.want(posts(workers, full, with_bot));
+        }
         let passed = keeper.pass().await;
         if let Some(refusal) = passed.refused.filter(|_| !announced) {
             stop::all(&mut keeper, spawn::Wish::End).await;
@@ -119,22 +143,32 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
             tell(News::Ready {
                 bot: with_bot,
                 console_port: full.then_some(life.config.console.port),
-                workers: life.config.workers.count,
+                workers,
                 rehearsal: agent.is_rehearsal(),
             });
         }
         if mode == Mode::Private && is_over(&life, announced).await? {
             stop::all(&mut keeper, spawn::Wish::End).await;
-            return Ok(());
+            return Ok(Ended::Stopped);
+        }
+        if passed.fallen.iter().any(|fallen| fallen.post.slot > workers) {
+            control::forget(&life, workers).await;
+        }
+        if interventions.look(&mut keeper, &passed.fallen).await {
+            return Ok(Ended::Replaced);
         }
         tokio::select! {
             () = ear.heard() => {}
             () = keeper.change() => {}
+            () = interventions.soon() => {}
             Some(news) = locked.recv() => tell(news),
             () = stop.asked(1) => break,
         }
     }
     keeper.rest();
+    if life.code() == exit_code::RESTART {
+        return Ok(Ended::Replaced);
+    }
     if drain {
         tell(News::Draining);
         stop::drain(&mut keeper, &mut stop).await;
@@ -144,7 +178,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     if full {
         stop::runs(&life, &mut stop, if drain { 3 } else { 2 }, &tell).await?;
     }
-    Ok(())
+    Ok(Ended::Stopped)
 }
 
 /// Says who ended, where nobody asked for it.
@@ -181,8 +215,8 @@ async fn begin(mode: Mode, tell: &impl Fn(News)) -> Result<(Life, Holders, Unbou
 }
 
 /// Does what comes before being ready, however long somebody keeps the database locked.
-async fn settle(life: &Life) -> Result<(), Refusal> {
-    life::patiently(|| life.db.forget_slots_above(life.config.workers.count)).await?;
+async fn settle(life: &Life, workers: u32) -> Result<(), Refusal> {
+    life::patiently(|| life.db.forget_slots_above(workers)).await?;
     life::patiently(|| life.db.look_again()).await?;
     life.ready().await
 }

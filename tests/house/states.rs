@@ -9,6 +9,7 @@ use agentlab_domain::{
     command::Command,
     crash,
     intake::Decision,
+    intervention,
     isolation::Isolation,
     job,
     ladder::Rung,
@@ -115,9 +116,9 @@ fn words() -> BTreeMap<String, Vec<&'static str>> {
         ("crash.role", Role::ALL.map(Role::as_str).to_vec()),
         ("recovery.role", Role::ALL.map(Role::as_str).to_vec()),
         ("recovery.rung", Rung::ALL.map(Rung::as_str).to_vec()),
-        ("intervention.kind", vec!["restart", "recover"]),
+        ("intervention.kind", intervention::Kind::ALL.map(intervention::Kind::as_str).to_vec()),
         ("intervention.role", Role::ALL.map(Role::as_str).to_vec()),
-        ("intervention.state", vec!["asked", "begun", "finished", "dropped"]),
+        ("intervention.state", intervention::State::ALL.map(intervention::State::as_str).to_vec()),
         ("control.key", vec!["workers"]),
     ];
     lists.into_iter().map(|(name, words)| (name.to_owned(), words)).collect()

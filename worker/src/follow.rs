@@ -117,7 +117,7 @@ async fn tell(life: &Life, claim: &Claim, run: &RunDir, reader: &Reader) -> Resu
     }
     if watch.circuit_changed {
         // It closed: others may begin. Or it opened: they learn when to look again.
-        ping::ping_workers(&life.home, life.config.workers.count);
+        ping::ping_workers(&life.home);
     }
     Ok(!watch.leased)
 }

@@ -58,7 +58,7 @@ pub(crate) async fn handle(life: Arc<Life>, claim: Claim, times: u32) {
         Ok(true) => {
             tracing::info!(task = claim.number, "let go; its run goes on");
             // Whoever is idle attaches now, not at its next look.
-            ping::ping_workers(&life.home, life.config.workers.count);
+            ping::ping_workers(&life.home);
         }
         Ok(false) => {}
         Err(error) => tracing::warn!(task = claim.number, %error, "could not let go; the next start of this slot will"),

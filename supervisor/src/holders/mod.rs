@@ -72,14 +72,7 @@ impl Holders {
     /// be called inside a runtime.
     pub(crate) fn watch(taken: &Taken) -> (Self, mpsc::UnboundedReceiver<News>) {
         let (tell, news) = mpsc::unbounded_channel();
-        let watching = Arc::new(Mutex::new(Watching {
-            home: taken.home.clone(),
-            config: taken.config.clone(),
-            hold: None,
-            looked_at: clock::monotonic_ms(),
-            said: Said::default(),
-            blind: false,
-        }));
+        let watching = Arc::new(Mutex::new(Watching::of(&taken.home, &taken.config)));
         let reports = Reports::begin(&taken.home, &taken.config, tell);
         let turns = taken.pulse.turns("holders");
         let sweeps = tokio::spawn(sweep_on(Arc::clone(&watching), reports.clone(), turns));
@@ -118,7 +111,41 @@ fn sweep(watching: &Mutex<Watching>, reports: &Reports) -> Vec<String> {
     watching.lock().unwrap_or_else(PoisonError::into_inner).sweep(reports)
 }
 
+/// The same watch where no supervisor is there to keep it: for as long as somebody keeps the database locked and something may
+/// follow from that. Returns what was noticed and done, in words; `begun` is called when there is something to watch.
+pub(crate) async fn watch_alone(home: &Home, config: &Config, begun: impl FnOnce()) -> Vec<String> {
+    let is_locked = || holder::blocker(home).is_ok_and(|found| found.is_some());
+    if !is_locked() {
+        return Vec::new();
+    }
+    begun();
+    let (tell, mut news) = mpsc::unbounded_channel();
+    let (reports, mut watching) = (Reports::begin(home, config, tell), Watching::of(home, config));
+    let (began, limit) = (clock::instant(), patience().end + clock::scaled(EVERY) * 3);
+    while is_locked() && began.elapsed() < limit {
+        watching.sweep(&reports);
+        tokio::time::sleep(clock::scaled(EVERY)).await;
+    }
+    watching.sweep(&reports);
+    let mut words = Vec::new();
+    while let Ok(News::Locked { words: said }) = news.try_recv() {
+        words.push(said);
+    }
+    words
+}
+
 impl Watching {
+    fn of(home: &Home, config: &Config) -> Self {
+        Self {
+            home: home.clone(),
+            config: config.clone(),
+            hold: None,
+            looked_at: clock::monotonic_ms(),
+            said: Said::default(),
+            blind: false,
+        }
+    }
+
     /// Looks once and does what follows; returns what was done to anybody, in words.
     fn sweep(&mut self, reports: &Reports) -> Vec<String> {
         let now = clock::monotonic_ms();

@@ -50,7 +50,7 @@ pub(super) async fn act(life: &Life, row: &LiveRun, run: &RunDir, memory: &mut M
         Action::Adopt => {
             memory.told = true;
             tracing::info!(task, run = %id, "nobody follows it; the workers are told");
-            ping::ping_workers(&life.home, life.config.workers.count);
+            ping::ping_workers(&life.home);
         }
     }
 }

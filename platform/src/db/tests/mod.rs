@@ -4,6 +4,7 @@ mod breaker;
 mod crashes;
 mod delivery;
 mod holder;
+mod interventions;
 mod orphans;
 mod terms;
 
