@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use agentlab_domain::role::{MOST_WORKERS, Role};
 use clap::{Parser, Subcommand};
 
 /// Sends tasks to Claude on your machine, and keeps its promises.
@@ -51,6 +52,24 @@ pub enum Verb {
         #[arg(long)]
         no_wait: bool,
     },
+    /// Start the processes of a role again, or everything. Running tasks go on.
+    Restart {
+        #[arg(value_parser = role)]
+        role: Option<Role>,
+    },
+    /// Heal a role by force: end what hangs or stands in its way, put it back to its first state, start it again.
+    Recover {
+        #[arg(value_parser = role)]
+        role: Role,
+    },
+    /// Change how many workers there are, while they work. It holds until workers.count is changed.
+    Scale {
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_WORKERS)))]
+        workers: u32,
+        /// Do not wait for those that finish their tasks first.
+        #[arg(long)]
+        no_wait: bool,
+    },
     /// What is wrong, and what to do about it.
     Doctor,
     /// Ask the database (read only), such as "SELECT * FROM `v_queue`".
@@ -59,7 +78,7 @@ pub enum Verb {
     Bot,
     /// The role that runs tasks.
     Worker {
-        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=16))]
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_WORKERS)))]
         slot: u32,
         /// When asked to stop, finish the running task first.
         #[arg(long)]
@@ -94,4 +113,11 @@ pub struct Ask {
     /// Print the task's number and go.
     #[arg(long)]
     pub no_wait: bool,
+}
+
+fn role(word: &str) -> Result<Role, String> {
+    Role::parse(word).ok_or_else(|| {
+        let words = Role::ALL.map(Role::as_str);
+        format!("there is no such role: it is one of {}", words.join(", "))
+    })
 }

@@ -51,7 +51,7 @@ pub async fn ask(ask: Ask, as_json: bool) -> Result<u8, Failure> {
 
 /// A task was given: sees to it that a system runs and, unless told otherwise, waits for the answer.
 pub async fn given(system: &System, stop: &mut Stop, number: i64, no_wait: bool, as_json: bool) -> Result<u8, Failure> {
-    ping::ping_workers(&system.home, system.config.workers.count);
+    ping::ping_workers(&system.home);
     if !agentlab_supervisor::is_running(&system.home) {
         // The system that is started for it looks anew; so do we, before we say that it is held.
         system.db.look_again().await?;

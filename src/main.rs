@@ -6,13 +6,17 @@ mod cancel;
 mod doctor;
 mod failure;
 mod follow;
+mod intervention;
 mod job;
 mod jobs;
 mod logs;
 mod print;
+mod recover;
 mod rehearse;
+mod restart;
 mod retry;
 mod runtime;
+mod scale;
 mod sql;
 mod status;
 mod system;
@@ -96,13 +100,19 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Console => role(agentlab_console::serve()),
         Verb::Supervisor { private } => role(up::supervise(private)),
         Verb::Up { drain } => runtime::block_on(up::up(drain, json)),
-        Verb::Ask(ask) => runtime::block_on(ask::ask(ask, json)),
+        Verb::Ask(ask) => {
+            failpoints::arm();
+            runtime::block_on(ask::ask(ask, json))
+        }
         Verb::Status => runtime::block_on(status::status(json)),
         Verb::Jobs { all } => runtime::block_on(jobs::jobs(all, json)),
         Verb::Job { id } => runtime::block_on(job::job(id, json)),
         Verb::Logs { id, follow } => runtime::block_on(logs::logs(id, follow, json)),
         Verb::Retry { id, no_wait } => runtime::block_on(retry::retry(id, no_wait, json)),
         Verb::Cancel { id } => runtime::block_on(cancel::cancel(id, json)),
+        Verb::Restart { role } => runtime::block_on(restart::restart(role, json)),
+        Verb::Recover { role } => runtime::block_on(recover::recover(role, json)),
+        Verb::Scale { workers, no_wait } => runtime::block_on(scale::scale(workers, no_wait, json)),
         Verb::Doctor => runtime::block_on(doctor::doctor(json)),
         Verb::Sql { statement } => runtime::block_on(sql::sql(&statement, json)),
     }

@@ -1,16 +1,30 @@
 //! `status`: the whole system in one look.
 
 use agentlab_domain::exit_code;
-use agentlab_platform::instructions;
+use agentlab_platform::{
+    db::status::Status,
+    detectors::{self, Detectors},
+    instructions,
+};
+use serde::Serialize;
 
 use crate::{failure::Failure, print, system};
+
+/// What the database knows, and what the detectors say of themselves.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    status: &'a Status,
+    detectors: Detectors,
+}
 
 /// Prints what runs, what waits and what is wrong.
 pub async fn status(as_json: bool) -> Result<u8, Failure> {
     let system = system::open().await?;
     let status = system.db.status().await?;
+    let detectors = detectors::all(&system.home);
     if as_json {
-        print::json(&status)?;
+        print::json(&Whole { status: &status, detectors })?;
         return Ok(exit_code::DONE);
     }
     let running = agentlab_supervisor::is_running(&system.home);
@@ -26,6 +40,12 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     }
     for outage in &status.circuits {
         print::line(&outage.words);
+    }
+    for words in detectors::silent(&detectors) {
+        print::line(&words);
+    }
+    if let Some(suspicion) = &status.suspicion {
+        print::line(&suspicion.words);
     }
     let place = system.config.chat_place(system.home.workspace());
     print::line(&instructions::words(&system.home, &place.project));

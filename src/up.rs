@@ -2,8 +2,8 @@
 //! before.
 
 use agentlab_domain::exit_code;
-use agentlab_platform::{failpoints, life::Refusal};
-use agentlab_supervisor::{Mode, News};
+use agentlab_platform::{failpoints, life::Refusal, service, spawn};
+use agentlab_supervisor::{Ended, Mode, News};
 use serde_json::json;
 
 use crate::{failure::Failure, print};
@@ -11,15 +11,31 @@ use crate::{failure::Failure, print};
 /// Runs everything until Ctrl-C.
 pub async fn up(drain: bool, as_json: bool) -> Result<u8, Failure> {
     failpoints::arm();
-    agentlab_supervisor::serve(Mode::Up { drain }, |news| tell(&news, as_json)).await?;
-    Ok(exit_code::DONE)
+    let ended = agentlab_supervisor::serve(Mode::Up { drain }, |news| tell(&news, as_json)).await?;
+    Ok(successor(ended)?)
 }
 
 /// The supervisor as a process of its own.
 pub async fn supervise(private: bool) -> Result<u8, Refusal> {
     let mode = if private { Mode::Private } else { Mode::Up { drain: false } };
-    agentlab_supervisor::serve(mode, |_| {}).await?;
-    Ok(exit_code::DONE)
+    let ended = agentlab_supervisor::serve(mode, |_| {}).await?;
+    successor(ended)
+}
+
+/// What follows from the end of a supervisor: nothing, or another one in its place. It has let go of everything by now, and its
+/// daemons go on meanwhile.
+fn successor(ended: Ended) -> Result<u8, Refusal> {
+    match ended {
+        Ended::Stopped => Ok(exit_code::DONE),
+        // Whoever keeps services starts it again, in its own way.
+        Ended::Replaced if service::keeps_us() => Ok(exit_code::RESTART),
+        Ended::Replaced => {
+            let error = spawn::become_another();
+            Err(Refusal::unavailable(format!(
+                "the supervisor could not take its own place ({error}); the others go on: start `agentlab up` again"
+            )))
+        }
+    }
 }
 
 fn tell(news: &News, as_json: bool) {
@@ -46,6 +62,8 @@ fn tell(news: &News, as_json: bool) {
             Some(words) => print::note(&format!("{post} ended ({words}); I start it again")),
             None => print::note(&format!("{post} ended; I start it again")),
         },
+        News::Locked { words } => print::note(words),
+        News::Diagnosed { post, words } => print::note(&format!("{post}: {words}")),
         News::Draining => print::note("running tasks end first; Ctrl-C once more lets them go on without me"),
         News::Stopping => print::note("stopping"),
         News::LeftRunning { runs } => print::note(&format!(

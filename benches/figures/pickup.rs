@@ -16,6 +16,7 @@ use agentlab_platform::{
     home::Home,
     life::Stop,
     ping::{self, Ear},
+    pulse::Turns,
     queue,
 };
 use anyhow::Context;
@@ -70,7 +71,7 @@ async fn both(world: &World) -> anyhow::Result<(Samples, Samples)> {
         tokio::time::sleep(PAUSE).await;
         db.enqueue(&enqueue::job(&home, &format!("pickup-{number}"))).await?;
         let committed = clock::now();
-        ping::ping_workers(&home, 1);
+        ping::ping_workers(&home);
         let picked_up = reports.next()?;
         if number >= WARM_UP {
             pickups.push(picked_up.saturating_sub(committed));
@@ -129,6 +130,6 @@ pub(crate) fn worker() -> anyhow::Result<()> {
                 }
             }
         };
-        queue::work(&db, WORKER, ear, stop, handle).await.map_err(|error| anyhow::anyhow!(error))
+        queue::work(&db, WORKER, (ear, Turns::default()), stop, handle).await.map_err(|error| anyhow::anyhow!(error))
     })
 }

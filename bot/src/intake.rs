@@ -6,6 +6,7 @@ use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, sync::atomic
 use agentlab_domain::{
     command::Command,
     intake::{self, Decision},
+    role::{Post, Role},
 };
 use agentlab_platform::{
     clock,
@@ -14,7 +15,8 @@ use agentlab_platform::{
         intake::{Effect, Incoming},
     },
     life::Life,
-    ping,
+    lock, ping,
+    pulse::{Turns, limit},
     run_dir::RunDir,
 };
 use fail::fail_point;
@@ -32,17 +34,24 @@ const UNCONFIRMABLE: Duration = Duration::from_secs(30);
 /// The journal is begun anew above this size, in bytes; one old part is kept.
 const JOURNAL: u64 = 16 * 1024 * 1024;
 
-/// Takes updates in, for ever.
+/// One try at storing an update: the words that it asks for, the transaction, the answer to a button, the wait for the next try.
+const STORING: Duration =
+    limit::READ.saturating_mul(2).saturating_add(limit::WRITE).saturating_add(Duration::from_secs(4));
+
+/// Takes updates in, for ever. Each step promises the next one: a poll, the count of it, each try at storing, each wait.
 pub(crate) async fn keep(life: &Life, telegram: &Telegram, breaker: &Breaker, wake: &Notify) {
     // At the start without an offset: the earliest unconfirmed one, whatever its id (rule I2).
     let mut offset = None;
     let mut last_update = clock::monotonic_ms();
     let mut failures = 0_usize;
+    let turns = life.pulse.turns("polls");
     loop {
         if clock::monotonic_ms() - last_update > QUIET_MS {
             offset = None;
         }
+        turns.turn(limit::within(Telegram::poll_takes(breaker.patience())));
         let polled = telegram.updates(offset, breaker.patience()).await;
+        turns.turn(limit::within(limit::READ + limit::WRITE));
         told(life, breaker, polled.as_ref().is_err_and(PollError::is_outage), wake).await;
         match polled {
             Ok(updates) => {
@@ -54,13 +63,15 @@ pub(crate) async fn keep(life: &Life, telegram: &Telegram, breaker: &Breaker, wa
                 life.progress.fetch_add(1, Ordering::Relaxed);
                 if !updates.is_empty() {
                     last_update = clock::monotonic_ms();
-                    let next = take_in_all(life, telegram, wake, &updates).await;
+                    let next = take_in_all(life, telegram, (wake, &turns), &updates).await;
                     if next.is_none() {
                         // Nothing in it can be confirmed, so the next answer is the same one.
+                        turns.turn(limit::within(UNCONFIRMABLE));
                         tokio::time::sleep(clock::scaled(UNCONFIRMABLE)).await;
                     }
                     offset = next.or(offset);
                 } else if offset.is_none() {
+                    turns.turn(limit::within(limit::WRITE));
                     forget(life).await;
                 }
             }
@@ -74,6 +85,8 @@ pub(crate) async fn keep(life: &Life, telegram: &Telegram, breaker: &Breaker, wa
                         clock::scaled(Duration::from_secs(wait))
                     }
                 };
+                // It may be told to wait for longer than it ever would by itself.
+                turns.turn(wait + limit::within(UNCONFIRMABLE));
                 tokio::time::sleep(wait).await;
             }
         }
@@ -103,7 +116,7 @@ fn complain(life: &Life, error: &PollError, failures: usize) {
 }
 
 /// Takes a batch in, in order. Returns the offset that confirms all of it.
-async fn take_in_all(life: &Life, telegram: &Telegram, wake: &Notify, updates: &[Value]) -> Option<i64> {
+async fn take_in_all(life: &Life, telegram: &Telegram, loops: (&Notify, &Turns), updates: &[Value]) -> Option<i64> {
     let ids: Vec<i64> = updates.iter().filter_map(update::id).collect();
     for raw in updates {
         let Some(id) = update::id(raw) else {
@@ -112,14 +125,14 @@ async fn take_in_all(life: &Life, telegram: &Telegram, wake: &Notify, updates: &
             continue;
         };
         fail_point!("intake-journal");
-        take_in(life, telegram, wake, id, raw).await;
+        take_in(life, telegram, loops, id, raw).await;
     }
     fail_point!("intake-confirm");
     // By the largest id and not by the last: nothing says that they come in order.
     ids.iter().max().map(|id| id + 1)
 }
 
-async fn take_in(life: &Life, telegram: &Telegram, wake: &Notify, id: i64, raw: &Value) {
+async fn take_in(life: &Life, telegram: &Telegram, (wake, turns): (&Notify, &Turns), id: i64, raw: &Value) {
     let allowed = &life.config.telegram.allowed_users;
     let decision = intake::decide(update::parse(raw), telegram.name(), |user| allowed.contains(&user));
     // A stranger's words are not kept anywhere, and cannot push those of others out.
@@ -128,6 +141,8 @@ async fn take_in(life: &Life, telegram: &Telegram, wake: &Notify, id: i64, raw: 
     }
     let text = raw.to_string();
     loop {
+        // A database that is locked for long is tried again and again: that is a turn, and no hang.
+        turns.turn(limit::within(STORING));
         match try_take_in(life, telegram.bot_id(), id, &text, &decision).await {
             Ok(effect) => {
                 life.note(None);
@@ -164,7 +179,11 @@ async fn try_take_in(
         | Decision::Ignore { .. } => String::new(),
     };
     let limits = life.config.limits();
-    life.db.take_in(&Incoming { bot_id, update_id, raw, decision, place, prepared: &prepared, limits }).await
+    let supervisor = Post { role: Role::Supervisor, slot: 0 };
+    let supervised = lock::is_held(&life.home.post_lock(supervisor)).unwrap_or(true);
+    life.db
+        .take_in(&Incoming { bot_id, update_id, raw, decision, place, prepared: &prepared, limits, supervised })
+        .await
 }
 
 async fn follow_up(life: &Life, telegram: &Telegram, wake: &Notify, decision: &Decision, effect: Effect) {
@@ -173,7 +192,7 @@ async fn follow_up(life: &Life, telegram: &Telegram, wake: &Notify, decision: &D
     match effect {
         Effect::Accepted { number } => {
             tracing::info!(task = number, "accepted");
-            ping::ping_workers(&life.home, life.config.workers.count);
+            ping::ping_workers(&life.home);
         }
         Effect::Stop { run_id, by, words } => {
             // A hint that saves a second: the row says it too, and the worker passes it on (rule R8).
@@ -181,6 +200,10 @@ async fn follow_up(life: &Life, telegram: &Telegram, wake: &Notify, decision: &D
                 tracing::warn!(%error, "the stop request goes by the row alone");
             }
             pressed(telegram, decision, &words).await;
+        }
+        Effect::Restart => {
+            tracing::warn!("a restart was asked for");
+            ping::ping(&life.home.socket(Role::Supervisor.as_str()));
         }
         Effect::Noted { words } => pressed(telegram, decision, &words).await,
         Effect::Duplicate => {}

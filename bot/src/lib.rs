@@ -17,8 +17,9 @@ use std::{rc::Rc, time::Duration};
 use agentlab_domain::role::{Post, Role};
 use agentlab_platform::{
     config::Config,
-    life::{Life, Refusal},
+    life::{Life, Refusal, Taken},
     ping::Ear,
+    watch,
 };
 
 use breaker::Breaker;
@@ -30,9 +31,12 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Serves until it is asked to stop; returns its exit code.
 pub async fn serve() -> Result<u8, Refusal> {
     let post = Post { role: Role::Bot, slot: 0 };
-    let life = Rc::new(Life::begin(post).await?);
+    let taken = Taken::take(post)?;
+    // Before the database, which may be locked: the watch needs none.
+    let _watcher = watch::begin(&taken);
+    let life = Rc::new(taken.enter().await?);
     let telegram = Rc::new(Telegram::of(&life.config)?);
-    let ear = Ear::open(&life.home.socket(&post.to_string())).map_err(Refusal::unavailable)?;
+    let ear = Ear::of(&life)?;
     let mut stop = life.stop();
     tokio::select! {
         () = a_worker(&life) => {}

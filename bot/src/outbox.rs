@@ -17,6 +17,7 @@ use agentlab_platform::{
     db::{DbError, circuit::Heard, outbox::Due},
     life::{Life, Stop},
     ping::Ear,
+    pulse::limit,
 };
 use fail::fail_point;
 use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
@@ -55,7 +56,10 @@ pub(crate) async fn keep(
     let mut chats: HashMap<i64, Chat> = HashMap::new();
     let mut busy: HashSet<i64> = HashSet::new();
     let mut flying: FuturesUnordered<LocalBoxFuture<'_, Ended>> = FuturesUnordered::new();
+    let turns = life.pulse.turns("outbox");
     loop {
+        // The circuit, what is due, when the next is due; and a probe is noted.
+        turns.turn(limit::within(limit::READ * 3 + limit::WRITE));
         breaker.look(life).await;
         let mut open_at = None;
         for due in look(life).await {
@@ -91,6 +95,7 @@ pub(crate) async fn keep(
             }
         }
         let wait = wait(life, open_at).await;
+        turns.turn(limit::within(LOOK));
         tokio::select! {
             Some((chat, closed_ms)) = flying.next() => {
                 busy.remove(&chat);
@@ -104,6 +109,7 @@ pub(crate) async fn keep(
             () = tokio::time::sleep(wait.max(Duration::from_millis(20))) => {}
         }
     }
+    turns.rest();
     let landing = async { while flying.next().await.is_some() {} };
     let _ = tokio::time::timeout(clock::scaled(LANDING), landing).await;
 }

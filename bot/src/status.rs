@@ -17,6 +17,9 @@ pub(crate) async fn words(life: &Life) -> Result<String, DbError> {
     for outage in &status.circuits {
         words.push_str(&format!("\n{}.", outage.words));
     }
+    if let Some(suspicion) = &status.suspicion {
+        words.push_str(&format!("\n{}.", suspicion.words));
+    }
     if let Some(held) = &status.held {
         words.push_str(&format!("\n{held}"));
     }

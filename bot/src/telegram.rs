@@ -118,6 +118,11 @@ impl Telegram {
         }
     }
 
+    /// How long a poll may take in all, before tests shorten time.
+    pub(crate) fn poll_takes(patience: u32) -> Duration {
+        POLL + ANSWER * patience.min(LONGEST_PATIENCE)
+    }
+
     /// Updates from `offset` on (which confirms those before it), or the earliest unconfirmed ones. An answer may take
     /// `patience` times as long as usual.
     pub(crate) async fn updates(&self, offset: Option<i64>, patience: u32) -> Result<Vec<Value>, PollError> {

@@ -1,30 +1,25 @@
 //! Health from one look at the rows. *Missing* is a post that should have a ready process and has none.
 
 use agentlab_domain::role;
-use agentlab_platform::{clock, db::status::Status, life::Life};
+use agentlab_platform::{
+    clock,
+    db::{DbError, status::Status},
+    detectors::{self, Detectors},
+    life::Life,
+};
 use serde_json::{Value, json};
 
 /// A look that is older than this says that the database could not be read.
 const STALE_MS: i64 = 5_000;
-
-/// The posts that should be filled.
-pub(crate) struct Expected {
-    posts: Vec<String>,
-    workers: u32,
-}
-
-/// The posts of this configuration.
-pub(crate) fn expected(life: &Life) -> Expected {
-    let workers = life.config.workers.count;
-    let posts = role::posts(workers, true, life.config.telegram.token.is_some());
-    Expected { posts: posts.iter().map(ToString::to_string).collect(), workers }
-}
 
 /// One look.
 #[derive(Debug, Clone)]
 pub(crate) struct Look {
     status: Option<Status>,
     error: Option<String>,
+    /// How many workers should be there, and whether a bot.
+    workers: u32,
+    bot: bool,
     /// Monotonic milliseconds.
     at: i64,
     began: i64,
@@ -34,9 +29,13 @@ impl Look {
     /// Looks now.
     pub(crate) async fn now(life: &Life) -> Self {
         let now = clock::monotonic_ms();
-        match life.db.status().await {
-            Ok(status) => Self { status: Some(status), error: None, at: now, began: now },
-            Err(error) => Self { status: None, error: Some(error.to_string()), at: now, began: now },
+        let (configured, bot) = (life.config.workers.count, life.config.telegram.token.is_some());
+        let look = async { Ok::<_, DbError>((life.db.status().await?, life.db.workers_wanted(configured).await?)) };
+        match look.await {
+            Ok((status, workers)) => Self { status: Some(status), error: None, workers, bot, at: now, began: now },
+            Err(error) => {
+                Self { status: None, error: Some(error.to_string()), workers: configured, bot, at: now, began: now }
+            }
         }
     }
 
@@ -49,20 +48,18 @@ impl Look {
     }
 
     /// Posts without a ready process.
-    pub(crate) fn missing(&self, expected: &Expected) -> Vec<String> {
-        let ready = |post: &&String| {
-            !self
-                .status
-                .iter()
-                .flat_map(|status| &status.processes)
-                .any(|process| process.id == **post && process.ready)
-        };
-        expected.posts.iter().filter(ready).cloned().collect()
+    pub(crate) fn missing(&self) -> Vec<String> {
+        let processes: Vec<_> = self.status.iter().flat_map(|status| &status.processes).collect();
+        let missing = |post: &String| !processes.iter().any(|process| process.id == *post && process.ready);
+        role::posts(self.workers, true, self.bot).iter().map(ToString::to_string).filter(missing).collect()
     }
 
     /// Whether the system can serve what is configured, and the words for it.
-    pub(crate) fn health(&self, expected: &Expected) -> (bool, Value) {
-        let missing = self.missing(expected);
+    pub(crate) fn health(&self, detectors: &Detectors) -> (bool, Value) {
+        let missing = self.missing();
+        let all_well = missing.is_empty()
+            && !self.status.iter().flat_map(|status| &status.circuits).any(|outage| outage.holds)
+            && detectors::silent(detectors).is_empty();
         let stale = clock::monotonic_ms() - self.at > clock::scaled_ms(STALE_MS);
         let status = self.status.clone().unwrap_or_default();
         let working =
@@ -70,7 +67,7 @@ impl Look {
         let bot_missing = missing.iter().any(|post| post == "bot");
         // One worker serves; without a bot that was configured, messages are not served.
         let ok = !stale && working > 0 && !bot_missing;
-        let word = match (ok, missing.is_empty() && !status.circuits.iter().any(|outage| outage.holds)) {
+        let word = match (ok, all_well) {
             (true, true) => "ok",
             (true, false) => "degraded",
             (false, _) => "unavailable",
@@ -99,13 +96,16 @@ impl Look {
             "status": word,
             "uptime": (clock::monotonic_ms() - self.began) / 1000,
             "active_tasks": status.running,
-            "worker_pool": { "wanted": expected.workers, "ready": working },
+            "worker_pool": { "wanted": self.workers, "ready": working },
             "message_queues": {
                 "queued": status.queued, "retrying": status.retrying, "parked": status.parked,
                 "waiting": status.waiting, "undelivered": status.undelivered,
             },
             "components": components,
             "circuits": circuits,
+            "detectors": detectors,
+            // Words, or null.
+            "suspect": status.suspicion.as_ref().map(|suspicion| &suspicion.words),
             "database": if stale { json!({ "state": "cannot be read", "error": self.error }) } else { json!({ "state": "ok" }) },
         });
         (ok, body)

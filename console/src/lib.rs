@@ -10,7 +10,12 @@ mod health;
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use agentlab_domain::role::{Post, Role};
-use agentlab_platform::life::{Life, Refusal};
+use agentlab_platform::{
+    detectors,
+    life::{Life, Refusal, Taken},
+    pulse::Turns,
+    watch,
+};
 use axum::{
     Json, Router,
     extract::State,
@@ -27,7 +32,10 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Serves until it is asked to stop; returns its exit code.
 pub async fn serve() -> Result<u8, Refusal> {
-    let life = Life::begin(Post { role: Role::Console, slot: 0 }).await?;
+    let taken = Taken::take(Post { role: Role::Console, slot: 0 })?;
+    // Before the database, which may be locked: the watch needs none.
+    let _watcher = watch::begin(&taken);
+    let life = taken.enter().await?;
     let port = life.config.console.port;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| {
         Refusal::unavailable(format!(
@@ -38,7 +46,7 @@ pub async fn serve() -> Result<u8, Refusal> {
     let life = Arc::new(life);
     let shared = Arc::new(Shared {
         look: RwLock::new(Look::now(&life).await),
-        expected: health::expected(&life),
+        requests: life.pulse.turns("requests"),
         life: Arc::clone(&life),
     });
     let routes = Router::new()
@@ -59,7 +67,8 @@ pub async fn serve() -> Result<u8, Refusal> {
 
 struct Shared {
     look: RwLock<Look>,
-    expected: health::Expected,
+    /// Promises nothing: nobody has to ask.
+    requests: Turns,
     life: Arc<Life>,
 }
 
@@ -67,6 +76,7 @@ impl Shared {
     /// A look that is new, or the last one when the database does not answer in time.
     async fn look(&self) -> Look {
         self.life.progress.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.requests.rest();
         if let Ok(look) = tokio::time::timeout(LOOK, Look::now(&self.life)).await {
             self.look.write().await.update(look);
         }
@@ -86,13 +96,14 @@ async fn local_only(headers: HeaderMap, request: axum::extract::Request, next: a
 }
 
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
-    let (ok, body) = shared.look().await.health(&shared.expected);
+    let detectors = detectors::all(&shared.life.home);
+    let (ok, body) = shared.look().await.health(&detectors);
     let code = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(body)).into_response()
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    let missing = shared.look().await.missing(&shared.expected);
+    let missing = shared.look().await.missing();
     if missing.is_empty() {
         (StatusCode::OK, "ready\n").into_response()
     } else {

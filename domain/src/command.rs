@@ -26,6 +26,8 @@ pub enum Command {
     Fork,
     /// What was spent.
     Cost,
+    /// Start every process again.
+    Restart,
     /// A command whose argument could not be understood; the text says what is expected.
     Unclear(&'static str),
     /// A command that does not exist here.
@@ -37,9 +39,14 @@ impl Command {
     /// Only what looks, stops or repairs is.
     pub fn is_priority(&self) -> bool {
         match self {
-            Self::Start | Self::Help | Self::Status | Self::Cancel { .. } | Self::Unclear(_) => true,
-            Self::Retry { .. } | Self::New | Self::Sessions | Self::Session { .. } | Self::Fork | Self::Cost => false,
-            Self::Unknown(word) => word == "restart",
+            Self::Start | Self::Help | Self::Status | Self::Cancel { .. } | Self::Restart | Self::Unclear(_) => true,
+            Self::Retry { .. }
+            | Self::New
+            | Self::Sessions
+            | Self::Session { .. }
+            | Self::Fork
+            | Self::Cost
+            | Self::Unknown(_) => false,
         }
     }
 }
@@ -66,6 +73,11 @@ pub fn parse(text: &str) -> Option<Command> {
         "session" => session(argument.trim()),
         "fork" => Command::Fork,
         "cost" => Command::Cost,
+        // It is not done by mistake: "/restart the server in staging" is no work, and no restart either.
+        "restart" if argument.trim().is_empty() => Command::Restart,
+        "restart" => {
+            Command::Unclear("Use /restart alone: it starts every process of agentlab again. Running tasks go on.")
+        }
         _ => Command::Unknown(word),
     })
 }
@@ -111,7 +123,7 @@ the other and go on with one conversation; I show progress here and answer here.
 pub const HELP: &str = "Any message is a task.\n/status what runs and what waits\n/cancel stop this chat's running task, \
 else its newest waiting one\n/cancel 12 stop task 12\n/retry 12 do task 12 again\n/new begin a new conversation\n/sessions the \
 conversations of this chat\n/session 1a2b3c4d go on with that one\n/fork go on with a copy of the present one\n/cost what was \
-spent\n/help this list";
+spent\n/restart start agentlab again; running tasks go on\n/help this list";
 
 #[cfg(test)]
 mod tests {
@@ -134,6 +146,8 @@ mod tests {
             ("/session 1A2B3C4D", Some(Command::Session { name: "1a2b3c4d".into() })),
             ("/fork", Some(Command::Fork)),
             ("/cost", Some(Command::Cost)),
+            ("/restart", Some(Command::Restart)),
+            ("/Restart@lab_bot ", Some(Command::Restart)),
             ("/frobnicate now", Some(Command::Unknown("frobnicate".into()))),
             ("/", None),
             ("/home/ann/x fails to build", None),
@@ -144,7 +158,9 @@ mod tests {
         for (text, command) in table {
             assert_eq!(parse(text), command, "{text:?}");
         }
-        for unclear in ["/cancel everything", "/retry it", "/session", "/session xyz%", "/session 1a"] {
+        for unclear in
+            ["/restart the server", "/cancel everything", "/retry it", "/session", "/session xyz%", "/session 1a"]
+        {
             assert!(matches!(parse(unclear), Some(Command::Unclear(_))), "{unclear}");
         }
     }

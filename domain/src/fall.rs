@@ -62,15 +62,19 @@ mod tests {
                         let fall = read(ended, Before { asked, hang, ready_for });
                         let hung = asked == Asked::Kill && hang.is_some();
                         let is_asked = asked != Asked::Nothing || ended == Ended::Code(42);
-                        let expected = match (hung, is_asked, ready_for, ended) {
-                            (true, _, Some(_), _) => FAILED,
-                            (true, _, None, _) => Fall::NeverReady,
-                            (false, true, _, _) => Fall::Asked,
-                            (false, false, None, Ended::Code(69 | 75 | 78)) => Fall::Refused,
-                            (false, false, None, _) => Fall::NeverReady,
-                            (false, false, Some(_), Ended::Code(0) | Ended::NobodyKnows)
-                            | (false, false, Some(_), Ended::Signal(1 | 2 | 3 | 9 | 13 | 14 | 15)) => Fall::Taken,
-                            (false, false, Some(_), Ended::Code(_) | Ended::Signal(_)) => FAILED,
+                        let outside = matches!(
+                            ended,
+                            Ended::Code(0) | Ended::NobodyKnows | Ended::Signal(1 | 2 | 3 | 9 | 13 | 14 | 15)
+                        );
+                        let refused = matches!(ended, Ended::Code(69 | 75 | 78));
+                        let expected = if !hung && is_asked {
+                            Fall::Asked
+                        } else if ready_for.is_none() {
+                            if refused && !hung { Fall::Refused } else { Fall::NeverReady }
+                        } else if outside && !hung {
+                            Fall::Taken
+                        } else {
+                            FAILED
                         };
                         assert_eq!(fall, expected, "{ended:?} {asked:?} {hang:?} {ready_for:?}");
                     }

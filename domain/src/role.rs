@@ -46,12 +46,43 @@ pub struct Post {
     pub slot: u32,
 }
 
+impl Post {
+    /// The post of a word, as `Display` writes it.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word.split_once('-') {
+            None => Role::parse(word).filter(|role| *role != Role::Worker).map(|role| Self { role, slot: 0 }),
+            Some((role, slot)) => {
+                let role = Role::parse(role).filter(|role| *role == Role::Worker)?;
+                slot.parse().ok().map(|slot| Self { role, slot })
+            }
+        }
+    }
+}
+
 impl std::fmt::Display for Post {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.role {
             Role::Worker => write!(f, "worker-{}", self.slot),
             Role::Bot | Role::Supervisor | Role::Console => f.write_str(self.role.as_str()),
         }
+    }
+}
+
+/// How many workers there may be.
+pub const MOST_WORKERS: u32 = 16;
+/// The letters of the part of a process' name that makes it unique (a ULID).
+const UNIQUE: usize = 26;
+
+impl Post {
+    /// The post of the process that has this name (`worker-2.01KAPYZZZZZZZZZZZZZZZZZZZ4`); `None` where nobody is called so.
+    pub fn of_process(name: &str) -> Option<Self> {
+        let (post, unique) = name.split_once('.')?;
+        if unique.len() != UNIQUE || !unique.chars().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase()) {
+            return None;
+        }
+        let slots = (1..=MOST_WORKERS).map(|slot| Self { role: Role::Worker, slot });
+        let alone = [Role::Bot, Role::Supervisor, Role::Console].map(|role| Self { role, slot: 0 });
+        slots.chain(alone).find(|known| known.to_string() == post)
     }
 }
 
@@ -77,6 +108,28 @@ mod tests {
             assert_eq!(Role::parse(role.as_str()), Some(role));
         }
         assert_eq!(Role::parse("shim"), None);
+        for post in posts(3, true, true) {
+            assert_eq!(Post::parse(&post.to_string()), Some(post));
+        }
+        for word in ["worker", "bot-1", "worker-", "worker-x", "shim-1", ""] {
+            assert_eq!(Post::parse(word), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_name_tells_the_post_and_what_is_no_name_tells_nothing() {
+        let unique = "01KAPYZZZZZZZZZZZZZZZZZZZ4";
+        let every = posts(MOST_WORKERS, true, true).into_iter().chain([Post { role: Role::Supervisor, slot: 0 }]);
+        for post in every {
+            assert_eq!(Post::of_process(&format!("{post}.{unique}")), Some(post));
+        }
+        let names = ["", ".", "bot", "bot.", "bot.1", "worker.x", "worker-0.x", "worker-17.x", "worker-+1.x", "shim.x"];
+        for name in names.map(|name| name.replace('x', unique)) {
+            assert_eq!(Post::of_process(&name), None, "{name}");
+        }
+        for unique in ["01kapyzzzzzzzzzzzzzzzzzzz4", "01KAPYZZZZZZZZZZZZZZZZZZZ44", "01KAPYZZZZZZZZZZZZZZZZZZ 4"] {
+            assert_eq!(Post::of_process(&format!("bot.{unique}")), None, "{unique}");
+        }
     }
 
     #[test]

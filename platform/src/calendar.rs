@@ -29,6 +29,12 @@ pub fn clock_time(at: i64, now: i64) -> String {
     at.strftime(form).to_string()
 }
 
+/// `2026-11-22T04-05-06Z`: for the name of a file.
+pub fn file_time(at: i64) -> String {
+    let moment = Timestamp::from_millisecond(at);
+    moment.map_or_else(|_| at.to_string(), |moment| moment.strftime("%Y-%m-%dT%H-%M-%SZ").to_string())
+}
+
 fn of(now: i64, zone: TimeZone) -> Result<Period, jiff::Error> {
     let now = Timestamp::from_millisecond(now)?.to_zoned(zone);
     let day = now.start_of_day()?;

@@ -81,6 +81,10 @@ impl Home {
     pub fn journal(&self) -> PathBuf {
         self.0.join("intake.jsonl")
     }
+    /// Starts and crashes of every process, one a line.
+    pub fn crash_history(&self) -> PathBuf {
+        self.0.join("crash_history.jsonl")
+    }
     /// One directory a run.
     pub fn runs(&self) -> PathBuf {
         self.0.join("runs")
@@ -104,6 +108,10 @@ impl Home {
     /// Which alerts were given.
     pub fn alerts(&self) -> PathBuf {
         self.0.join("run").join("alerts.json")
+    }
+    /// Locks, sockets and pulses.
+    pub fn run(&self) -> PathBuf {
+        self.0.join("run")
     }
     /// A lock file by name.
     pub fn lock(&self, name: &str) -> PathBuf {

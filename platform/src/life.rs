@@ -2,6 +2,8 @@
 //! A *refusal* ends it before it is ready, with one line and a documented exit code.
 
 use std::{
+    io,
+    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -19,12 +21,13 @@ use crate::{
     agent::AgentMissing,
     clock,
     config::{self, Config, ConfigError},
+    crash_history,
     db::{Db, DbError, Terms},
     home::{Home, HomeError},
     identity::Identity,
     lock::{Lock, Mode},
     ping,
-    pulse::Pulse,
+    pulse::{self, Pulse},
     telemetry,
 };
 
@@ -43,6 +46,15 @@ impl Refusal {
     /// A part that is needed is unavailable.
     pub fn unavailable(message: impl ToString) -> Self {
         Self { code: exit_code::UNAVAILABLE, message: message.to_string() }
+    }
+    /// Something in `run/` is in the way. No refusal to its supervisor, which may put it right and start again; nobody puts
+    /// anything right for a supervisor.
+    pub fn in_the_way(post: Post, path: &Path, error: &io::Error) -> Self {
+        let message = format!("{}: {error}", path.display());
+        match post.role {
+            Role::Supervisor => Self::unavailable(message),
+            Role::Bot | Role::Worker | Role::Console => Self { code: exit_code::FAILED, message },
+        }
     }
     /// The configuration is wrong.
     pub fn configuration(message: impl ToString) -> Self {
@@ -84,6 +96,19 @@ impl From<DbError> for Refusal {
     }
 }
 
+/// Refuses where something else stands in the place of a lock: whether somebody is there cannot be told then, and nobody may be
+/// started. That is for a person: somebody may hold the file that stood there.
+pub fn locks_are_files(home: &Home, posts: &[Post]) -> Result<(), Refusal> {
+    for post in posts {
+        let path = home.post_lock(*post);
+        if std::fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            let message = format!("{} is no file, and the lock of {post} belongs there: move it away", path.display());
+            return Err(Refusal::unavailable(message));
+        }
+    }
+    Ok(())
+}
+
 /// A process that has taken its post.
 #[derive(Debug)]
 pub struct Life {
@@ -122,21 +147,33 @@ impl Taken {
     pub fn take(post: Post) -> Result<Self, Refusal> {
         let home = Home::open()?;
         let config = config::load(&home)?;
+        locks_are_files(&home, &[post])?;
         let lock = Lock::take(&home.post_lock(post), Mode::Exclusive)
-            .map_err(|error| Refusal::unavailable(format!("{:?}: {error}", home.post_lock(post))))?
+            .map_err(|error| Refusal::in_the_way(post, &home.post_lock(post), &error))?
             .ok_or_else(|| Refusal {
                 code: exit_code::ALREADY_RUNNING,
                 message: format!("{post} is already running in {}", home.path().display()),
             })?;
-        telemetry::start(&home, &post.to_string(), &config.secrets())
-            .map_err(|error| Refusal::unavailable(format!("the log cannot be written: {error}")))?;
+        telemetry::start(&home, &post.to_string(), &config.secrets()).map_err(|error| {
+            let logs = home.logs();
+            Refusal::unavailable(format!("the log of {post} in {} cannot be written: {error}", logs.display()))
+        })?;
         let stop = Stop::listen().map_err(Refusal::unavailable)?;
         let identity = Identity::own().map_err(Refusal::unavailable)?;
         let name = format!("{post}.{}", ulid::Ulid::generate());
         let note = Arc::default();
+        // Its last beat, before ours takes its place.
+        let before = pulse::read(&home, post);
         let pulse = Pulse::begin(&home.pulse(post), (&name, &identity), config.fingerprint(), &note)
-            .map_err(|error| Refusal::unavailable(format!("{}: {error}", home.pulse(post).display())))?;
+            .map_err(|error| Refusal::in_the_way(post, &home.pulse(post), &error))?;
+        pulse.say_when_asked(stop.clone());
+        crash_history::began(&home, post, &name, before.as_ref());
         Ok(Self { home, config, pulse, post, name, identity, note, stop, lock })
+    }
+
+    /// Tells when the process is asked to stop.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
     }
 
     /// Opens the database, which is waited for while it is locked, and enters the process' row.
@@ -219,7 +256,7 @@ pub async fn open(home: &Home) -> Result<Db, DbError> {
 }
 
 /// Does it again while all that is wrong is somebody else's lock: after 2, 5, then every 10 seconds.
-async fn patiently<T, F: Future<Output = Result<T, DbError>>>(act: impl Fn() -> F) -> Result<T, DbError> {
+pub async fn patiently<T, F: Future<Output = Result<T, DbError>>>(act: impl Fn() -> F) -> Result<T, DbError> {
     let mut tries = 0;
     loop {
         match act().await {

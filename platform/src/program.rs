@@ -3,6 +3,8 @@
 
 use std::{io, path::PathBuf, sync::OnceLock};
 
+use crate::clock;
+
 /// Where this program was started from.
 static PATH: OnceLock<PathBuf> = OnceLock::new();
 
@@ -22,6 +24,11 @@ pub(crate) fn installed() -> io::Result<PathBuf> {
 /// name for it that holds whatever becomes of the file.
 pub(crate) fn own() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { path() }
+}
+
+/// When the file at our path was written, Unix milliseconds.
+pub(crate) fn written_at() -> Option<i64> {
+    std::fs::metadata(path().ok()?).and_then(|file| file.modified()).ok().map(clock::unix_ms)
 }
 
 fn path() -> io::Result<PathBuf> {

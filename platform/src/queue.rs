@@ -31,6 +31,7 @@ use crate::{
     db::{Db, DbError, Durability, Write, claim::Claim},
     life::Stop,
     ping::Ear,
+    pulse::{Turns, limit},
 };
 
 /// The name of our queue in `Jobs.job_type`.
@@ -54,25 +55,38 @@ pub(crate) async fn push(write: &mut Write, id: Ulid) -> Result<(), DbError> {
 }
 
 /// Runs a worker called `name` until `stop` is asked. `handle` gets one claim at a time; what it returns decides
-/// nothing: it finishes, retries or releases the job by itself (rule R6).
-pub async fn work<H, F>(db: &Db, name: &str, ear: Ear, stop: Stop, handle: H) -> Result<(), BoxDynError>
+/// nothing: it finishes, retries or releases the job by itself (rule R6). `turns` are those of the loop that claims: it promises
+/// the next one while this worker is idle, and rests while a claim is handled.
+pub async fn work<H, F>(
+    db: &Db,
+    name: &str,
+    (ear, turns): (Ear, Turns),
+    stop: Stop,
+    handle: H,
+) -> Result<(), BoxDynError>
 where
     H: Fn(Claim) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
     let free = Arc::new(Semaphore::new(1));
-    let source = Source { db: db.clone(), ear: Arc::new(ear), free: free.clone(), stop: stop.clone() };
+    let source =
+        Source { db: db.clone(), ear: Arc::new(ear), turns: turns.clone(), free: free.clone(), stop: stop.clone() };
     let backend = LaneQueue {
         persisted: Persisted::new(source),
         codec: JsonCodec::default(),
         config: Config::default().queue(QUEUE).batch_size(1).persist_results(false).lock_tasks(false),
     };
+    let asked = stop.clone();
     let worker = WorkerBuilder::new(name).backend(backend).build(move |claim: Claim| {
-        let (handle, free) = (handle.clone(), free.clone());
+        let (handle, free, turns, asked) = (handle.clone(), free.clone(), turns.clone(), asked.clone());
         async move {
             // A task of its own: a panic in a handler must not end the worker's loop.
             if let Err(error) = tokio::spawn(handle(claim)).await {
                 tracing::error!(%error, "the handler of a job broke");
+            }
+            // From here on apalis owes us the next call; none comes where this worker is to stop.
+            if !asked.is_asked_to_finish() {
+                turns.turn(limit::within(POLL));
             }
             free.add_permits(1);
         }
@@ -91,6 +105,7 @@ where
 struct Source {
     db: Db,
     ear: Arc<Ear>,
+    turns: Turns,
     /// One run per worker at a time.
     free: Arc<Semaphore>,
     stop: Stop,
@@ -104,6 +119,8 @@ impl Source {
             if stop.is_asked_to_finish() {
                 return None;
             }
+            // To let go, and to claim.
+            self.turns.turn(limit::within(limit::WRITE * 2));
             // An idle worker holds nothing: what a handler could not let go of (a locked database, a panic) goes here.
             let claimed = if holds_nothing { Ok(()) } else { self.db.release_own(worker).await };
             holds_nothing = claimed.is_ok();
@@ -117,6 +134,8 @@ impl Source {
                 Err(error) if error.is_busy() => tracing::warn!(%error, "the queue is locked; I go on asking"),
                 Err(error) => tracing::error!(%error, "the queue cannot be asked; I go on asking"),
             }
+            // Two questions for the next time, and the wait for it.
+            self.turns.turn(limit::within(limit::READ * 2 + POLL));
             tokio::select! {
                 () = self.ear.heard() => {}
                 () = self.next_look() => {}
@@ -155,8 +174,12 @@ impl Persistence for Source {
     }
 
     async fn fetch_next(&mut self, worker: &WorkerContext) -> Result<Vec<Task<Vec<u8>>>, DbError> {
+        // For as long as a run may last.
+        self.turns.rest();
         let Ok(permit) = self.free.clone().acquire_owned().await else { return Ok(Vec::new()) };
-        let Some(claim) = self.next_claim(worker.name()).await else { return Ok(Vec::new()) };
+        let claim = self.next_claim(worker.name()).await;
+        self.turns.rest();
+        let Some(claim) = claim else { return Ok(Vec::new()) };
         // Given back when the handler returns.
         permit.forget();
         let id = Ulid::from_string(&claim.job_id).map_err(|error| DbError::Queue(error.to_string()))?;

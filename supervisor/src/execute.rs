@@ -3,26 +3,27 @@
 use std::time::Duration;
 
 use agentlab_domain::{
-    ladder::{self, Rung},
+    ladder::{self, Fall, Rung},
     plan::{Action, Asked, Why},
-    restart::{self, End},
     role::{Post, Role},
 };
 use agentlab_platform::{
     clock,
+    identity::Identity,
     spawn::{self, Wish},
 };
 
 use crate::{
     keeper::{Keeper, Passed},
-    release, rung,
+    post::Person,
+    recoveries, release, rung,
 };
 
 /// Does one action.
 pub(crate) async fn execute(keeper: &mut Keeper<'_>, action: Action, passed: &mut Passed) {
     match action {
         Action::Release(post) => release::release(keeper.life, post).await,
-        Action::Climb(post) => climb(keeper, post).await,
+        Action::Climb(post) => climb(keeper, post, passed).await,
         Action::Start(post) => start(keeper, post, passed),
         Action::Restart(post) => ask(keeper, post, Wish::Restart, Asked::Restart),
         Action::Drain(post) => ask(keeper, post, finishing(post), Asked::Drain),
@@ -58,12 +59,15 @@ fn start(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
     match spawn::daemon(&keeper.life.home, post, drain) {
         Ok(child) => {
             tracing::info!(%post, pid = child.id(), "started");
+            // Known from the beginning: one that dies before the next look is not taken for who was here before.
+            state.person = child.id().and_then(|pid| Identity::of(pid.cast_signed()).ok()?).map(Person::new);
             state.child = Some(child);
         }
-        // What keeps one process from being started is no reason to end the others.
+        // What keeps one process from being started is no reason to end the others; the ladder may know a remedy.
         Err(error) => {
-            let wait =
-                clock::scaled(restart::delay(End::NeverReady, 1, fastrand::f64())).max(Duration::from_millis(100));
+            let (climb, wait) = ladder::fell(state.climb, Fall::NeverReady, fastrand::f64());
+            let wait = clock::scaled(wait).max(Duration::from_millis(100));
+            state.climb = climb;
             state.not_before = clock::monotonic_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
             passed.not_started.push((post, format!("it could not be started: {error}")));
         }
@@ -71,11 +75,18 @@ fn start(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
 }
 
 /// Takes the rung that is due, and the next one where it changed nothing.
-async fn climb(keeper: &mut Keeper<'_>, post: Post) {
+async fn climb(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
+    if recoveries::take(keeper, post).await {
+        return;
+    }
     while let Some((climb, rung)) = keeper.posts.get(&post).and_then(|state| Some((state.climb, state.climb.due?))) {
         let done = rung::take(keeper, post, rung).await;
+        if rung == Rung::Capped {
+            passed.diagnosed.extend(done.iter().map(|words| (post, words.clone())));
+        }
         let changed = !done.is_empty() || rung == Rung::Capped;
         tracing::warn!(%post, rung = rung.as_str(), changed, "{}", done.join("; "));
+        keeper.recorder.recovered(post, rung, changed, done.join("; "));
         if let Some(state) = keeper.posts.get_mut(&post) {
             state.climb = ladder::took(climb, changed);
         }

@@ -18,10 +18,14 @@ use agentlab_platform::{
 use tokio::sync::Notify;
 
 use crate::{
+    alerts::Alerts,
+    crashes::Recorder,
     execute,
+    holders::Holders,
     look::{self, Ran},
     post::{Fallen, State},
     probe::Probe,
+    recoveries::Recoveries,
     release,
     vigil::Vigil,
 };
@@ -42,6 +46,8 @@ pub(crate) struct Passed {
     pub(crate) fallen: Vec<Fallen>,
     /// What could not be started, and why.
     pub(crate) not_started: Vec<(Post, String)>,
+    /// What does not start, with the words of its diagnosis.
+    pub(crate) diagnosed: Vec<(Post, String)>,
     /// A process refused to start.
     pub(crate) refused: Option<Refusal>,
 }
@@ -50,27 +56,36 @@ pub(crate) struct Passed {
 #[derive(Debug)]
 pub(crate) struct Keeper<'a> {
     pub(crate) life: &'a Life,
+    pub(crate) holders: &'a Holders,
     pub(crate) posts: BTreeMap<Post, State>,
     order: Vec<Post>,
     /// Workers finish what they run before they stop.
     pub(crate) drain: bool,
     /// The names of processes that others are to take the place of.
     pub(crate) replaced: HashSet<String>,
+    pub(crate) recoveries: Recoveries,
     found_died: Arc<Notify>,
+    pub(crate) alerts: Alerts,
+    pub(crate) recorder: Recorder,
     probe: Option<Probe>,
     looked_at: i64,
     turns: Turns,
 }
 
 impl<'a> Keeper<'a> {
-    pub(crate) fn new(life: &'a Life, wanted: Vec<Post>, drain: bool) -> Self {
+    pub(crate) fn new(life: &'a Life, holders: &'a Holders, wanted: Vec<Post>, drain: bool) -> Self {
         let probe = wanted.iter().any(|post| look::is_asked(*post)).then(|| Probe::begin(life.config.console.port));
+        let alerts = holders.alerts();
         let mut keeper = Self {
             life,
+            holders,
+            recorder: Recorder::begin(life, alerts.clone()),
+            alerts,
             posts: BTreeMap::new(),
             order: Vec::new(),
             drain,
             replaced: HashSet::new(),
+            recoveries: Recoveries::default(),
             found_died: Arc::default(),
             probe,
             looked_at: clock::monotonic_ms(),
@@ -113,6 +128,11 @@ impl<'a> Keeper<'a> {
         passed
     }
 
+    /// Posts are looked at no more: the system ends, and that may take as long as a run does.
+    pub(crate) fn rest(&self) {
+        self.turns.rest();
+    }
+
     async fn snapshot(&mut self, passed: &mut Passed) -> Vec<plan::Seen> {
         let now = clock::monotonic_ms();
         let since = Duration::from_millis(u64::try_from(now - self.looked_at).unwrap_or_default());
@@ -127,6 +147,7 @@ impl<'a> Keeper<'a> {
             let asked = answers.filter(|_| look::is_asked(post));
             let (held, fallen) = look::look(&self.life.home, post, state, ran, asked);
             if let Some(fallen) = fallen {
+                self.recorder.died(&self.life.home, &fallen);
                 bury(state, &fallen);
                 passed.refused = passed.refused.take().or_else(|| refusal(&fallen));
                 passed.fallen.push(fallen);
@@ -136,7 +157,10 @@ impl<'a> Keeper<'a> {
             }
             let beat = state.person.as_ref().and_then(|person| person.beat.as_ref());
             let config = self.life.config.fingerprint();
-            let replace = beat.is_some_and(|beat| beat.config != config || self.replaced.contains(&beat.name));
+            // Who was found may run under an earlier configuration. What was started here runs under the present one, which
+            // may be newer than ours: to replace that would never end.
+            let found = state.child.is_none();
+            let replace = beat.is_some_and(|beat| found && beat.config != config || self.replaced.contains(&beat.name));
             let ready = state.person.as_ref().is_some_and(|person| person.is_ready() && person.hang.is_none());
             passed.all_ready &= !state.wanted || (ready && !replace);
             let empty = held == Held::No && state.child.is_none();

@@ -2,11 +2,21 @@
 //! process there holds its lock, whoever started it: so a supervisor that was itself killed finds its daemons again and
 //! never starts a second copy beside a living one.
 
+pub mod alerts;
+mod alone;
+mod control;
+mod crashes;
+pub mod diagnosis;
 mod execute;
+mod holders;
+mod interventions;
 mod keeper;
+mod leftovers;
 mod look;
+mod orphans;
 mod post;
 mod probe;
+mod recoveries;
 mod release;
 mod rung;
 mod stop;
@@ -23,12 +33,16 @@ use agentlab_platform::{
     agent::Agent,
     clock,
     home::Home,
-    life::{Life, Refusal},
+    life::{self, Life, Refusal, Taken},
     lock::{self, Lock, Mode as LockMode},
     ping::Ear,
     spawn,
 };
+use tokio::sync::mpsc::UnboundedReceiver;
 
+pub use alone::end_hung;
+use holders::Holders;
+use interventions::Interventions;
 use keeper::Keeper;
 use post::Fallen;
 
@@ -51,6 +65,10 @@ pub enum News {
     Ready { bot: bool, console_port: Option<u16>, workers: u32, rehearsal: bool },
     /// A process died and is started again.
     Died { post: Post, words: Option<String> },
+    /// Somebody keeps the database locked, or something was done about it.
+    Locked { words: String },
+    /// A component does not start; what is known of it is in a file.
+    Diagnosed { post: Post, words: String },
     /// Workers finish what they run.
     Draining,
     /// The daemons stop; so many runs go on.
@@ -59,27 +77,52 @@ pub enum News {
     LeftRunning { runs: usize },
 }
 
+/// How serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The daemons have stopped.
+    Stopped,
+    /// The daemons are there, and another supervisor is to be in the place of this one.
+    Replaced,
+}
+
 /// Runs the system until it is asked to stop (or, when private, until nothing is left to do).
-pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
+pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let home = Home::open()?;
     let _up = match mode {
         Mode::Up { .. } => Some(take_up_lock(&home)?),
         Mode::Private => None,
     };
-    let life = begin(mode).await?;
+    let (life, holders, mut locked) = begin(mode, &tell).await?;
+    let life = std::sync::Arc::new(life);
     let agent = Agent::find(&life.config)?;
-    let ear = Ear::open(&life.home.socket(Role::Supervisor.as_str())).map_err(Refusal::unavailable)?;
+    let ear = Ear::of(&life)?;
     let full = mode != Mode::Private;
     let with_bot = full && life.config.telegram.token.is_some();
-    let wanted = posts(life.config.workers.count, full, with_bot);
+    let mut workers = control::workers(&life, life.config.workers.count).await;
+    let wanted = posts(workers, full, with_bot);
+    life::locks_are_files(&life.home, &wanted)?;
     let drain = mode == Mode::Up { drain: true };
-    let mut keeper = Keeper::new(&life, wanted, drain);
-    life.db.forget_slots_above(life.config.workers.count).await?;
-    life.db.look_again().await?;
-    life.ready().await?;
+    let mut keeper = Keeper::new(&life, &holders, wanted, drain);
+    let mut interventions = Interventions::default();
+    spawn::collect_left();
     let mut stop = life.stop();
+    tokio::select! {
+        settled = telling(&mut locked, &tell, settle(&life, workers)) => settled?,
+        () = stop.asked(1) => {
+            let message = "the supervisor was stopped before it was ready".to_owned();
+            return Err(Refusal { code: life.code(), message });
+        }
+    }
+    let _sweeps = orphans::begin(&life);
     let mut announced = false;
     loop {
+        let wanted = control::workers(&life, workers).await;
+        if wanted != workers {
+            tracing::warn!(wanted, "so many workers from now on");
+            workers = wanted;
+            keeper.want(posts(workers, full, with_bot));
+        }
         let passed = keeper.pass().await;
         if let Some(refusal) = passed.refused.filter(|_| !announced) {
             stop::all(&mut keeper, spawn::Wish::End).await;
@@ -87,6 +130,9 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
         }
         for fallen in &passed.fallen {
             tell_of(fallen, &tell);
+        }
+        for (post, words) in passed.diagnosed {
+            tell(News::Diagnosed { post, words });
         }
         for (post, words) in passed.not_started {
             tracing::error!(%post, words);
@@ -97,20 +143,32 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
             tell(News::Ready {
                 bot: with_bot,
                 console_port: full.then_some(life.config.console.port),
-                workers: life.config.workers.count,
+                workers,
                 rehearsal: agent.is_rehearsal(),
             });
         }
         if mode == Mode::Private && is_over(&life, announced).await? {
             stop::all(&mut keeper, spawn::Wish::End).await;
-            return Ok(());
+            return Ok(Ended::Stopped);
+        }
+        if passed.fallen.iter().any(|fallen| fallen.post.slot > workers) {
+            control::forget(&life, workers).await;
+        }
+        if interventions.look(&mut keeper, &passed.fallen).await {
+            return Ok(Ended::Replaced);
         }
         tokio::select! {
             () = ear.heard() => {}
             () = keeper.change() => {}
+            () = interventions.soon() => {}
+            Some(news) = locked.recv() => tell(news),
             () = stop.asked(1) => break,
         }
     }
+    if life.code() == exit_code::RESTART {
+        return Ok(Ended::Replaced);
+    }
+    keeper.rest();
     if drain {
         tell(News::Draining);
         stop::drain(&mut keeper, &mut stop).await;
@@ -120,7 +178,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<(), Refusal> {
     if full {
         stop::runs(&life, &mut stop, if drain { 3 } else { 2 }, &tell).await?;
     }
-    Ok(())
+    Ok(Ended::Stopped)
 }
 
 /// Says who ended, where nobody asked for it.
@@ -144,11 +202,39 @@ fn take_up_lock(home: &Home) -> Result<Lock, Refusal> {
     })
 }
 
+/// Takes the post and enters. Whoever keeps the database locked is watched from the first on, so that it is named, or ended,
+/// also while we wait for it ourselves.
+async fn begin(mode: Mode, tell: &impl Fn(News)) -> Result<(Life, Holders, UnboundedReceiver<News>), Refusal> {
+    let taken = take(mode).await?;
+    let (holders, mut locked) = Holders::watch(&taken);
+    let life = telling(&mut locked, tell, taken.enter()).await?;
+    holders.entered(&life.db);
+    Ok((life, holders, locked))
+}
+
+/// Does what comes before being ready, however long somebody keeps the database locked.
+async fn settle(life: &Life, workers: u32) -> Result<(), Refusal> {
+    life::patiently(|| life.db.forget_slots_above(workers)).await?;
+    life::patiently(|| life.db.look_again()).await?;
+    life.ready().await
+}
+
+/// Waits for `work`, and says meanwhile who keeps it waiting.
+async fn telling<T>(locked: &mut UnboundedReceiver<News>, tell: &impl Fn(News), work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            Some(news) = locked.recv() => tell(news),
+        }
+    }
+}
+
 /// Takes the post; `up` waits for a private system to let go of it.
-async fn begin(mode: Mode) -> Result<Life, Refusal> {
+async fn take(mode: Mode) -> Result<Taken, Refusal> {
     let started = clock::instant();
     loop {
-        match Life::begin(Post { role: Role::Supervisor, slot: 0 }).await {
+        match Taken::take(Post { role: Role::Supervisor, slot: 0 }) {
             Err(refusal)
                 if mode != Mode::Private
                     && refusal.code == exit_code::ALREADY_RUNNING
@@ -156,7 +242,7 @@ async fn begin(mode: Mode) -> Result<Life, Refusal> {
             {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            begun => return begun,
+            taken => return taken,
         }
     }
 }

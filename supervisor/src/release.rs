@@ -31,7 +31,7 @@ pub(crate) async fn release(life: &Life, post: Post) {
     match tokio::time::timeout(clock::scaled(PATIENCE), life.db.release_slot(post.slot)).await {
         Ok(Ok(released)) => {
             tracing::info!(%post, released, "let go of what the dead worker held");
-            ping::ping_workers(&life.home, life.config.workers.count);
+            ping::ping_workers(&life.home);
         }
         Ok(Err(error)) => tracing::warn!(%post, %error, "could not let go of what the dead worker held"),
         Err(_) => tracing::warn!(%post, "the database is locked: what the dead worker held is let go of later"),

@@ -188,7 +188,7 @@ fn r6_a_handler_that_returns_after_its_lease_was_lost_changes_nothing() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // What only the holder of the slot's lock may do, done while its process lives.
     runtime.block_on(async { Db::open(&home).await.unwrap().release_slot(slot).await }).unwrap();
-    ping::ping_workers(&home, 3);
+    ping::ping_workers(&home);
     let ended = ask.end(LONG);
     assert!(ended.stdout.starts_with("once"), "{ended:?}");
     let rows = || {

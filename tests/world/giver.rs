@@ -19,7 +19,6 @@ pub(crate) struct Giver {
     runtime: tokio::runtime::Runtime,
     db: Db,
     place: Place,
-    workers: u32,
     given: usize,
 }
 
@@ -30,7 +29,7 @@ impl Giver {
         let config = config::load(&home).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let db = runtime.block_on(Db::open(&home)).unwrap();
-        Self { runtime, db, place: config.project_place(name).unwrap(), workers: config.workers.count, given: 0 }
+        Self { runtime, db, place: config.project_place(name).unwrap(), given: 0 }
     }
 
     /// Gives one task.
@@ -47,7 +46,7 @@ impl Giver {
             Err(error) if error.is_busy() => return false,
             Err(error) => panic!("{error}"),
         }
-        ping::ping_workers(self.db.home(), self.workers);
+        ping::ping_workers(self.db.home());
         self.given += 1;
         true
     }

@@ -8,7 +8,15 @@ use std::{
 };
 
 use agentlab_domain::{answer, circuit::Calls};
-use agentlab_platform::{clock, db::claim::Claim, life::Life, ping, redaction::Redaction, run_dir::RunDir};
+use agentlab_platform::{
+    clock,
+    db::claim::Claim,
+    life::Life,
+    ping,
+    pulse::{Turns, limit},
+    redaction::Redaction,
+    run_dir::RunDir,
+};
 use fail::fail_point;
 use tokio::process::Child;
 
@@ -30,6 +38,15 @@ pub(crate) enum Followed {
     LeaseLost,
 }
 
+/// Promises the turns of the loop that follows, and nothing once nobody is followed: however that ends.
+struct Following(Turns);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.rest();
+    }
+}
+
 /// Follows the run until its shim is gone.
 pub(crate) async fn follow(
     life: &Life,
@@ -40,8 +57,11 @@ pub(crate) async fn follow(
     fail_point!("attach-begin");
     let mut reader = Reader::default();
     let (mut told_at, mut waker) = (None, Waker::default());
+    let following = Following(life.pulse.turns("follow"));
     loop {
-        reader.read(run)?;
+        // What there is to read is read in pieces; then progress is written.
+        following.0.turn(limit::within(limit::WRITE + LOOK));
+        reader.read(run, || following.0.turn(limit::within(limit::WRITE + LOOK))).await?;
         let now = clock::monotonic_ms();
         if told_at.is_none_or(|at| now - at >= clock::scaled_ms(TELL_MS)) {
             told_at = Some(now);
@@ -97,7 +117,7 @@ async fn tell(life: &Life, claim: &Claim, run: &RunDir, reader: &Reader) -> Resu
     }
     if watch.circuit_changed {
         // It closed: others may begin. Or it opened: they learn when to look again.
-        ping::ping_workers(&life.home, life.config.workers.count);
+        ping::ping_workers(&life.home);
     }
     Ok(!watch.leased)
 }
@@ -117,8 +137,9 @@ impl Reader {
         (self.transcript.tally.calls, written.map_or(now, |time| clock::unix_ms(time).min(now)))
     }
 
-    /// Reads what is new.
-    pub(crate) fn read(&mut self, run: &RunDir) -> io::Result<()> {
+    /// Reads what is new, and says so after each piece. There may be gigabytes of it: the other tasks of this process have
+    /// their turn in between.
+    pub(crate) async fn read(&mut self, run: &RunDir, piece_read: impl Fn()) -> io::Result<()> {
         if self.file.is_none() {
             self.file = match File::open(run.events()) {
                 Ok(file) => Some(file),
@@ -133,6 +154,8 @@ impl Reader {
                 0 => return Ok(()),
                 read => self.transcript.read(piece.get(..read).unwrap_or_default()),
             }
+            piece_read();
+            tokio::task::yield_now().await;
         }
     }
 }

@@ -9,7 +9,7 @@ use agentlab_platform::{
     db::{DbError, claim::Claim},
     life::Life,
     ping,
-    run_dir::{self, RunDir},
+    run_dir::{self, RunDir, Spared},
 };
 use tokio::process::Child;
 
@@ -58,7 +58,7 @@ pub(crate) async fn handle(life: Arc<Life>, claim: Claim, times: u32) {
         Ok(true) => {
             tracing::info!(task = claim.number, "let go; its run goes on");
             // Whoever is idle attaches now, not at its next look.
-            ping::ping_workers(&life.home, life.config.workers.count);
+            ping::ping_workers(&life.home);
         }
         Ok(false) => {}
         Err(error) => tracing::warn!(task = claim.number, %error, "could not let go; the next start of this slot will"),
@@ -83,8 +83,8 @@ async fn walk(life: &Life, claim: &Claim) -> Result<(), HandleError> {
             },
             Step::Finish => return finish::finish(life, claim, &run).await,
             Step::Settle => {
-                let (dir, id) = (run.clone(), claim.run_id.clone());
-                let over = tokio::task::spawn_blocking(move || run_dir::settle(&dir, &id))
+                let (dir, id, home) = (run.clone(), claim.run_id.clone(), life.home.clone());
+                let over = tokio::task::spawn_blocking(move || run_dir::settle(&dir, &id, &Spared::of(&home)?))
                     .await
                     .map_err(std::io::Error::other)??;
                 if !over {

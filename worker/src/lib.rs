@@ -1,6 +1,7 @@
 //! The worker: claims a job, runs it, finishes it; one at a time. `shim` holds each run, so that a worker may die at any
 //! moment without its run noticing.
 
+mod aside;
 pub mod calls;
 pub mod events;
 mod finish;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use agentlab_domain::role::{Post, Role};
 use agentlab_platform::{
     agent::Agent,
-    life::{Life, Refusal},
+    life::{self, Life, Refusal},
     lock::{Lock, Mode},
     ping::Ear,
     queue,
@@ -24,12 +25,20 @@ use agentlab_platform::{
 
 /// Takes back what dead processes had claimed: those of this slot, and those of a slot that nobody fills any more.
 async fn take_back(life: &Life, own: u32) -> Result<(), Refusal> {
-    let mut released = life.db.release_slot(own).await?;
+    // A locked database is waited for: a worker that refused for it would take the whole system down with it.
+    let mut released = life::patiently(|| life.db.release_slot(own)).await?;
     for slot in life.db.leased_slots().await?.into_iter().filter(|slot| *slot != own) {
         let path = life.home.post_lock(Post { role: Role::Worker, slot });
         // To hold the lock proves that nobody lives there, for as long as it is held.
         if let Some(_nobody) = Lock::try_take(&path, Mode::Exclusive).map_err(Refusal::unavailable)? {
-            released += life.db.release_slot(slot).await?;
+            match life.db.release_slot(slot).await {
+                Ok(also) => released += also,
+                // Not waited for: with its lock in our hands nobody could start there. The supervisor lets go of it too.
+                Err(error) if error.is_busy() => {
+                    tracing::warn!(%error, slot, "what it had claimed is taken back later");
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
     }
     if released > 0 {
@@ -45,15 +54,22 @@ pub async fn serve(slot: u32, drain: bool) -> Result<u8, Refusal> {
     let life = Life::begin(post).await?;
     // Looked for at the start too, so that a system without an agent refuses to start instead of failing every job.
     Agent::find(&life.config)?;
-    take_back(&life, slot).await?;
-    let ear = Ear::open(&life.home.socket(&post.to_string())).map_err(Refusal::unavailable)?;
+    let mut stop = life.stop();
+    tokio::select! {
+        taken_back = take_back(&life, slot) => taken_back?,
+        () = stop.asked(1) => return Ok(life.code()),
+    }
+    let ear = Ear::of(&life)?;
     life.ready().await?;
     let (db, name, stop) = (life.db.clone(), life.name.clone(), life.stop());
+    let claims = life.pulse.turns("claims");
     let life = Arc::new(life);
     let worker = life.clone();
-    queue::work(&db, &name, ear, stop, move |claim| handle::handle(worker.clone(), claim, if drain { 2 } else { 1 }))
-        .await
-        .map_err(Refusal::unavailable)?;
+    queue::work(&db, &name, (ear, claims), stop, move |claim| {
+        handle::handle(worker.clone(), claim, if drain { 2 } else { 1 })
+    })
+    .await
+    .map_err(Refusal::unavailable)?;
     tracing::info!("stopped");
     Ok(life.code())
 }

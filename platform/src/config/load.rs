@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use agentlab_domain::isolation::Isolation;
+use agentlab_domain::{isolation::Isolation, role::MOST_WORKERS};
 use figment::{
     Figment,
     error::Kind,
@@ -95,8 +95,8 @@ fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config
             return Err(invalid("telegram.token is no bot token: it looks like 123456789:AA…, from @BotFather".into()));
         }
     }
-    if !(1..=16).contains(&config.workers.count) {
-        return Err(invalid("workers.count must be from 1 to 16".into()));
+    if !(1..=MOST_WORKERS).contains(&config.workers.count) {
+        return Err(invalid(format!("workers.count must be from 1 to {MOST_WORKERS}")));
     }
     if !(1..=10).contains(&config.retry.max_attempts) {
         return Err(invalid("retry.max_attempts must be from 1 to 10".into()));

@@ -2,6 +2,7 @@
 //! means committed.
 
 use agentlab_domain::{chat::Place, lane};
+use fail::fail_point;
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
@@ -48,6 +49,7 @@ impl Db {
     pub async fn enqueue(&self, job: &NewJob) -> Result<Enqueued, DbError> {
         let mut write = self.begin(Durability::Full).await?;
         let enqueued = enqueue(&mut write, job).await?;
+        fail_point!("enqueue-commit");
         write.commit().await?;
         Ok(enqueued)
     }

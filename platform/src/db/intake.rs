@@ -34,6 +34,8 @@ pub struct Incoming<'a> {
     pub prepared: &'a str,
     /// How much is taken from one person.
     pub limits: Limits,
+    /// Somebody is there who does what `/restart` asks for.
+    pub supervised: bool,
 }
 
 /// What an update caused.
@@ -45,6 +47,8 @@ pub enum Effect {
     Accepted { number: i64 },
     /// A run is to stop, as `by` wants it; these words answer a button.
     Stop { run_id: String, by: String, words: String },
+    /// A restart was asked for: the supervisor is to look.
+    Restart,
     /// At most a reply; these words answer a button.
     Noted { words: String },
 }

@@ -7,24 +7,30 @@
 pub mod begin;
 pub mod budget;
 pub mod cancel;
+mod checkpoint;
 pub mod circuit;
 pub mod claim;
+pub mod control;
+pub mod crash;
 mod end;
 pub mod enqueue;
 pub mod error;
 pub mod finish;
 mod hold;
 pub mod intake;
+pub mod intervention;
 pub mod jobs;
 mod lanes;
 pub mod migrate;
 mod obey;
+pub mod orphans;
 pub mod outage;
 pub mod outbox;
 mod park;
 pub mod process;
 pub mod progress;
 mod rate;
+mod recovery;
 pub mod release;
 
 pub mod retry;
@@ -52,6 +58,7 @@ use crate::{
     config::Config,
     home::Home,
     lock::{Lock, Mode},
+    pulse::limit,
 };
 
 /// What the configuration says to transactions.
@@ -122,6 +129,7 @@ fn pool(path: &Path, synchronous: SqliteSynchronous, connections: u32) -> Sqlite
     SqlitePoolOptions::new()
         .min_connections(0)
         .max_connections(connections)
+        .acquire_timeout(limit::READ)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)

@@ -4,6 +4,7 @@ use agentlab_domain::{
     answer,
     chat::Place,
     command::{self, Command},
+    intervention::{self, Kind},
     lane,
     session::short,
 };
@@ -11,6 +12,8 @@ use agentlab_domain::{
 use super::{
     DbError, Write, cancel,
     intake::{self, Effect, Incoming, reply, reply_at_once, stop},
+    intervention::Asked,
+    outbox::{self, New},
     retry::{self, Retry},
     session,
 };
@@ -35,6 +38,7 @@ pub(super) async fn obey(
         Command::Status | Command::Cost => incoming.prepared.to_owned(),
         Command::Unclear(expected) => (*expected).to_owned(),
         Command::Unknown(word) => format!("There is no command /{word}.\n\n{}", command::HELP),
+        Command::Restart => return restart(write, incoming, given).await,
         Command::Cancel { number } => return cancel_task(write, (user, place, message), *number).await,
         Command::Retry { number } => return retry_task(write, incoming, given, *number).await,
         Command::New => match session::leave(write, &lane, &workspace).await? {
@@ -80,6 +84,20 @@ async fn cancel_task(write: &mut Write, (user, place, message): Given, number: O
     let (Effect::Stop { words, .. } | Effect::Noted { words }) = &effect else { return Ok(effect) };
     reply_at_once(write, place, message, words).await?;
     Ok(effect)
+}
+
+/// Asks for a restart of everything. The update is known from then on, so the same one never asks again.
+async fn restart(write: &mut Write, incoming: &Incoming<'_>, (user, place, message): Given) -> Result<Effect, DbError> {
+    if !incoming.supervised {
+        let words = "No supervisor runs, so nobody would start anything again. Use `agentlab up` on the machine.";
+        return reply_at_once(write, place, message, words).await;
+    }
+    let body = answer::reply(intervention::ASKED);
+    let notice = New { kind: "reply", job_id: None, place, reply_to: Some(message), body: &body };
+    let notice = outbox::add_urgent(write, notice).await?;
+    let asked = Asked { kind: Kind::Restart, role: None, by: &format!("user {user}"), notice: Some(notice) };
+    super::intervention::ask(write, &asked).await?;
+    Ok(Effect::Restart)
 }
 
 async fn retry_task(

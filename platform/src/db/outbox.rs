@@ -156,18 +156,19 @@ pub(super) struct New<'a> {
 
 /// Adds a message to the outbox.
 pub(super) async fn add(write: &mut Write, new: New<'_>) -> Result<(), DbError> {
-    insert(write, new, false).await
+    insert(write, new, false).await?;
+    Ok(())
 }
 
-/// Adds a message that goes out before everything else of its chat.
-pub(super) async fn add_urgent(write: &mut Write, new: New<'_>) -> Result<(), DbError> {
+/// Adds a message that goes out before everything else of its chat, and returns its number.
+pub(super) async fn add_urgent(write: &mut Write, new: New<'_>) -> Result<i64, DbError> {
     insert(write, new, true).await
 }
 
-async fn insert(write: &mut Write, new: New<'_>, urgent: bool) -> Result<(), DbError> {
-    sqlx::query(
+async fn insert(write: &mut Write, new: New<'_>, urgent: bool) -> Result<i64, DbError> {
+    let id = sqlx::query_scalar(
         "INSERT INTO outbox (kind, job_id, chat, topic, reply_to, body, created_at, urgent)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id",
     )
     .bind(new.kind)
     .bind(new.job_id)
@@ -177,6 +178,20 @@ async fn insert(write: &mut Write, new: New<'_>, urgent: bool) -> Result<(), DbE
     .bind(serde_json::to_string(new.body)?)
     .bind(clock::now_ms())
     .bind(urgent)
+    .fetch_one(&mut **write)
+    .await?;
+    Ok(id)
+}
+
+/// Gives this message its next revision, which is owed.
+pub(super) async fn revise(write: &mut Write, id: i64, body: &Body) -> Result<(), DbError> {
+    sqlx::query(
+        "UPDATE outbox SET body = ?2, revision = revision + 1, owed = 1, plain = 0, not_before = 0,
+             state = CASE WHEN state = 'sending' THEN 'sending' ELSE 'pending' END
+         WHERE id = ?1 AND body <> ?2",
+    )
+    .bind(id)
+    .bind(serde_json::to_string(body)?)
     .execute(&mut **write)
     .await?;
     Ok(())

@@ -4,7 +4,7 @@
 use agentlab_domain::role::Post;
 use serde::Serialize;
 
-use super::{Db, DbError, Durability};
+use super::{Db, DbError, Durability, crash};
 use crate::{clock, identity::Identity, release};
 
 /// A process as its row has it.
@@ -66,6 +66,7 @@ impl Db {
         .bind(release::current().commit)
         .execute(&mut *write)
         .await?;
+        crash::started(&mut write, post).await?;
         write.commit().await
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Db, DbError, budget::Spending, outage::OutageView, process::ProcessRow};
+use super::{Db, DbError, budget::Spending, crash::SuspicionView, outage::OutageView, process::ProcessRow};
 use crate::{clock, identity::Living};
 
 /// How many jobs are in each state, and what is owed.
@@ -27,6 +27,8 @@ pub struct Status {
     pub processes: Vec<ProcessView>,
     /// Services that are out of order: their circuit is not closed.
     pub circuits: Vec<OutageView>,
+    /// What this release is suspected of.
+    pub suspicion: Option<SuspicionView>,
 }
 
 /// A process, and whether it lives.
@@ -99,6 +101,7 @@ impl Db {
             held: self.held().await?,
             processes: self.processes().await?.into_iter().map(ProcessView::from).collect(),
             circuits: self.outages().await?,
+            suspicion: self.suspicion().await?,
         })
     }
 

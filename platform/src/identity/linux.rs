@@ -45,17 +45,18 @@ pub(super) fn parents() -> io::Result<Vec<(i32, i32)>> {
     Ok(pids()?.into_iter().filter_map(|pid| stat(pid).ok().map(|stat| (pid, stat.ppid))).collect())
 }
 
-/// Every process of ours whose environment holds `mark`.
-pub(super) fn carrying(mark: &str) -> io::Result<Vec<i32>> {
-    let mut found = Vec::new();
-    for pid in pids()? {
-        // An unreadable environment belongs to another user or to a process that just ended: neither is ours.
-        let Ok(environ) = fs::read(format!("/proc/{pid}/environ")) else { continue };
-        if environ.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes()) {
-            found.push(pid);
-        }
-    }
-    Ok(found)
+/// Every process of ours whose environment has the variable `name`.
+pub(super) fn carrying(name: &str) -> io::Result<Vec<i32>> {
+    Ok(pids()?.into_iter().filter(|pid| carried(*pid, name).is_some()).collect())
+}
+
+/// What `name` is in the environment with which `pid` began.
+pub(super) fn carried(pid: i32, name: &str) -> Option<String> {
+    // An unreadable environment belongs to another user or to a process that just ended: neither is ours.
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mut entries = environment.split(|byte| *byte == 0);
+    let value = entries.find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+    Some(String::from_utf8_lossy(value).into_owned())
 }
 
 fn pids() -> io::Result<Vec<i32>> {

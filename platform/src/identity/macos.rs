@@ -64,17 +64,33 @@ pub(super) fn parents() -> io::Result<Vec<(i32, i32)>> {
         .collect())
 }
 
-/// Every process of ours whose environment holds `mark`: `ps -E` shows the environment of one's own processes.
-pub(super) fn carrying(mark: &str) -> io::Result<Vec<i32>> {
+/// Every process of ours that may have the variable `name` in its environment: `ps -E` shows that of one's own processes,
+/// behind the command line. `carried` tells for certain.
+pub(super) fn carrying(name: &str) -> io::Result<Vec<i32>> {
     let output = Command::new("/bin/ps").args(["-x", "-E", "-ww", "-o", "pid=,command="]).output()?;
     if !output.status.success() {
         return Err(io::Error::other("ps cannot list the processes"));
     }
     Ok(String::from_utf8_lossy(&output.stdout)
         .lines()
-        .filter(|line| line.split_whitespace().any(|word| word == mark))
+        .filter(|line| value(line, name).is_some())
         .filter_map(|line| line.split_whitespace().next()?.parse().ok())
         .collect())
+}
+
+/// What `name` is in the environment of `pid`. What somebody only wrote on a command line is not in it.
+pub(super) fn carried(pid: i32, name: &str) -> Option<String> {
+    let pid = pid.to_string();
+    let look = |more: &[&str]| {
+        let output = Command::new("/bin/ps").args(more).args(["-ww", "-o", "command=", "-p", &pid]).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    };
+    let (command, with_environment) = (look(&[])?, look(&["-E"])?);
+    value(with_environment.strip_prefix(&command)?, name)
+}
+
+fn value(text: &str, name: &str) -> Option<String> {
+    text.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
 }
 
 fn pids() -> io::Result<Vec<i32>> {

@@ -71,6 +71,11 @@ impl Identity {
 
 /// Every living descendant of `pid`, as far as parentage shows.
 pub fn descendants(pid: i32) -> std::io::Result<Vec<Identity>> {
+    descendants_beside(pid, &[])
+}
+
+/// The same without the processes that are `cut` off, and without what descends through them.
+pub fn descendants_beside(pid: i32, cut: &[i32]) -> std::io::Result<Vec<Identity>> {
     let boot = system::boot()?;
     let parents = system::parents()?;
     let mut found = vec![pid];
@@ -78,7 +83,7 @@ pub fn descendants(pid: i32) -> std::io::Result<Vec<Identity>> {
     while let Some(parent) = found.get(next).copied() {
         next += 1;
         for (child, of) in &parents {
-            if *of == parent && !found.contains(child) {
+            if *of == parent && !found.contains(child) && !cut.contains(child) {
                 found.push(*child);
             }
         }
@@ -95,14 +100,30 @@ pub fn descendants(pid: i32) -> std::io::Result<Vec<Identity>> {
 /// Every living process whose environment holds `mark` (`NAME=value`). Processes of other users are not ours and are
 /// passed over; so is, on macOS, what the system protects.
 pub fn marked(mark: &str) -> std::io::Result<Vec<Identity>> {
+    let (name, value) = mark.split_once('=').ok_or_else(|| std::io::Error::other("a mark is NAME=value"))?;
+    let carriers = carriers(name)?.into_iter().filter(|(_, carried)| carried == value);
+    Ok(carriers.map(|(identity, _)| identity).collect())
+}
+
+/// Every living process whose environment has the variable `name`, with its value there.
+pub fn carriers(name: &str) -> std::io::Result<Vec<(Identity, String)>> {
     let boot = system::boot()?;
-    let mut identities = Vec::new();
-    for pid in system::carrying(mark)? {
-        if let Some(start) = system::start_time(pid)? {
-            identities.push(Identity { boot: boot.clone(), pid, start });
+    let mut carriers = Vec::new();
+    for pid in system::carrying(name)? {
+        if let Some((start, value)) = of_one(|| system::start_time(pid), || system::carried(pid, name))? {
+            carriers.push((Identity { boot: boot.clone(), pid, start }, value));
         }
     }
-    Ok(identities)
+    Ok(carriers)
+}
+
+/// Start time and mark of a PID, when both are of one process: the PID may come to another one between two looks.
+fn of_one(
+    start: impl Fn() -> std::io::Result<Option<i64>>,
+    value: impl FnOnce() -> Option<String>,
+) -> std::io::Result<Option<(i64, String)>> {
+    let (Some(before), Some(value)) = (start()?, value()) else { return Ok(None) };
+    Ok((start()? == Some(before)).then_some((before, value)))
 }
 
 #[cfg(test)]
@@ -134,6 +155,15 @@ mod tests {
         }
         child.wait().unwrap();
         assert_eq!((identity.living(), identity.standing()), (Living::No, Standing::Gone));
+    }
+
+    #[test]
+    fn a_mark_belongs_to_no_process_that_got_the_pid_after_it_was_read() {
+        let starts = std::cell::RefCell::new(vec![8, 7]);
+        let look = || Ok(starts.borrow_mut().pop());
+        assert_eq!(of_one(look, || Some("run".into())).unwrap(), None);
+        assert_eq!(of_one(|| Ok(Some(7)), || Some("run".into())).unwrap(), Some((7, "run".into())));
+        assert_eq!(of_one(|| Ok(Some(7)), || None).unwrap(), None);
     }
 
     #[test]

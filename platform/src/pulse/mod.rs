@@ -6,6 +6,9 @@
 //! beating thread is positive evidence of a frozen one. What is done about it is decided in `domain::health`.
 
 mod beat;
+pub mod limit;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
@@ -21,9 +24,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use beat::{Beat, LoopBeat, read};
+use nix::fcntl::OFlag;
 
-use crate::{clock, identity::Identity, release};
+pub use beat::{Beat, LoopBeat, all, read};
+
+use crate::{clock, identity::Identity, kept, release, stop::Stop};
 
 /// Between two beats.
 const BEAT: Duration = Duration::from_secs(1);
@@ -36,11 +41,11 @@ const SIZE: usize = 4096;
 /// The loop that every process has: the runtime itself.
 pub const RUNTIME_LOOP: &str = "runtime";
 
-/// A loop's count of its turns.
-#[derive(Debug, Clone)]
+/// A loop's count of its turns. The default one is in no pulse: nobody looks at it.
+#[derive(Debug, Clone, Default)]
 pub struct Turns(Arc<Counter>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Counter {
     turns: AtomicU64,
     /// Milliseconds until the next turn at the latest; 0 while it promises nothing.
@@ -95,13 +100,23 @@ impl Pulse {
             identity: identity.clone(),
             version: release.version.to_owned(),
             commit: release.commit.map(str::to_owned),
+            committed_at: release.committed_at,
+            installed_at: release.installed_at,
             config: config.to_owned(),
             ready: false,
+            asked: false,
+            ended: false,
             beats: 0,
             note: None,
+            kept_by: kept::by().map(str::to_owned),
             loops: BTreeMap::new(),
         };
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let mut options = OpenOptions::new();
+        // Whatever stands in its place, it is not waited for.
+        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(OFlag::O_NONBLOCK.bits());
+        let file = options.open(path)?;
+        // What an earlier process left may be longer, and would stand behind every beat.
+        file.set_len(SIZE as u64)?;
         let (stops_with, stopped) = channel();
         let shared = Arc::new(Shared { file, beat: Mutex::new(beat), note: Arc::clone(note), loops: Mutex::default() });
         shared.write(&BTreeMap::new())?;
@@ -115,7 +130,7 @@ impl Pulse {
 
     /// A loop of this process. It promises nothing before its first turn.
     pub fn turns(&self, name: &'static str) -> Turns {
-        let counter = Arc::new(Counter { turns: AtomicU64::new(0), limit_ms: AtomicU64::new(0) });
+        let counter = Arc::new(Counter::default());
         if let Ok(mut loops) = self.shared.loops.lock() {
             loops.retain(|(known, _)| *known != name);
             loops.push((name, Arc::clone(&counter)));
@@ -125,20 +140,43 @@ impl Pulse {
 
     /// Says at once that this process is ready.
     pub fn ready(&self) {
-        let loops = match self.shared.beat.lock() {
-            Ok(mut beat) => {
-                beat.ready = true;
-                beat.loops.clone()
-            }
-            Err(_) => return,
-        };
-        if let Err(error) = self.shared.write(&loops) {
-            tracing::warn!(%error, "the pulse was not written");
+        self.shared.say(|beat| beat.ready = true);
+    }
+
+    /// Says so at once when this process is asked to stop. Must be called inside a runtime.
+    pub(crate) fn say_when_asked(&self, mut stop: Stop) {
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            stop.asked(1).await;
+            shared.say(|beat| beat.asked = true);
+        });
+    }
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        // A panic is no orderly end.
+        if !std::thread::panicking() {
+            self.shared.say(|beat| beat.ended = true);
         }
     }
 }
 
 impl Shared {
+    /// Changes what is said, and says it.
+    fn say(&self, change: impl FnOnce(&mut Beat)) {
+        let loops = match self.beat.lock() {
+            Ok(mut beat) => {
+                change(&mut beat);
+                beat.loops.clone()
+            }
+            Err(_) => return,
+        };
+        if let Err(error) = self.write(&loops) {
+            tracing::warn!(%error, "the pulse was not written");
+        }
+    }
+
     /// Beats once.
     fn write(&self, loops: &BTreeMap<String, LoopBeat>) -> io::Result<()> {
         let broken = || io::Error::other("a thread broke while it wrote the pulse");
@@ -214,65 +252,4 @@ fn look(shared: &Shared, known: &mut BTreeMap<&'static str, Known>, ran: Duratio
         seen.insert((*name).to_owned(), LoopBeat { turns, late_ms });
     }
     seen
-}
-
-#[cfg(test)]
-mod tests {
-    use agentlab_domain::role::Post;
-
-    use super::*;
-    use crate::home::Home;
-
-    fn pulse(folder: &tempfile::TempDir) -> (Home, Pulse) {
-        let home = Home::at(folder.path().join("h")).unwrap();
-        let own = Identity::own().unwrap();
-        let path = home.pulse(POST);
-        (home, Pulse::begin(&path, ("worker-1.X", &own), "config", &Arc::default()).unwrap())
-    }
-
-    const POST: Post = Post { role: agentlab_domain::role::Role::Worker, slot: 1 };
-
-    #[tokio::test]
-    async fn it_has_beaten_when_it_begins_and_a_loop_that_does_not_turn_is_late() {
-        let folder = tempfile::tempdir().unwrap();
-        let (home, pulse) = pulse(&folder);
-        let first = read(&home, POST).unwrap();
-        assert!(first.beats == 1 && !first.ready && first.identity == Identity::own().unwrap());
-        pulse.ready();
-        assert!(read(&home, POST).unwrap().ready);
-        let (turning, frozen, resting) = (pulse.turns("turning"), pulse.turns("frozen"), pulse.turns("resting"));
-        frozen.turn(Duration::from_millis(100));
-        resting.turn(Duration::from_millis(1));
-        resting.rest();
-        let beat = loop {
-            turning.turn(Duration::from_mins(1));
-            let beat = read(&home, POST).unwrap();
-            if beat.latest().is_some() {
-                break beat;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        };
-        assert_eq!(beat.latest().unwrap().0, "frozen");
-        assert!(beat.loops["turning"].turns > 1 && beat.loops["resting"].late_ms == 0);
-    }
-
-    #[tokio::test(flavor = "current_thread")]
-    async fn a_runtime_that_never_turns_is_late_too() {
-        let folder = tempfile::tempdir().unwrap();
-        let (home, _pulse) = pulse(&folder);
-        let began = clock::instant();
-        // This thread is the runtime's, and waits for nothing.
-        while read(&home, POST).unwrap().latest().is_none() {
-            assert!(began.elapsed() < RUNTIME * 5, "nobody said so");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        assert_eq!(read(&home, POST).unwrap().latest().unwrap().0, RUNTIME_LOOP);
-    }
-
-    #[test]
-    fn a_thread_that_did_not_run_does_not_count_the_time() {
-        let every = Duration::from_secs(1);
-        let mut last = clock::instant().checked_sub(Duration::from_mins(1)).unwrap();
-        assert_eq!(passed(&mut last, every), every * 2);
-    }
 }

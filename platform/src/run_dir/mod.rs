@@ -6,6 +6,7 @@
 //! end of a run from being told.
 
 mod keeper;
+mod remains;
 mod settle;
 
 use std::{
@@ -19,6 +20,7 @@ use agentlab_domain::{check::Ran, outcome::Exit, session::Opened};
 use fail::fail_point;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub use remains::{Remains, Spared};
 pub use settle::settle;
 
 use crate::{home::Home, identity::Identity, lock};
@@ -104,7 +106,6 @@ impl RunDir {
     pub fn prompt(&self) -> PathBuf {
         self.0.join("prompt.txt")
     }
-
     /// What the agent is told beside its task, as it stood when the run began.
     pub fn instructions(&self) -> PathBuf {
         self.0.join("instructions.md")

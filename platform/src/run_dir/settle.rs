@@ -12,10 +12,10 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{MARK, RunDir};
+use super::{Remains, RunDir, Spared};
 use crate::{
     clock,
-    identity::{self, Identity, Living},
+    identity::{Identity, Living},
     lock::{self, Lock, Mode},
 };
 
@@ -24,8 +24,9 @@ const ROUNDS: u32 = 20;
 /// How long what lives may take to follow its shim.
 const MOMENT: Duration = Duration::from_millis(300);
 
-/// Settles the run; true when it is over now. Blocks the thread for a moment while processes end.
-pub fn settle(run: &RunDir, id: &str) -> io::Result<bool> {
+/// Settles the run; true when it is over now. Nobody who is `spared` is ended for it. Blocks the thread for a moment while
+/// processes end.
+pub fn settle(run: &RunDir, id: &str, spared: &Spared) -> io::Result<bool> {
     run.create()?;
     let Some(_lock) = Lock::try_take(&run.run_lock(), Mode::Exclusive)? else { return Ok(false) };
     let mut ended_some = run.is_unkept();
@@ -34,7 +35,7 @@ pub fn settle(run: &RunDir, id: &str) -> io::Result<bool> {
         if run.exit()?.is_some() {
             return Ok(true);
         }
-        let (alive, living) = look(run, id);
+        let (alive, living) = look(run, id, spared);
         match decide(alive) {
             Settle::CloseAsLost => {
                 let end = match run.stop()? {
@@ -68,17 +69,11 @@ pub fn settle(run: &RunDir, id: &str) -> io::Result<bool> {
 }
 
 /// Looks for everything that the run could have left alive.
-fn look(run: &RunDir, id: &str) -> (Alive, Vec<Identity>) {
-    let Ok(recorded) = recorded(run) else { return (Alive::CannotTell, Vec::new()) };
-    let Ok(marked) = identity::marked(&format!("{MARK}={id}")) else { return (Alive::CannotTell, Vec::new()) };
-    let mut living = marked;
-    for process in recorded {
-        match process.living() {
-            Living::Yes => living.push(process),
-            Living::No => {}
-            Living::CannotTell => return (Alive::CannotTell, Vec::new()),
-        }
-    }
+fn look(run: &RunDir, id: &str, spared: &Spared) -> (Alive, Vec<Identity>) {
+    let runs = run.path().parent().unwrap_or(run.path());
+    let Ok(living) = Remains::look(runs, spared).and_then(|remains| remains.of(run, id)) else {
+        return (Alive::CannotTell, Vec::new());
+    };
     match (living.is_empty(), lock::is_held(&run.child_lock())) {
         (false, _) => (Alive::Yes, living),
         (true, Ok(false)) => (Alive::No, living),
@@ -104,12 +99,6 @@ fn is_of_earlier_boot(run: &RunDir) -> io::Result<bool> {
     Ok(run.child()?.is_some_and(|child| Identity::own().is_ok_and(|own| own.boot != child.boot)))
 }
 
-fn recorded(run: &RunDir) -> io::Result<Vec<Identity>> {
-    let mut recorded = run.family()?;
-    recorded.extend(run.child()?);
-    Ok(recorded)
-}
-
 fn end(process: &Identity) {
     // Looked at again right before: the PID must still be this very process.
     if process.living() == Living::Yes {
@@ -121,7 +110,8 @@ fn end(process: &Identity) {
 mod tests {
     use std::process::Command;
 
-    use super::*;
+    use super::{super::MARK, *};
+    use crate::identity;
 
     fn fresh() -> (tempfile::TempDir, RunDir) {
         let folder = tempfile::tempdir().unwrap();
@@ -138,7 +128,7 @@ mod tests {
             if recorded {
                 run.write_child(&gone).unwrap();
             }
-            assert!(settle(&run, "r3-nothing").unwrap());
+            assert!(settle(&run, "r3-nothing", &Spared::own().unwrap()).unwrap());
             assert_eq!(run.exit().unwrap().unwrap().end, end);
         }
     }
@@ -152,10 +142,26 @@ mod tests {
         while !identity::marked(&format!("{MARK}={id}")).unwrap().contains(&identity) {
             std::thread::yield_now();
         }
-        assert!(settle(&run, &id).unwrap());
+        assert!(settle(&run, &id, &Spared::own().unwrap()).unwrap());
         assert_eq!(identity.living(), Living::No);
         assert_eq!(run.exit().unwrap().unwrap().end, End::Unkept, "it did not take its shim down");
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn r3_who_has_a_post_is_not_ended_with_the_run_from_which_it_was_started() {
+        let (_folder, run) = fresh();
+        let id = format!("r3-spared-{}", std::process::id());
+        let mut daemon = Command::new("sleep").arg("600").env(MARK, &id).spawn().unwrap();
+        let identity = Identity::of(daemon.id().cast_signed()).unwrap().unwrap();
+        while !identity::marked(&format!("{MARK}={id}")).unwrap().contains(&identity) {
+            std::thread::yield_now();
+        }
+        assert!(settle(&run, &id, &Spared([identity.clone()].into())).unwrap());
+        let lives = identity.living();
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+        assert_eq!(lives, Living::Yes);
     }
 
     #[test]
@@ -163,7 +169,7 @@ mod tests {
         let (_folder, run) = fresh();
         let own = Identity::own().unwrap();
         run.write_child(&Identity { boot: "an earlier one".into(), ..own }).unwrap();
-        assert!(settle(&run, "r3-reboot").unwrap());
+        assert!(settle(&run, "r3-reboot", &Spared::own().unwrap()).unwrap());
         assert_eq!(run.exit().unwrap().unwrap().end, End::Rebooted);
     }
 
@@ -171,10 +177,10 @@ mod tests {
     fn r3_a_held_run_lock_or_an_unseen_holder_of_the_childs_lock_settles_nothing() {
         let (_folder, run) = fresh();
         let shim = Lock::try_take(&run.run_lock(), Mode::Exclusive).unwrap();
-        assert!(!settle(&run, "r3-held").unwrap());
+        assert!(!settle(&run, "r3-held", &Spared::own().unwrap()).unwrap());
         drop(shim);
         let _agent = Lock::try_take(&run.child_lock(), Mode::Exclusive).unwrap();
-        assert!(!settle(&run, "r3-held").unwrap());
+        assert!(!settle(&run, "r3-held", &Spared::own().unwrap()).unwrap());
         assert_eq!(run.exit().unwrap(), None);
     }
 }

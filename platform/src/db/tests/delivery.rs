@@ -31,6 +31,7 @@ pub(super) fn incoming(update_id: i64, decision: &Decision) -> Incoming<'_> {
         place: place("p", Isolation::None),
         prepared: "",
         limits: LIMITS,
+        supervised: true,
     }
 }
 

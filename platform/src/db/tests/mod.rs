@@ -1,7 +1,11 @@
 //! The database with racing connections: what the indexes, the fences and the lanes hold.
 
 mod breaker;
+mod crashes;
 mod delivery;
+mod holder;
+mod interventions;
+mod orphans;
 mod terms;
 
 use std::{collections::HashSet, time::Duration};

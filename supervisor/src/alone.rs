@@ -1,0 +1,93 @@
+//! What can be done for a role while no supervisor acts: who hangs at its posts is ended, on the same evidence as ever. Nobody is
+//! started, and the database is not needed: it may be what everybody waits for.
+
+use std::time::Duration;
+
+use agentlab_domain::{
+    hang::{self, Standing},
+    health::{self, Hang, Patience, Signs},
+    role::{MOST_WORKERS, Post, Role},
+};
+use agentlab_platform::{
+    clock,
+    home::Home,
+    identity::Living,
+    lock,
+    pulse::{self, Beat},
+    spawn::{self, Wish},
+};
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long whoever was killed may take to be gone.
+const GONE: Duration = Duration::from_secs(10);
+
+/// Ends whoever hangs at a post of this role; says in words what was found and done.
+pub async fn end_hung(home: &Home, role: Role) -> Vec<String> {
+    let mut words = Vec::new();
+    for post in posts(role).filter(|post| is_held(home, *post)) {
+        words.push(match who(home, post) {
+            Some(beat) => match examine(home, post, &beat).await {
+                Some(hang) => end(home, post, &beat, hang).await,
+                None => {
+                    format!("{post} (pid {}) lives, and nothing proves that it hangs: left alone", beat.identity.pid)
+                }
+            },
+            None => format!("somebody holds the post of {post}, and nobody can tell who: left alone"),
+        });
+    }
+    words
+}
+
+fn posts(role: Role) -> impl Iterator<Item = Post> {
+    let slots = match role {
+        Role::Worker => 1..=MOST_WORKERS,
+        Role::Bot | Role::Supervisor | Role::Console => 0..=0,
+    };
+    slots.map(move |slot| Post { role, slot })
+}
+
+fn is_held(home: &Home, post: Post) -> bool {
+    lock::is_held(&home.post_lock(post)).unwrap_or(false)
+}
+
+fn who(home: &Home, post: Post) -> Option<Beat> {
+    pulse::read(home, post).filter(|beat| beat.identity.living() == Living::Yes)
+}
+
+/// Looks for as long as something looks wrong, until it is proved or over.
+async fn examine(home: &Home, post: Post, beat: &Beat) -> Option<Hang> {
+    let patience = Patience { stopped: clock::scaled(hang::PATIENCE), quiet: health::QUIET };
+    let (began, mut stopped_since) = (clock::instant(), None);
+    loop {
+        let standing = beat.identity.standing();
+        // Late by a beat that is made now: an old one proves nothing about this moment.
+        let late = pulse::read(home, post)
+            .is_some_and(|now| now.name == beat.name && now.beats > beat.beats && now.latest().is_some());
+        stopped_since = stopped_since.filter(|_| standing == Standing::Stopped).or_else(|| Some(clock::instant()));
+        let stopped_for = stopped_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let (quiet_for, unanswered_for) = (Duration::ZERO, Duration::ZERO);
+        let signs = Signs { standing, stopped_for, late, quiet_for, unanswered_for };
+        if let Some(hang) = health::judge(signs, patience) {
+            return Some(hang);
+        }
+        let suspicious = standing == Standing::Stopped || beat.latest().is_some();
+        if !suspicious || began.elapsed() > patience.stopped * 2 {
+            return None;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn end(home: &Home, post: Post, beat: &Beat, hang: Hang) -> String {
+    let pid = beat.identity.pid;
+    spawn::signal(&beat.identity, Wish::Kill);
+    let began = clock::instant();
+    while is_held(home, post) {
+        if began.elapsed() > clock::scaled(GONE) {
+            return format!("{post} (pid {pid}) was killed ({}), and is not gone yet", hang.words());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    format!("{post} (pid {pid}) was killed: {}", hang.words())
+}
