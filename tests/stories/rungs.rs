@@ -260,7 +260,8 @@ fn whoever_cannot_open_its_socket_is_tried_again_and_heals_when_it_can() {
     up.wait_for_line("worker-2", LONG);
     let ended = world.run(&["ask", "[[say: the others work.]]"]);
     assert!(ended.stdout.starts_with("the others work."), "{ended:?}");
-    std::fs::remove_dir_all(&socket).unwrap();
+    // It may have been put right without us by now.
+    let _ = std::fs::remove_dir_all(&socket);
     another_is_ready(&world, post, &before);
     assert!(up.ended().is_none(), "the supervisor stayed");
 }
