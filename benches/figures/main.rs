@@ -13,6 +13,7 @@
 )]
 
 mod clock;
+mod death;
 mod enqueue;
 mod floor;
 mod idle;
@@ -34,11 +35,12 @@ use table::Table;
 type Measure = fn(&Floor, &mut Table) -> anyhow::Result<()>;
 
 /// Every figure, by the name that selects it on the command line.
-const FIGURES: [(&str, Measure); 5] = [
+const FIGURES: [(&str, Measure); 6] = [
     ("message", message::measure),
     ("enqueue", enqueue::measure),
     ("pickup", pickup::measure),
     ("start", start::measure),
+    ("death", death::measure),
     ("idle", idle::measure),
 ];
 
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Ok("writer") => enqueue::writer(),
         Ok("plain-writer") => plain::writer(),
         Ok("worker") => pickup::worker(),
+        Ok("successor") => death::successor(began),
         Ok("sleeper") => idle::sleeper(),
         Ok(other) => Err(anyhow::anyhow!("there is no part {other:?}")),
         Err(_) => all(),

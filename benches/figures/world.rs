@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -17,6 +17,8 @@ use agentlab_platform::{
 use agentlab_stand_ins::BotApi;
 use anyhow::{Context, bail};
 
+/// The program that is measured.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_agentlab");
 /// Everything that a world starts carries this in its environment.
 const MARK: &str = "FIGURES_WORLD";
 /// The person who may use the bot.
@@ -80,17 +82,37 @@ impl World {
         Ok(marked(&format!("{MARK}={}", self.folder.path().display()))?)
     }
 
-    /// Starts `agentlab up` and waits for its `ready:` line.
-    pub(crate) fn up(&self) -> anyhow::Result<Up> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_agentlab"))
-            .arg("up")
+    /// `agentlab` from this file, in this world.
+    fn agentlab(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", self.path("user"))
             .env("AGENTLAB_HOME", self.path("h"))
             .env(MARK, self.folder.path())
             .current_dir(self.path("user"))
-            .stdin(Stdio::null())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts one role by itself, without a supervisor.
+    pub(crate) fn role(&self, arguments: &[&str]) -> anyhow::Result<Part> {
+        let mut command = self.agentlab(Path::new(PROGRAM), arguments);
+        Ok(Part(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?))
+    }
+
+    /// Starts `agentlab up` and waits for its `ready:` line.
+    pub(crate) fn up(&self) -> anyhow::Result<Up> {
+        self.up_from(Path::new(PROGRAM), &[])
+    }
+
+    /// The same from this file, with these variables in its environment.
+    pub(crate) fn up_from(&self, program: &Path, environment: &[(&str, PathBuf)]) -> anyhow::Result<Up> {
+        let mut child = self
+            .agentlab(program, &["up"])
+            .envs(environment.iter().map(|(name, value)| (*name, value)))
             .stdout(Stdio::piped())
             .stderr(fs::File::create(self.path("stderr"))?)
             .spawn()?;

@@ -39,6 +39,9 @@ struct Chat {
 /// A delivery that ended: its chat, and how long that chat is closed (429).
 type Ended = (i64, Option<i64>);
 
+/// Between two tries to note what came of a delivery.
+const NOTE_AGAIN: Duration = Duration::from_secs(1);
+
 /// What is in flight when the bot is asked to stop has this long to land: a send that is cut is a send in doubt.
 const LANDING: Duration = Duration::from_secs(5);
 
@@ -182,7 +185,21 @@ async fn try_deliver(
         Next::Again { wait_ms, .. } => tracing::warn!(message = due.id, wait_ms, "not delivered yet"),
         Next::GiveUp { why } => tracing::error!(message = due.id, %why, "given up"),
     }
-    life.db.delivery(&due, &next, clock::scaled_ms(pace::PROGRESS_EDIT_MS), heard).await?;
+    note(life, &due, &next, heard).await?;
     fail_point!("outbox-noted");
     Ok(closed_ms)
+}
+
+/// Notes what came of a delivery, however long the database is locked or its disk full: nobody else knows it, and a send whose
+/// fate is forgotten is made again. Its chat waits meanwhile, the others do not.
+async fn note(life: &Life, due: &Due, next: &Next, heard: Heard) -> Result<(), DbError> {
+    loop {
+        match life.db.delivery(due, next, clock::scaled_ms(pace::PROGRESS_EDIT_MS), heard).await {
+            Err(error) if error.is_busy() || matches!(error, DbError::Disk(_)) => {
+                tracing::warn!(%error, message = due.id, "a delivery could not be noted; I try again");
+                tokio::time::sleep(clock::scaled(NOTE_AGAIN)).await;
+            }
+            noted => return noted,
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! The diagnosis: a text file with what is known of a system in trouble, for its owner and for whoever he asks for help. It
 //! changes nothing, waits for nothing for long, and holds no secret that is configured.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt::Write as _,
     fs::{self, File, OpenOptions},
@@ -12,7 +15,7 @@ use std::{
 
 use agentlab_domain::role::Post;
 
-use crate::{calendar, clock, crash_history, db::Db, home::Home, lock, pulse, redaction::Redaction, release};
+use crate::{calendar, clock, crash_history, db::Db, holder, home::Home, lock, pulse, redaction::Redaction, release};
 
 /// So many are kept.
 const KEPT: usize = 10;
@@ -49,6 +52,7 @@ pub async fn write(
     sections.extend(matter.1.iter().cloned());
     sections.extend([
         ("disk".to_owned(), disk(home)),
+        ("who keeps the database locked".to_owned(), holder(home)),
         ("posts".to_owned(), posts(home)),
         ("rows".to_owned(), rows),
         ("crash history".to_owned(), crashes(home)),
@@ -101,6 +105,14 @@ fn disk(home: &Home) -> String {
             let (free, all) = (mebibytes(disk.blocks_available(), size), mebibytes(disk.blocks(), size));
             format!("{free} of {all} MiB free, {} files free", disk.files_available())
         }
+        Err(error) => format!("cannot be told: {error}"),
+    }
+}
+
+fn holder(home: &Home) -> String {
+    match holder::blocker(home) {
+        Ok(Some(found)) => holder::called(&found),
+        Ok(None) => "nobody".to_owned(),
         Err(error) => format!("cannot be told: {error}"),
     }
 }

@@ -96,13 +96,17 @@ impl From<DbError> for Refusal {
     }
 }
 
-/// Why a lock cannot be asked. What is no file at all is for a person: somebody may hold the file that stood there.
-fn lock_error(post: Post, path: &Path, error: &io::Error) -> Refusal {
-    if path.is_dir() {
-        let message = format!("{} is a directory where the lock of {post} belongs: move it away", path.display());
-        return Refusal::unavailable(message);
+/// Refuses where something else stands in the place of a lock: whether somebody is there cannot be told then, and nobody may be
+/// started. That is for a person: somebody may hold the file that stood there.
+pub fn locks_are_files(home: &Home, posts: &[Post]) -> Result<(), Refusal> {
+    for post in posts {
+        let path = home.post_lock(*post);
+        if std::fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            let message = format!("{} is no file, and the lock of {post} belongs there: move it away", path.display());
+            return Err(Refusal::unavailable(message));
+        }
     }
-    Refusal::in_the_way(post, path, error)
+    Ok(())
 }
 
 /// A process that has taken its post.
@@ -143,14 +147,17 @@ impl Taken {
     pub fn take(post: Post) -> Result<Self, Refusal> {
         let home = Home::open()?;
         let config = config::load(&home)?;
+        locks_are_files(&home, &[post])?;
         let lock = Lock::take(&home.post_lock(post), Mode::Exclusive)
-            .map_err(|error| lock_error(post, &home.post_lock(post), &error))?
+            .map_err(|error| Refusal::in_the_way(post, &home.post_lock(post), &error))?
             .ok_or_else(|| Refusal {
                 code: exit_code::ALREADY_RUNNING,
                 message: format!("{post} is already running in {}", home.path().display()),
             })?;
-        telemetry::start(&home, &post.to_string(), &config.secrets())
-            .map_err(|error| Refusal::unavailable(format!("the log cannot be written: {error}")))?;
+        telemetry::start(&home, &post.to_string(), &config.secrets()).map_err(|error| {
+            let logs = home.logs();
+            Refusal::unavailable(format!("the log of {post} in {} cannot be written: {error}", logs.display()))
+        })?;
         let stop = Stop::listen().map_err(Refusal::unavailable)?;
         let identity = Identity::own().map_err(Refusal::unavailable)?;
         let name = format!("{post}.{}", ulid::Ulid::generate());

@@ -16,10 +16,10 @@ use std::{
 use agentlab_domain::role::Post;
 
 use crate::{
-    clock,
     home::Home,
+    life,
     lock::{Lock, Mode},
-    pulse,
+    pulse, spawn,
 };
 
 /// Resets a post. Returns what was changed, in words for people: nothing, where all was well or where somebody lives.
@@ -28,16 +28,17 @@ pub fn reset(home: &Home, post: Post) -> io::Result<Vec<String>> {
     // First: without them the lock cannot be asked. They are what every process of ours needs, living ones too.
     repair_modes(home, &mut changed)?;
     let lock = home.post_lock(post);
-    if lock.is_dir() {
-        // Whoever lives may hold the file that stood here. Nobody can tell, so nobody begins beside him.
-        return Err(io::Error::other(format!(
-            "{} is a directory where the lock of {post} belongs: see that nothing runs, then move it away",
-            lock.display()
-        )));
-    }
+    // Whoever lives may hold the file that stood there. Nobody can tell, so nobody begins beside him.
+    life::locks_are_files(home, &[post]).map_err(io::Error::other)?;
     let Some(_nobody_lives_there) = Lock::take(&lock, Mode::Exclusive)? else { return Ok(changed) };
     reset_socket(&home.socket(&post.to_string()), &mut changed)?;
     reset_pulse(home, post, &mut changed)?;
+    let errors = spawn::error_path(home, post);
+    match at(&errors)? {
+        // Its supervisor could not open it, so it was never started.
+        Some(found) if !found.is_file() => move_aside(&errors, "is no file", &mut changed)?,
+        None | Some(_) => {}
+    }
     Ok(changed)
 }
 
@@ -97,7 +98,7 @@ fn at(path: &Path) -> io::Result<Option<fs::Metadata>> {
 
 fn move_aside(path: &Path, why: &str, changed: &mut Vec<String>) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".aside-{}", clock::now_ms()));
+    name.push(format!(".aside-{}", ulid::Ulid::generate()));
     let aside = PathBuf::from(name);
     if at(&aside)?.is_some() {
         // Renamed over it would be deleted.

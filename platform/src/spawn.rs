@@ -43,7 +43,7 @@ pub fn daemon(home: &Home, post: Post, drain: bool) -> io::Result<Child> {
         }
         Role::Bot | Role::Supervisor | Role::Console => {}
     }
-    detached(&mut command, home, &post.to_string())?;
+    detached(&mut command, home, post)?;
     command.spawn()
 }
 
@@ -63,12 +63,12 @@ pub fn become_another() -> io::Error {
 pub fn private_system(home: &Home) -> io::Result<Child> {
     let mut command = Command::new(program::installed()?);
     command.args(["supervisor", "--private"]);
-    detached(&mut command, home, "supervisor")?;
+    detached(&mut command, home, Post { role: Role::Supervisor, slot: 0 })?;
     command.spawn()
 }
 
-fn detached(command: &mut Command, home: &Home, name: &str) -> io::Result<()> {
-    let errors = error_file(home, name)?;
+fn detached(command: &mut Command, home: &Home, post: Post) -> io::Result<()> {
+    let errors = error_file(&error_path(home, post))?;
     command
         .env("AGENTLAB_HOME", home.path())
         // Started from within an agent's run, it is still no part of that run.
@@ -80,17 +80,19 @@ fn detached(command: &mut Command, home: &Home, name: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn error_file(home: &Home, name: &str) -> io::Result<File> {
-    OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(error_path(home, name))
+fn error_file(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path);
+    file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
-fn error_path(home: &Home, name: &str) -> std::path::PathBuf {
-    home.logs().join(format!("{name}.err"))
+/// Where the process of a post prints what it has to say.
+pub(crate) fn error_path(home: &Home, post: Post) -> std::path::PathBuf {
+    home.logs().join(format!("{post}.err"))
 }
 
 /// The last line that the process of a post printed: why it refused, when it did.
 pub fn last_words(home: &Home, post: Post) -> Option<String> {
-    let text = std::fs::read_to_string(error_path(home, &post.to_string())).ok()?;
+    let text = std::fs::read_to_string(error_path(home, post)).ok()?;
     let last = text.lines().rev().find(|line| !line.trim().is_empty())?;
     // Whoever passes it on says by himself who speaks.
     Some(last.strip_prefix("agentlab: ").unwrap_or(last).to_owned())

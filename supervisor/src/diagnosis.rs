@@ -21,7 +21,7 @@ pub async fn give(life: &Life, alerts: &Alerts, trouble: &Trouble) -> String {
     let post = trouble.post;
     let secrets = Redaction::of_logs(&life.config.secrets());
     let last = spawn::last_words(&life.home, post).map(|last| secrets.text(&last));
-    let said = last.map_or_else(|| "It printed nothing.".to_owned(), |last| format!("Its last words: {last}"));
+    let said = last.map_or_else(|| "It printed nothing.".to_owned(), |last| format!("Its last words: \"{last}\"."));
     let head = format!("{post} does not start: it was tried {} times. {said}", trouble.tried);
     let written = diagnosis::write(&life.home, &secrets, Some(&life.db), (&head, &trouble.more)).await;
     let known = match written {

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use agentlab_domain::{
-    ladder::{self, Rung},
+    ladder::{self, Fall, Rung},
     plan::{Action, Asked, Why},
-    restart::{self, End},
     role::{Post, Role},
 };
 use agentlab_platform::{
@@ -64,10 +63,11 @@ fn start(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
             state.person = child.id().and_then(|pid| Identity::of(pid.cast_signed()).ok()?).map(Person::new);
             state.child = Some(child);
         }
-        // What keeps one process from being started is no reason to end the others.
+        // What keeps one process from being started is no reason to end the others; the ladder may know a remedy.
         Err(error) => {
-            let wait =
-                clock::scaled(restart::delay(End::NeverReady, 1, fastrand::f64())).max(Duration::from_millis(100));
+            let (climb, wait) = ladder::fell(state.climb, Fall::NeverReady, fastrand::f64());
+            let wait = clock::scaled(wait).max(Duration::from_millis(100));
+            state.climb = climb;
             state.not_before = clock::monotonic_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
             passed.not_started.push((post, format!("it could not be started: {error}")));
         }

@@ -101,6 +101,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let with_bot = full && life.config.telegram.token.is_some();
     let mut workers = control::workers(&life, life.config.workers.count).await;
     let wanted = posts(workers, full, with_bot);
+    life::locks_are_files(&life.home, &wanted)?;
     let drain = mode == Mode::Up { drain: true };
     let mut keeper = Keeper::new(&life, &holders, wanted, drain);
     let mut interventions = Interventions::default();

@@ -167,6 +167,9 @@ fn l2_a_stranger_that_locks_a_running_system_is_named_and_what_was_sent_meanwhil
     api.user_says(ANN, ANN, "[[say: at last.]]");
     up.wait_for_line("no program of ours: end it, or wait", LONG);
     api.wait_for_text(ANN, "is not lost", LONG);
+    let refused = world.run(&["ask", "--no-wait", "[[say: not taken]]"]);
+    let named = format!("(pid {})", stranger.child.id());
+    assert!(refused.code == Some(69) && refused.stderr.contains(&named), "{named}: {refused:?}");
     patience_is_over(&world);
     assert!(stranger.lives(), "it is not ours to end");
     stranger.lets_go();

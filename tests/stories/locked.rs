@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use agentlab_domain::role::{Post, Role};
 use agentlab_platform::{
+    failpoints::PAUSE_AT,
     home::Home,
     identity::{Identity, Living},
     lock,
 };
+use agentlab_stand_ins::BotApi;
 use nix::sys::signal::Signal;
 
-use crate::world::{LONG, World, kill_9, wait_until};
+use crate::world::{ANN, LONG, World, kill_9, wait_until};
 
 /// Somebody's `sqlite3` inside a write transaction, until it is dropped.
 pub(super) struct Foreign(std::sync::mpsc::Sender<()>, Option<std::thread::JoinHandle<()>>);
@@ -91,6 +93,28 @@ fn a_finish_that_met_a_lock_is_made_once_the_lock_is_gone() {
     assert!(ended.stdout.starts_with("kept"), "{ended:?}");
     assert_eq!(world.count("SELECT COUNT(*) FROM run"), 1);
     up.wait_for_line("ready:", LONG);
+}
+
+#[test]
+fn a_delivery_that_met_a_lock_is_noted_once_the_lock_is_gone_and_not_made_again() {
+    let api = BotApi::start();
+    let mut world = World::with_bot(&api);
+    let marker = world.path("sent");
+    world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.05".into()));
+    world.env.push((PAUSE_AT.into(), format!("outbox-sent:{}", marker.display())));
+    let _up = world.up();
+    api.user_says(ANN, ANN, "[[say: answered.]]");
+    wait_until("it is sent and not noted", LONG, || marker.exists());
+    let foreign = Foreign::lock(&world);
+    std::fs::remove_file(&marker).unwrap();
+    let log = world.home().join("logs");
+    wait_until("the bot could not note it", LONG, || {
+        let entries = std::fs::read_dir(&log).unwrap().filter_map(Result::ok);
+        entries.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).any(|t| t.contains("could not be noted"))
+    });
+    drop(foreign);
+    api.wait_for_text(ANN, "answered.", LONG);
+    assert_eq!(api.messages(ANN).len(), 1, "{}", api.transcript(ANN));
 }
 
 #[test]

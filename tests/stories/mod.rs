@@ -14,6 +14,7 @@ mod chat;
 mod checks;
 mod checks_hook;
 mod crashes;
+mod crashes_rungs;
 mod held;
 mod holders;
 mod hostile;

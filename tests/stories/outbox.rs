@@ -129,6 +129,10 @@ fn an_answer_waits_for_a_bot_that_is_dead() {
     let _up = world.up();
     api.user_says(ANN, ANN, "[[sleep: 0.7]] [[say: late but here]]");
     api.wait_for_text(ANN, "Task 1", LONG);
+    // Else it was killed in the middle of a send, and says so.
+    wait_until("the send is noted", LONG, || {
+        world.count("SELECT COUNT(*) FROM outbox WHERE message_id IS NOT NULL") == 1
+    });
     kill_9(world.pid("bot", 0));
     api.wait_for_text(ANN, "late but here", LONG);
     assert_eq!(api.messages(ANN).len(), 1, "{}", api.transcript(ANN));

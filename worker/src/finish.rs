@@ -3,7 +3,7 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use agentlab_domain::{
-    answer::{self, Ended},
+    answer::{self, Body, Ended},
     check::Checks,
     circuit::{Service, State},
     outcome::{self, Exit, Outcome},
@@ -22,7 +22,7 @@ use agentlab_platform::{
 };
 use fail::fail_point;
 
-use crate::{follow::Reader, handle::HandleError, redact};
+use crate::{aside::aside, follow::Reader, handle::HandleError, redact};
 
 /// Bytes of standard error that are looked at.
 const STDERR_TAIL: u64 = 16 * 1024;
@@ -35,8 +35,13 @@ pub(crate) async fn finish(life: &Life, claim: &Claim, run: &RunDir) -> Result<(
     let mut reader = Reader::default();
     reader.read(run, || ()).await?;
     reader.transcript.end();
-    if let Some(result) = reader.transcript.result.as_mut() {
-        redact::result(&redaction, result);
+    if let Some(mut result) = reader.transcript.result.take() {
+        let redaction = redaction.clone();
+        let redacted = aside(move || {
+            redact::result(&redaction, &mut result);
+            result
+        });
+        reader.transcript.result = Some(redacted.await?);
     }
     let result = reader.transcript.result.as_ref();
     let opened = run.spec().ok().and_then(|spec| spec.opened).map(|opened| (opened, claim.session.as_str()));
@@ -74,22 +79,7 @@ async fn settle(
     let now = clock::now_ms();
     let next = decide(outcome, history, life.config.retry.max_attempts, now);
     let uses_attempt = retry::uses_attempt(outcome, history);
-    let (mut wanted, mut ran) =
-        (run.spec().map(|spec| spec.checks).unwrap_or_default(), run.checks().unwrap_or_default());
-    redact::checks(&Redaction::of_answers(&life.config), &mut wanted, &mut ran);
-    let ended = Ended {
-        number: claim.number,
-        outcome,
-        next,
-        result,
-        rehearsed: rehearsed(run),
-        anew: life.db.began_anew(&claim.job_id).await?,
-        wait_ms: wait_ms(next, now),
-        attempt: claim.attempt,
-        checks: Checks { wanted: &wanted, ran: &ran },
-    };
-    let text = answer::markdown(ended);
-    let messages = answer::messages(ended, part_limit(life).await?);
+    let (text, messages) = words(life, claim, run, (outcome, next, now), reader).await?;
     let long = now - claim.claimed_at >= clock::scaled_ms(answer::NOTICE_AFTER_MS);
     let notice = (long && next.ends_job()).then(|| answer::notice(claim.number, next));
     fail_point!("finish-begin");
@@ -100,6 +90,30 @@ async fn settle(
     let finish =
         Finish { exit, outcome, next, uses_attempt, result, began, answer, messages, notice, calls, called_at };
     Ok(life.db.finish(claim, &finish).await?)
+}
+
+/// The answer, and the messages that tell it. An answer may be long.
+async fn words(
+    life: &Life,
+    claim: &Claim,
+    run: &RunDir,
+    (outcome, next, now): (&Outcome, Next, i64),
+    reader: &Reader,
+) -> Result<(String, Vec<Body>), HandleError> {
+    let (mut wanted, mut ran) =
+        (run.spec().map(|spec| spec.checks).unwrap_or_default(), run.checks().unwrap_or_default());
+    redact::checks(&Redaction::of_answers(&life.config), &mut wanted, &mut ran);
+    let (outcome, result) = (outcome.clone(), reader.transcript.result.clone());
+    let (number, attempt, rehearsed) = (claim.number, claim.attempt, rehearsed(run));
+    let anew = life.db.began_anew(&claim.job_id).await?;
+    let limit = part_limit(life).await?;
+    let words = aside(move || {
+        let checks = Checks { wanted: &wanted, ran: &ran };
+        let (outcome, result, wait_ms) = (&outcome, result.as_ref(), wait_ms(next, now));
+        let ended = Ended { number, outcome, next, result, rehearsed, anew, wait_ms, attempt, checks };
+        (answer::markdown(ended), answer::messages(ended, limit))
+    });
+    Ok(words.await?)
 }
 
 /// Shorter parts while Telegram is out of order.

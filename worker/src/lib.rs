@@ -1,6 +1,7 @@
 //! The worker: claims a job, runs it, finishes it; one at a time. `shim` holds each run, so that a worker may die at any
 //! moment without its run noticing.
 
+mod aside;
 pub mod calls;
 pub mod events;
 mod finish;

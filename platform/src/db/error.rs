@@ -11,8 +11,12 @@ pub enum DbError {
         "the database needs agentlab {needed} or newer, and this is {own}: update agentlab, or restore an older backup"
     )]
     Newer { needed: String, own: &'static str },
-    #[error("another process kept the database locked for {waited_ms} ms; what was asked was not done: try again")]
-    Busy { waited_ms: u128 },
+    #[error("the database was locked for {waited_ms} ms, {by}; what was asked was not done: try again")]
+    Busy {
+        waited_ms: u128,
+        /// Who had it at last, in words.
+        by: String,
+    },
     #[error("{path:?}: {error}")]
     File { path: PathBuf, error: std::io::Error },
     #[error("the schema cannot be brought up to date: {0}")]

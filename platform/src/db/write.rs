@@ -11,7 +11,7 @@ use fail::fail_point;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 
 use super::{Db, DbError, error::is_busy};
-use crate::{clock, lock::Lock, lock::Mode, pulse::limit};
+use crate::{clock, holder, lock::Lock, lock::Mode, pulse::limit};
 
 /// How long a writer waits for its turn before it says so.
 const PATIENCE: Duration = limit::WRITE;
@@ -38,10 +38,18 @@ impl Db {
     pub async fn begin(&self, durability: Durability) -> Result<Write, DbError> {
         let started = clock::instant();
         let patience = clock::scaled(PATIENCE);
-        let busy = || DbError::Busy { waited_ms: started.elapsed().as_millis() };
+        let busy = || DbError::Busy { waited_ms: started.elapsed().as_millis(), by: self.locked_by() };
         // One limit for ticket and lock together: whoever waits in vain gives the ticket back in time.
         let begun = tokio::time::timeout(patience, self.begin_patiently(durability, patience)).await;
         begun.map_err(|_| busy())?.map_err(|error| if error.is_busy() { busy() } else { error })
+    }
+
+    /// Who has the database at this moment, for whoever waited in vain.
+    fn locked_by(&self) -> String {
+        match holder::blocker(&self.home) {
+            Ok(Some(holder)) => format!("at last by {}", holder::called(&holder)),
+            Ok(None) | Err(_) => "by one writer after the other".to_owned(),
+        }
     }
 
     async fn begin_patiently(&self, durability: Durability, patience: Duration) -> Result<Write, DbError> {

@@ -1,12 +1,23 @@
 //! One beat, as the file has it. Whoever reads it learns from it who is there, whether it is ready, and whether its loops
 //! turn; that its process lives is proved by its lock and its identity alone.
 
-use std::{collections::BTreeMap, io, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs::OpenOptions,
+    io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::Duration,
+};
 
 use agentlab_domain::role::Post;
+use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use crate::{home::Home, identity::Identity, lock};
+
+/// No beat has more bytes.
+const LONGEST: u64 = 64 * 1024;
 
 /// One beat, as the file has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,9 +70,16 @@ impl Beat {
 
 /// The last beat of the process at a post: `None` when there is none that can be read.
 pub fn read(home: &Home, post: Post) -> Option<Beat> {
-    let bytes = std::fs::read(home.pulse(post)).ok()?;
     // The bytes behind it are spaces.
-    serde_json::from_slice(&bytes).ok()
+    serde_json::from_slice(&bytes(&home.pulse(post)).ok()?).ok()
+}
+
+/// What stands in a pulse; whatever stands in its place, nobody waits for it.
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    file.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// How often a beat is read again that was just being written.
@@ -83,7 +101,7 @@ pub fn all(home: &Home) -> io::Result<Vec<Beat>> {
 /// The beat at `path`; `None` when it is damaged and nobody is at its post.
 fn patiently(path: &Path) -> io::Result<Option<Beat>> {
     for _ in 0..READS {
-        if let Ok(beat) = serde_json::from_slice(&std::fs::read(path)?) {
+        if let Ok(beat) = serde_json::from_slice(&bytes(path)?) {
             return Ok(Some(beat));
         }
         if !lock::is_held(&path.with_extension("lock"))? {

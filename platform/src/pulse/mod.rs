@@ -24,6 +24,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::fcntl::OFlag;
+
 pub use beat::{Beat, LoopBeat, all, read};
 
 use crate::{clock, identity::Identity, kept, release, stop::Stop};
@@ -109,7 +111,10 @@ impl Pulse {
             kept_by: kept::by().map(str::to_owned),
             loops: BTreeMap::new(),
         };
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let mut options = OpenOptions::new();
+        // Whatever stands in its place, it is not waited for.
+        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(OFlag::O_NONBLOCK.bits());
+        let file = options.open(path)?;
         // What an earlier process left may be longer, and would stand behind every beat.
         file.set_len(SIZE as u64)?;
         let (stops_with, stopped) = channel();

@@ -28,6 +28,7 @@ fn aside(home: &Home, name: &str) -> PathBuf {
 #[test]
 fn where_all_is_well_nothing_changes_however_often_it_is_asked() {
     let (_folder, home) = home();
+    fs::write(spawn::error_path(&home, WORKER), "").unwrap();
     for _ in 0..3 {
         assert_eq!(reset(&home, WORKER).unwrap(), Vec::<String>::new());
     }
@@ -86,6 +87,9 @@ async fn a_pulse_that_cannot_be_read_or_written_is_moved_aside_and_a_good_one_is
     assert!(reset(&home, WORKER).unwrap().is_empty() && pulse::read(&home, WORKER).is_some());
     fs::write(home.pulse(WORKER), "{ half a bea").unwrap();
     assert_eq!(reset(&home, WORKER).unwrap().len(), 1);
+    mkfifo(&home);
+    assert!(pulse::read(&home, WORKER).is_none() && begin(&home).is_err(), "nobody waits for who never comes");
+    assert_eq!(reset(&home, WORKER).unwrap().len(), 1);
     // A second name of somebody's file: a beat would be written over it.
     let precious = home.path().join("precious");
     fs::write(&precious, "precious").unwrap();
@@ -93,6 +97,20 @@ async fn a_pulse_that_cannot_be_read_or_written_is_moved_aside_and_a_good_one_is
     assert_eq!(reset(&home, WORKER).unwrap().len(), 1);
     drop(begin(&home).unwrap());
     assert_eq!(fs::read_to_string(precious).unwrap(), "precious");
+}
+
+fn mkfifo(home: &Home) {
+    nix::unistd::mkfifo(&home.pulse(WORKER), nix::sys::stat::Mode::S_IRWXU).unwrap();
+}
+
+#[test]
+fn what_stands_where_a_process_is_to_print_is_moved_aside() {
+    let (_folder, home) = home();
+    let errors = spawn::error_path(&home, WORKER);
+    fs::create_dir(&errors).unwrap();
+    assert_eq!(reset(&home, WORKER).unwrap().len(), 1);
+    fs::write(&errors, "its last words").unwrap();
+    assert!(reset(&home, WORKER).unwrap().is_empty() && errors.exists());
 }
 
 #[test]
@@ -121,6 +139,6 @@ fn l1_a_lock_that_is_no_file_is_left_for_a_person() {
     fs::create_dir(home.post_lock(WORKER)).unwrap();
     fs::create_dir(socket(&home)).unwrap();
     let words = reset(&home, WORKER).unwrap_err().to_string();
-    assert!(words.contains("is a directory where the lock of worker-1 belongs"), "{words}");
+    assert!(words.contains("is no file, and the lock of worker-1 belongs there"), "{words}");
     assert!(home.post_lock(WORKER).is_dir() && socket(&home).is_dir(), "nothing was touched without proof");
 }

@@ -48,16 +48,29 @@ enum Fault {
 }
 
 /// What happened.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Hits {
+    began: Instant,
     counts: Mutex<BTreeMap<String, u32>>,
     /// Runs whose shim or agent was killed or stopped.
     runs: Mutex<HashSet<String>>,
 }
 
 impl Hits {
-    fn count(&self, what: String) {
-        *self.counts.lock().unwrap().entry(what).or_default() += 1;
+    pub(super) fn new(began: Instant) -> Self {
+        Self { began, counts: Mutex::default(), runs: Mutex::default() }
+    }
+
+    fn count(&self, what: &str, target: Option<Target>, time: Option<Duration>) {
+        let who = target.map(|target| match target {
+            Target::Post(post) => post.to_string(),
+            Target::Shim | Target::Agent => name(target).to_owned(),
+        });
+        let time = time.map(|time| format!(" for {time:.1?}")).unwrap_or_default();
+        let at = self.began.elapsed().as_secs_f64();
+        eprintln!("chaos: {at:8.2} s  {what} {}{time}", who.as_deref().unwrap_or("the database"));
+        let kind = target.map_or_else(|| what.to_owned(), |target| format!("{what} {}", name(target)));
+        *self.counts.lock().unwrap().entry(kind).or_default() += 1;
     }
 
     /// Whether this run's shim or agent was met.
@@ -166,7 +179,7 @@ impl<'a> Faults<'a> {
             Fault::Kill(target) => {
                 let Some(process) = self.find(target) else { return };
                 if send(&process, Signal::SIGKILL) {
-                    self.hits.count(format!("kill {}", name(target)));
+                    self.hits.count("kill", Some(target), None);
                     if let Target::Post(post) = target
                         && post != SUPERVISOR
                     {
@@ -177,7 +190,7 @@ impl<'a> Faults<'a> {
             Fault::Stop(target, time) => {
                 let Some(process) = self.find(target) else { return };
                 if send(&process, Signal::SIGSTOP) {
-                    self.hits.count(format!("stop {}", name(target)));
+                    self.hits.count("stop", Some(target), Some(time));
                     // A keeper that stands still is woken by the product.
                     if target != Target::Shim {
                         self.stopped.push((Instant::now() + time, process));
@@ -185,7 +198,7 @@ impl<'a> Faults<'a> {
                 }
             }
             Fault::Lock(time) => {
-                self.hits.count("lock".into());
+                self.hits.count("lock", None, Some(time));
                 let world = self.world;
                 scope.spawn(move || {
                     let foreign = Foreign::lock(world);

@@ -14,7 +14,7 @@ use crate::world::{ANN, Giver, Look, World};
 /// Tasks that wait or run at any moment, so that no worker is idle for long.
 const LOAD: usize = 8;
 /// Chats that tasks come from: Ann's own, and groups.
-const CHATS: [i64; 5] = [ANN, -41, -42, -43, -44];
+pub(super) const CHATS: [i64; 5] = [ANN, -41, -42, -43, -44];
 
 /// A task that was given.
 #[derive(Debug, Clone, Copy)]

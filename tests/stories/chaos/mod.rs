@@ -13,7 +13,7 @@ mod watch;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use agentlab_stand_ins::BotApi;
@@ -99,7 +99,8 @@ fn chaos_loses_nothing_doubles_nothing_and_leaves_nothing() {
     let world = world(&api, &plan);
     let first = world.up();
     let (calm, over) = (AtomicBool::new(false), AtomicBool::new(false));
-    let (watch, foreman, hits) = (Watch::of(&world), Foreman::of(&world, &plan), Hits::default());
+    let began = Instant::now();
+    let (watch, foreman, hits) = (Watch::of(&world, began), Foreman::of(&world, &plan), Hits::new(began));
     let (given, up): (Vec<Given>, _) = std::thread::scope(|scope| {
         // Whatever fails here, the others end: a scope waits for all of its threads.
         let _ends = Ends(&calm, &over);

@@ -47,15 +47,16 @@ struct Served {
 
 pub(super) struct Watch<'a> {
     world: &'a World,
+    began: Instant,
     home: Home,
     deaths: Mutex<Deaths>,
     served: Mutex<Served>,
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn of(world: &'a World) -> Self {
+    pub(super) fn of(world: &'a World, began: Instant) -> Self {
         let home = Home::at(world.home()).unwrap();
-        Self { world, home, deaths: Mutex::default(), served: Mutex::default() }
+        Self { world, began, home, deaths: Mutex::default(), served: Mutex::default() }
     }
 
     /// Who is at this post was killed just now (or, for the supervisor, another one is started now).
@@ -85,6 +86,11 @@ impl<'a> Watch<'a> {
         let mut deaths = self.deaths.lock().unwrap();
         let Deaths { open, took } = &mut *deaths;
         for (post, (at, _)) in open.extract_if(.., |post, (_, name)| self.another_is_ready(*post, name.as_ref())) {
+            eprintln!(
+                "chaos: {:8.2} s  {post} is ready after {:.1?}",
+                self.began.elapsed().as_secs_f64(),
+                at.elapsed()
+            );
             took.entry(post.role.as_str()).or_default().push(at.elapsed());
         }
     }
@@ -108,7 +114,11 @@ impl<'a> Watch<'a> {
         served.unanswered += u32::from(answer.is_none());
         if serves {
             served.good += 1;
-            served.longest = served.longest.max(now - *last);
+            let gap = now - *last;
+            served.longest = served.longest.max(gap);
+            if gap > Duration::from_secs(1) {
+                eprintln!("chaos: {:8.2} s  serves again after {gap:.1?}", self.began.elapsed().as_secs_f64());
+            }
             *last = now;
         }
     }
