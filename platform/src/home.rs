@@ -127,9 +127,9 @@ fn prepare(folder: &Path) -> std::io::Result<()> {
     if !folder.is_dir() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let mode = fs::metadata(folder)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        fs::set_permissions(folder, fs::Permissions::from_mode(mode & 0o700))?;
+    // For us alone, and all of it: a folder that lost a mode would keep every process from starting.
+    if fs::metadata(folder)?.permissions().mode() & 0o777 != 0o700 {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
     }
     Ok(())
 }
@@ -137,6 +137,20 @@ fn prepare(folder: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folders_are_for_us_alone_and_we_may_do_everything_in_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("h");
+        let home = Home::at(path.clone()).unwrap();
+        for wrong in [0o000, 0o500, 0o755, 0o777] {
+            for folder in [home.run(), home.logs(), home.runs()] {
+                fs::set_permissions(&folder, fs::Permissions::from_mode(wrong)).unwrap();
+                Home::at(path.clone()).unwrap();
+                assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700, "{wrong:o}");
+            }
+        }
+    }
 
     #[test]
     fn a_home_that_sockets_cannot_live_in_is_refused() {

@@ -5,7 +5,7 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
@@ -84,8 +84,15 @@ pub fn is_held(path: &Path) -> io::Result<bool> {
 }
 
 fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
     // std opens with O_CLOEXEC: a child that kept a lock's descriptor would keep the lock alive (rule R2).
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.open(path).or_else(|error| {
+        // A lock of ours that lost its mode could be asked by nobody, so nobody could ever be started.
+        let repaired = error.kind() == io::ErrorKind::PermissionDenied
+            && std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).is_ok();
+        if repaired { options.open(path) } else { Err(error) }
+    })
 }
 
 fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {
@@ -163,6 +170,21 @@ mod tests {
         while waits() == Some(false) && started.elapsed() < std::time::Duration::from_secs(5) {
             std::thread::yield_now();
         }
+    }
+
+    #[test]
+    fn a_lock_that_lost_its_mode_is_repaired_and_stays_the_same_file() {
+        if nix::unistd::geteuid().is_root() {
+            eprintln!("skipped: no mode keeps root out");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.lock");
+        let lock = Lock::try_take(&path, Mode::Exclusive).unwrap().unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
+        assert!(is_held(&path).unwrap());
+        drop(lock);
+        assert!(!is_held(&path).unwrap());
     }
 
     #[test]

@@ -196,7 +196,9 @@ fn tell_of(fallen: &Fallen, tell: &impl Fn(News)) {
 }
 
 fn take_up_lock(home: &Home) -> Result<Lock, Refusal> {
-    Lock::take(&home.lock("up"), LockMode::Exclusive).map_err(Refusal::unavailable)?.ok_or_else(|| Refusal {
+    let path = home.lock("up");
+    let failed = |error| Refusal::unavailable(format!("{}: {error}", path.display()));
+    Lock::take(&path, LockMode::Exclusive).map_err(failed)?.ok_or_else(|| Refusal {
         code: exit_code::ALREADY_RUNNING,
         message: format!("`agentlab up` is already running in {}", home.path().display()),
     })

@@ -99,7 +99,7 @@ fn held(home: &Home, post: Post, state: &State) -> Held {
 
 /// Finds out who is there: a child of ours, else who the pulse says, if that process lives.
 fn recognise(home: &Home, post: Post, state: &mut State) {
-    let child = state.child.as_ref().and_then(|child| Identity::of(child.id()?.cast_signed()).ok()?);
+    let child = child(state);
     let beat = pulse::read(home, post).filter(|beat| match &child {
         Some(child) => beat.identity == *child,
         None => beat.identity.living() == Living::Yes,
@@ -119,6 +119,15 @@ fn recognise(home: &Home, post: Post, state: &mut State) {
     };
     let beaten = beat.as_ref().map(|beat| beat.beats) != person.beat.as_ref().map(|beat| beat.beats);
     state.person = Some(Person { beaten, beat: beat.or(person.beat), ..person });
+}
+
+/// Our child at this post. One that was not collected keeps its PID, so who was recognised there once need not be again.
+fn child(state: &State) -> Option<Identity> {
+    let pid = state.child.as_ref()?.id()?.cast_signed();
+    match &state.person {
+        Some(person) if person.identity.pid == pid => Some(person.identity.clone()),
+        Some(_) | None => Identity::of(pid).ok()?,
+    }
 }
 
 fn examine(home: &Home, post: Post, person: &mut Person, ran: Ran, answers: Option<u64>) {
