@@ -27,7 +27,9 @@ use crate::{keeper::Keeper, post::Fallen, recoveries};
 const TELL: Duration = Duration::from_secs(2);
 /// How long a locked database may keep us.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Between two looks while something was asked for.
+/// For how long something that was asked for is looked at more often.
+const RECENT: Duration = Duration::from_secs(10);
+/// Between two looks in that time.
 const SOON: Duration = Duration::from_millis(50);
 
 /// What this supervisor knows of the open interventions.
@@ -69,7 +71,10 @@ impl Interventions {
 
     /// Waits until it is time for another look, when something was asked for.
     pub(crate) async fn soon(&self) {
-        if self.known.is_empty() {
+        // Who takes longer than that is looked for once a second, like everything else.
+        let recent = i64::try_from(clock::scaled(RECENT).as_millis()).unwrap_or(i64::MAX);
+        let now = clock::monotonic_ms();
+        if !self.known.values().any(|since| now - since < recent) {
             std::future::pending::<()>().await;
         }
         tokio::time::sleep(clock::scaled(SOON)).await;

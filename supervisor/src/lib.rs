@@ -186,7 +186,7 @@ fn tell_of(fallen: &Fallen, tell: &impl Fn(News)) {
     let (post, words) = (fallen.post, fallen.words.clone());
     match fallen.fall {
         Fall::Asked => tracing::info!(%post, "ended as it was asked to"),
-        Fall::Taken | Fall::Failed { .. } | Fall::NeverReady | Fall::Refused => {
+        Fall::Taken { .. } | Fall::Failed { .. } | Fall::NeverReady | Fall::Refused => {
             let hang = fallen.person.as_ref().and_then(|person| person.hang).map(|hang| hang.words().to_owned());
             let words = hang.or(words);
             tracing::warn!(%post, words = words.as_deref(), status = ?fallen.status, "ended; it is started again");

@@ -58,7 +58,7 @@ impl Person {
         let signs = Signs {
             standing: Standing::Running,
             stopped_for: Duration::ZERO,
-            late: false,
+            lates: 0,
             quiet_for: Duration::ZERO,
             unanswered_for: Duration::ZERO,
         };
@@ -125,7 +125,7 @@ impl Fallen {
     pub(crate) fn refusal(&self) -> Option<u8> {
         match self.fall {
             Fall::Refused => u8::try_from(self.status?.code()?).ok(),
-            Fall::Asked | Fall::Taken | Fall::Failed { .. } | Fall::NeverReady => None,
+            Fall::Asked | Fall::Taken { .. } | Fall::Failed { .. } | Fall::NeverReady => None,
         }
     }
 
