@@ -49,6 +49,9 @@ pub struct Entry {
     pub was_ready: Option<bool>,
     /// With this crash its release came under suspicion.
     pub suspect: bool,
+    /// It went down with its supervisor, or beside it: that says nothing about its release.
+    #[serde(default)]
+    pub unseen: bool,
 }
 
 impl Entry {
@@ -116,6 +119,7 @@ pub(crate) fn began(home: &Home, post: Post, name: &str, before: Option<&Beat>) 
         reason: String::new(),
         was_ready: None,
         suspect: false,
+        unseen: false,
     };
     if let Err(error) = append(home, &start) {
         tracing::warn!(%error, "the crash history cannot be written");
@@ -153,6 +157,8 @@ pub fn note(home: &Home, death: &Death, secrets: &Redaction, more: &[Entry]) -> 
         reason: crash::words(&death.how, death.last.as_deref().map(|last| secrets.text(last)).as_deref()),
         was_ready: death.was_ready,
         suspect: false,
+        // The end of a supervisor is seen by its successor alone, so it counts.
+        unseen: death.how == How::Unseen && death.post.role != Role::Supervisor,
     };
     let found = judge(crashes().chain([&entry]), &entry, death.born);
     entry.suspect = found.is_some();
@@ -164,7 +170,11 @@ pub fn note(home: &Home, death: &Death, secrets: &Redaction, more: &[Entry]) -> 
 
 /// Whether the release of a crash was suspect with it; `crashes` are all up to that one.
 pub fn judge<'a>(crashes: impl Iterator<Item = &'a Entry>, last: &Entry, born: Born) -> Option<Suspicion> {
-    let crashes: Vec<(i64, Release)> = crashes.map(|entry| (entry.at, entry.release())).collect();
+    if last.unseen {
+        return None;
+    }
+    let crashes = crashes.filter(|entry| !entry.unseen).map(|entry| (entry.at, entry.release()));
+    let crashes: Vec<(i64, Release)> = crashes.collect();
     crash::suspicion(&last.release(), born, &crashes, last.at, spans())
 }
 

@@ -10,6 +10,7 @@
 pub mod agent;
 pub mod alert;
 pub mod calendar;
+pub mod children;
 pub mod clock;
 pub mod config;
 pub mod crash_history;

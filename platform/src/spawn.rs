@@ -232,31 +232,6 @@ pub fn signal(process: &Identity, wish: Wish) {
     }
 }
 
-/// Collects a process that ended, if it is a child of ours that no handle of this program waits for: so it is after the program
-/// was replaced by another one (`exec`), which knows no handles.
-pub fn collect(process: &Identity) -> Option<std::process::ExitStatus> {
-    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-    use std::os::unix::process::ExitStatusExt;
-    match waitpid(Pid::from_raw(process.pid), Some(WaitPidFlag::WNOHANG)) {
-        Ok(WaitStatus::Exited(_, code)) => Some(std::process::ExitStatus::from_raw(code << 8)),
-        Ok(WaitStatus::Signaled(_, signal, _)) => Some(std::process::ExitStatus::from_raw(signal as i32)),
-        // No child of ours, or not ended: another PID by now, or nobody.
-        Ok(_) | Err(_) => None,
-    }
-}
-
-/// Collects every child that ended already. For a program that has just become what it is, by `exec`, and has started nobody
-/// itself: whoever ended while it did so is told to nobody else.
-pub fn collect_left() {
-    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-    while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-        if status == WaitStatus::StillAlive {
-            return;
-        }
-        tracing::info!(?status, "ended while this supervisor took its place");
-    }
-}
-
 /// Our environment without what is ours alone, with `agent.env` and the mark of the run.
 fn clean_environment(config: &Config, id: &str) -> Vec<(OsString, OsString)> {
     let token = config.telegram.token.as_ref().map(|token| token.expose_secret().to_owned()).unwrap_or_default();

@@ -40,6 +40,10 @@ pub(crate) struct Interventions {
 impl Interventions {
     /// Looks at what was asked for, and takes the next step of each. True when this supervisor is to become another one.
     pub(crate) async fn look(&mut self, keeper: &mut Keeper<'_>, fallen: &[Fallen]) -> bool {
+        // Before the database is asked: who ended is told once.
+        for end in fallen {
+            keeper.recoveries.ended(end);
+        }
         let looked = tokio::time::timeout(clock::scaled(PATIENCE), keeper.life.db.open_interventions()).await;
         let open = match looked {
             Ok(Ok(open)) => open,
@@ -47,10 +51,13 @@ impl Interventions {
             Ok(Err(error)) => return unread(&error.to_string()),
             Err(_) => return unread("the database is locked"),
         };
+        if open.is_empty() {
+            keeper.recoveries.none_is_open();
+        }
         self.known.retain(|id, _| open.iter().any(|open| open.id == *id));
         let (mut replaced, mut steps) = (HashSet::new(), Vec::new());
         for open in open {
-            match self.step(keeper, open, fallen, &mut replaced).await {
+            match self.step(keeper, open, &mut replaced).await {
                 Ok(step) => steps.push(step),
                 Err(error) => tracing::warn!(%error, "what was asked for waits until the database can be written"),
             }
@@ -72,7 +79,6 @@ impl Interventions {
         &mut self,
         keeper: &mut Keeper<'_>,
         open: Open,
-        fallen: &[Fallen],
         replaced: &mut HashSet<String>,
     ) -> Result<Step, DbError> {
         let db = keeper.life.db.clone();
@@ -90,9 +96,11 @@ impl Interventions {
         let late = known_for > i64::try_from(clock::scaled(TELL).as_millis()).unwrap_or(i64::MAX);
         let step = intervention::next(seen(keeper, &asked, told || late));
         if let (Kind::Recover, Some(replaces)) = (asked.kind, &asked.replaces) {
-            recover(keeper, id, asked.role, replaces, fallen);
-            for words in keeper.recoveries.words(id) {
+            recover(keeper, id, asked.role, replaces);
+            let words = keeper.recoveries.words(id, replaces).join("; ");
+            if !words.is_empty() {
                 db.note_intervention(id, &words).await?;
+                keeper.recoveries.told(id, replaces);
             }
         }
         match step {
@@ -140,13 +148,8 @@ async fn begin(keeper: &Keeper<'_>, id: i64, asked: &Intervention) -> Result<(),
 }
 
 /// Has the rungs taken at the posts of this role. Who is there already in the place of another one is left in peace.
-fn recover(keeper: &mut Keeper<'_>, id: i64, role: Option<Role>, replaces: &[String], fallen: &[Fallen]) {
+fn recover(keeper: &mut Keeper<'_>, id: i64, role: Option<Role>, replaces: &[String]) {
     let of_old = |beat: &Beat| replaces.contains(&beat.name);
-    for end in fallen {
-        if end.person.as_ref().and_then(|person| person.beat.as_ref()).is_some_and(of_old) {
-            keeper.recoveries.ended(id, end);
-        }
-    }
     for (post, state) in keeper.posts.iter_mut().filter(|(post, state)| state.wanted && is_of(**post, role)) {
         if state.person.as_ref().and_then(|person| person.beat.as_ref()).is_none_or(of_old) {
             keeper.recoveries.recover(id, *post, state);

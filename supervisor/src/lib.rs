@@ -31,7 +31,7 @@ use agentlab_domain::{
 };
 use agentlab_platform::{
     agent::Agent,
-    clock,
+    children, clock,
     home::Home,
     life::{self, Life, Refusal, Taken},
     lock::{self, Lock, Mode as LockMode},
@@ -114,7 +114,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
         }
     }
     let _sweeps = orphans::begin(&life);
-    spawn::collect_left();
+    children::collect_left();
     let mut announced = false;
     loop {
         let wanted = control::workers(&life, workers).await;

@@ -10,6 +10,7 @@ use agentlab_domain::{
     role::{Post, Role},
 };
 use agentlab_platform::{
+    children,
     home::Home,
     identity::{Identity, Living},
     lock, pulse, spawn, telemetry,
@@ -42,7 +43,7 @@ pub(crate) fn look(
                 && let Some(person) = &state.person
             {
                 // One that was our child before this program took its own place is still ours to collect.
-                let status = spawn::collect(&person.identity);
+                let status = children::collect(&person.identity);
                 fallen = Some(self::fallen(home, post, state, status));
             }
             state.person = None;
@@ -99,7 +100,7 @@ fn held(home: &Home, post: Post, state: &State) -> Held {
 
 /// Finds out who is there: a child of ours, else who the pulse says, if that process lives.
 fn recognise(home: &Home, post: Post, state: &mut State) {
-    let child = state.child.as_ref().and_then(|child| Identity::of(child.id()?.cast_signed()).ok()?);
+    let child = child(state);
     let beat = pulse::read(home, post).filter(|beat| match &child {
         Some(child) => beat.identity == *child,
         None => beat.identity.living() == Living::Yes,
@@ -119,6 +120,15 @@ fn recognise(home: &Home, post: Post, state: &mut State) {
     };
     let beaten = beat.as_ref().map(|beat| beat.beats) != person.beat.as_ref().map(|beat| beat.beats);
     state.person = Some(Person { beaten, beat: beat.or(person.beat), ..person });
+}
+
+/// Our child at this post. One that was not collected keeps its PID, so who was recognised there once need not be again.
+fn child(state: &State) -> Option<Identity> {
+    let pid = state.child.as_ref()?.id()?.cast_signed();
+    match &state.person {
+        Some(person) if person.identity.pid == pid => Some(person.identity.clone()),
+        Some(_) | None => Identity::of(pid).ok()?,
+    }
 }
 
 fn examine(home: &Home, post: Post, person: &mut Person, ran: Ran, answers: Option<u64>) {
@@ -145,5 +155,38 @@ pub(crate) const fn is_asked(post: Post) -> bool {
     match post.role {
         Role::Console => true,
         Role::Bot | Role::Worker | Role::Supervisor => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "any child will do")]
+    async fn a_child_that_ended_and_was_not_collected_is_still_who_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path().join("h")).unwrap();
+        let post = Post { role: Role::Worker, slot: 1 };
+        let mut child = tokio::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let identity = Identity::of(child.id().unwrap().cast_signed()).unwrap().unwrap();
+        let stdin = child.stdin.take();
+        let mut state = State { child: Some(child), person: Some(Person::new(identity.clone())), ..State::default() };
+        drop(stdin);
+        // As between two lines of one look: it ends, and nobody has asked for its status yet.
+        while identity.living() == Living::Yes {
+            std::thread::yield_now();
+        }
+        recognise(&home, post, &mut state);
+        assert_eq!(state.person.as_ref().map(|person| &person.identity), Some(&identity));
+        let ended = loop {
+            if let (_, Some(fallen)) =
+                look(&home, post, &mut state, Ran { since: Duration::ZERO, every: Duration::ZERO }, None)
+            {
+                break fallen;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert!(ended.person.is_some(), "so its end is told from one before it was ready");
     }
 }

@@ -25,8 +25,10 @@ pub(crate) struct Recoveries {
     due: BTreeMap<Post, i64>,
     /// Posts that were taken care of.
     known: BTreeSet<(i64, Post)>,
-    /// What was done, and was not passed on yet.
+    /// What was done where nobody was, and was not told yet.
     done: Vec<(i64, String)>,
+    /// Who ended, by name, and how.
+    ends: Vec<(String, String)>,
 }
 
 impl Recoveries {
@@ -39,22 +41,33 @@ impl Recoveries {
         }
     }
 
-    /// Notes how a process ended that was replaced.
-    pub(crate) fn ended(&mut self, id: i64, fallen: &Fallen) {
+    /// Notes how a process ended. Before it is known for which recovery, if for any: that takes the database.
+    pub(crate) fn ended(&mut self, fallen: &Fallen) {
         let Some(person) = &fallen.person else { return };
+        let Some(beat) = &person.beat else { return };
         let how = match (person.hang, person.asked) {
             (Some(hang), _) => format!("was killed: {}", hang.words()),
             (None, Asked::Kill | Asked::RestartInVain) => "did not end when it was asked to, and was killed".into(),
             (None, Asked::Nothing | Asked::Drain | Asked::Restart) => "ended".into(),
         };
-        self.done.push((id, format!("{} (pid {}) {how}", fallen.post, person.identity.pid)));
+        self.ends.push((beat.name.clone(), format!("{} (pid {}) {how}", fallen.post, person.identity.pid)));
     }
 
-    /// What was done since the last time.
-    pub(crate) fn words(&mut self, id: i64) -> Vec<String> {
-        let (words, others): (Vec<_>, Vec<_>) = self.done.drain(..).partition(|(of, _)| *of == id);
-        self.done = others;
-        words.into_iter().map(|(_, words)| words).collect()
+    /// What was done for this recovery, which replaces these processes, and was not told yet.
+    pub(crate) fn words(&self, id: i64, replaces: &[String]) -> Vec<&str> {
+        let ends = self.ends.iter().filter(|(name, _)| replaces.contains(name)).map(|(_, words)| words.as_str());
+        ends.chain(self.done.iter().filter(|(of, _)| *of == id).map(|(_, words)| words.as_str())).collect()
+    }
+
+    /// All that was told.
+    pub(crate) fn told(&mut self, id: i64, replaces: &[String]) {
+        self.ends.retain(|(name, _)| !replaces.contains(name));
+        self.done.retain(|(of, _)| *of != id);
+    }
+
+    /// Nothing is asked for: nobody will want to know of the ends so far.
+    pub(crate) fn none_is_open(&mut self) {
+        *self = Self::default();
     }
 }
 

@@ -114,7 +114,9 @@ fn a_delivery_that_met_a_lock_is_noted_once_the_lock_is_gone_and_not_made_again(
     });
     drop(foreign);
     api.wait_for_text(ANN, "answered.", LONG);
-    assert_eq!(api.messages(ANN).len(), 1, "{}", api.transcript(ANN));
+    // The owner may have been told who keeps the database locked.
+    let answers = api.messages(ANN).iter().filter(|message| message.text.contains("answered.")).count();
+    assert_eq!(answers, 1, "{}", api.transcript(ANN));
 }
 
 #[test]

@@ -233,10 +233,12 @@ fn a_changed_configuration_is_taken_over_by_a_restart_and_by_nobody_again_and_ag
     let look = Look::into(&world);
     world.configure("[retry]\nmax_attempts = 2\n");
     // One that dies starts under the present configuration, beside others that do not know it yet.
-    let (before, first) = (names(&look), world.pid("worker", 1));
-    kill_9(first);
-    let another = || names(&look).len() == before.len() && world.pid("worker", 1) != first;
-    wait_until("another is ready", LONG, another);
+    let before = names(&look);
+    kill_9(world.pid("worker", 1));
+    wait_until("another is ready", LONG, || {
+        let now = names(&look);
+        now.len() == before.len() && now != before
+    });
     let second = names(&look);
     assert!(world.run(&["ask", "[[sleep: 2]] [[say: done]]"]).stdout.starts_with("done"));
     assert_eq!(names(&look), second, "it is not replaced for that");

@@ -247,7 +247,7 @@ fn whoever_falls_over_at_every_start_is_tried_at_growing_intervals_and_heals_whe
 }
 
 #[test]
-fn whoever_cannot_open_its_socket_is_tried_again_and_heals_when_it_can() {
+fn whoever_cannot_open_its_socket_is_healed_by_the_rung_reset() {
     let mut world = World::new();
     world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.05".into()));
     let mut up = world.up();
@@ -260,7 +260,10 @@ fn whoever_cannot_open_its_socket_is_tried_again_and_heals_when_it_can() {
     up.wait_for_line("worker-2", LONG);
     let ended = world.run(&["ask", "[[say: the others work.]]"]);
     assert!(ended.stdout.starts_with("the others work."), "{ended:?}");
-    std::fs::remove_dir_all(&socket).unwrap();
+    // The rung Reset moves it aside; what is in it stays somebody's.
     another_is_ready(&world, post, &before);
+    let moved = std::fs::read_dir(world.home().join("run")).unwrap().filter_map(Result::ok);
+    assert!(moved.into_iter().any(|entry| entry.path().join("somebody's").exists()), "nothing was deleted");
+    assert_eq!(world.count("SELECT COUNT(*) FROM v_recoveries WHERE rung = 'reset' AND changed = 1"), 1);
     assert!(up.ended().is_none(), "the supervisor stayed");
 }

@@ -42,6 +42,7 @@ fn start(name: String) -> Entry {
         reason: "x".repeat(300),
         was_ready: None,
         suspect: false,
+        unseen: false,
     }
 }
 

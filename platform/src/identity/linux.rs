@@ -3,6 +3,7 @@
 use std::{fs, io, sync::OnceLock};
 
 use agentlab_domain::hang::Standing;
+use procfs::FromRead;
 
 /// The id of this boot.
 pub(super) fn boot() -> io::Result<String> {
@@ -63,6 +64,7 @@ fn pids() -> io::Result<Vec<i32>> {
     Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
 }
 
+/// Read in one go: `procfs::process::Process` would open the directory first and ask for its owner, once a second for each.
 fn stat(pid: i32) -> procfs::ProcResult<procfs::process::Stat> {
-    procfs::process::Process::new(pid)?.stat()
+    procfs::process::Stat::from_file(format!("/proc/{pid}/stat"))
 }

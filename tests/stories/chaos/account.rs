@@ -111,7 +111,8 @@ fn told_once(api: &BotApi, chat: i64, asked: i64, n: usize, job: &Job) -> u32 {
     let (marked, plain): (Vec<_>, Vec<_>) = own.into_iter().partition(|message| message.history.iter().any(is_marked));
     let say = || format!("task-{n} {job:?} in {chat}, asked by {asked}:\n{}", api.transcript(chat));
     assert!(plain.iter().chain(&marked).any(|message| shown(&message.text)), "no outcome: {}", say());
-    assert!(marked.len() <= 1 && plain.len() == 1, "answered twice: {}", say());
+    // The first send may have died before it left: then the marked one stands alone.
+    assert!(marked.len() <= 1 && plain.len() <= 1, "answered twice: {}", say());
     // Nowhere else either.
     let said = messages.iter().filter(|message| message.text.contains(&answer(n))).count();
     assert!(said <= 1 + marked.len(), "answered twice: {}", say());

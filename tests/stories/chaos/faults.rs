@@ -170,7 +170,7 @@ impl<'a> Faults<'a> {
             22..=23 => Fault::Stop(supervisor, stop),
             24 => Fault::Stop(Target::Shim, stop),
             25 => Fault::Stop(Target::Agent, stop),
-            _ => Fault::Lock(Duration::from_millis(self.random.u64(50..4000))),
+            _ => Fault::Lock(self.plan.scaled(Duration::from_millis(self.random.u64(50..5000)))),
         }
     }
 

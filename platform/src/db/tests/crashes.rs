@@ -23,6 +23,7 @@ fn crash(at: i64, suspect: bool) -> Entry {
         reason: "ended by signal 9".into(),
         was_ready: Some(true),
         suspect,
+        unseen: false,
     }
 }
 
