@@ -3,7 +3,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     io,
     os::unix::{
         ffi::OsStringExt,
@@ -68,7 +68,9 @@ pub fn private_system(home: &Home) -> io::Result<Child> {
 }
 
 fn detached(command: &mut Command, home: &Home, post: Post) -> io::Result<()> {
-    let errors = error_file(&error_path(home, post))?;
+    let path = error_path(home, post);
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let errors = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path).map_err(named)?;
     command
         .env("AGENTLAB_HOME", home.path())
         // Started from within an agent's run, it is still no part of that run.
@@ -78,11 +80,6 @@ fn detached(command: &mut Command, home: &Home, post: Post) -> io::Result<()> {
         .stderr(Stdio::from(errors))
         .process_group(0);
     Ok(())
-}
-
-fn error_file(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path);
-    file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
 /// Where the process of a post prints what it has to say.
