@@ -87,12 +87,15 @@ pub(crate) fn error_path(home: &Home, post: Post) -> std::path::PathBuf {
     home.logs().join(format!("{post}.err"))
 }
 
-/// The last line that the process of a post printed: why it refused, when it did.
+/// The last thing that the process of a post said, in one line: why it refused, when it did.
 pub fn last_words(home: &Home, post: Post) -> Option<String> {
     let text = std::fs::read_to_string(error_path(home, post)).ok()?;
-    let last = text.lines().rev().find(|line| !line.trim().is_empty())?;
-    // Whoever passes it on says by himself who speaks.
-    Some(last.strip_prefix("agentlab: ").unwrap_or(last).to_owned())
+    // Whoever passes it on says by himself who speaks. What we say may have several lines; of anybody else's the last counts.
+    let said = match text.rfind("agentlab: ") {
+        Some(at) => text.get(at + "agentlab: ".len()..)?.lines().map(str::trim).collect::<Vec<_>>().join(" "),
+        None => text.lines().rev().find(|line| !line.trim().is_empty())?.to_owned(),
+    };
+    Some(said.trim().chars().take(600).collect())
 }
 
 /// Starts the shim of a run and hands it the locked descriptor as its standard input (rule R2): the lock is never free

@@ -139,8 +139,8 @@ fn seen(keeper: &Keeper<'_>, asked: &Intervention, told: bool) -> Seen {
 }
 
 /// Stores whom it replaces, unless those would not come back.
-async fn begin(keeper: &Keeper<'_>, id: i64, asked: &Intervention) -> Result<(), DbError> {
-    let db = &keeper.life.db;
+async fn begin(keeper: &mut Keeper<'_>, id: i64, asked: &Intervention) -> Result<(), DbError> {
+    let db = keeper.life.db.clone();
     if let Err(why) = usable(keeper) {
         tracing::error!(id, why, "nothing is restarted into a configuration under which nothing could start");
         return db.drop_intervention(id, &intervention::refused(&why)).await;
@@ -148,6 +148,12 @@ async fn begin(keeper: &Keeper<'_>, id: i64, asked: &Intervention) -> Result<(),
     let names = living(keeper, asked.role);
     tracing::warn!(id, kind = asked.kind.as_str(), ?names, "begun");
     db.begin_intervention(id, &names).await?;
+    // Who waits for his next start waits no longer: somebody may just have put right what was wrong.
+    for (post, state) in &mut keeper.posts {
+        if state.wanted && is_of(*post, asked.role) && state.person.is_none() {
+            state.not_before = 0;
+        }
+    }
     fail_point!("intervention-begun");
     Ok(())
 }
