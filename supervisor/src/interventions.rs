@@ -69,6 +69,11 @@ impl Interventions {
         steps.contains(&Step::ReplaceOneself) && !steps.contains(&Step::EndThem)
     }
 
+    /// Whether something was asked for that is not finished.
+    pub(crate) fn are_open(&self) -> bool {
+        !self.known.is_empty()
+    }
+
     /// Waits until it is time for another look, when something was asked for.
     pub(crate) async fn soon(&self) {
         // Who takes longer than that is looked for once a second, like everything else.

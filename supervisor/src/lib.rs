@@ -22,7 +22,7 @@ mod rung;
 mod stop;
 mod vigil;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agentlab_domain::{
     exit_code,
@@ -48,6 +48,9 @@ use post::Fallen;
 
 /// How long a private system may take to make room for `up`.
 const HANDOVER: Duration = Duration::from_secs(15);
+
+/// Between two looks at what people asked for, when nobody pings.
+const ASKED: Duration = Duration::from_secs(5);
 
 /// What kind of system this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,13 +118,18 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     }
     let _sweeps = orphans::begin(&life);
     children::collect_left();
-    let mut announced = false;
+    let (mut announced, mut looked) = (false, None);
     loop {
-        let wanted = control::workers(&life, workers).await;
-        if wanted != workers {
-            tracing::warn!(wanted, "so many workers from now on");
-            workers = wanted;
-            keeper.want(posts(workers, full, with_bot));
+        // Who asks for something says so with a ping: the database is not asked at every look and at every death.
+        let asks = interventions.are_open() || looked.is_none_or(|at: Instant| at.elapsed() >= clock::scaled(ASKED));
+        if asks {
+            looked = Some(clock::instant());
+            let wanted = control::workers(&life, workers).await;
+            if wanted != workers {
+                tracing::warn!(wanted, "so many workers from now on");
+                workers = wanted;
+                keeper.want(posts(workers, full, with_bot));
+            }
         }
         let passed = keeper.pass().await;
         if let Some(refusal) = passed.refused.filter(|_| !announced) {
@@ -154,11 +162,11 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
         if passed.fallen.iter().any(|fallen| fallen.post.slot > workers) {
             control::forget(&life, workers).await;
         }
-        if interventions.look(&mut keeper, &passed.fallen).await {
+        if asks && interventions.look(&mut keeper, &passed.fallen).await {
             return Ok(Ended::Replaced);
         }
         tokio::select! {
-            () = ear.heard() => {}
+            () = ear.heard() => looked = None,
             () = keeper.change() => {}
             () = interventions.soon() => {}
             Some(news) = locked.recv() => tell(news),

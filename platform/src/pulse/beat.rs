@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{home::Home, identity::Identity, lock};
 
 /// No beat has more bytes.
-const LONGEST: u64 = 64 * 1024;
+const LONGEST: usize = 8 * 1024;
 
 /// One beat, as the file has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,9 +76,11 @@ pub fn read(home: &Home, post: Post) -> Option<Beat> {
 
 /// What stands in a pulse; whatever stands in its place, nobody waits for it.
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
-    file.take(LONGEST).read_to_end(&mut bytes)?;
+    let mut file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    // In one piece, as it is written: so it is whole, and costs one call.
+    let mut bytes = vec![0; LONGEST];
+    let length = file.read(&mut bytes)?;
+    bytes.truncate(length);
     Ok(bytes)
 }
 
