@@ -69,6 +69,8 @@ pub(crate) struct Keeper<'a> {
     pub(crate) alerts: Alerts,
     pub(crate) recorder: Recorder,
     probe: Option<Probe>,
+    /// Everything was ready once: until then a refusal ends the start, and whoever started it reads why.
+    pub(crate) announced: bool,
     looked_at: i64,
     turns: Turns,
 }
@@ -89,6 +91,7 @@ impl<'a> Keeper<'a> {
             recoveries: Recoveries::default(),
             found_died: Arc::default(),
             probe,
+            announced: false,
             looked_at: clock::monotonic_ms(),
             turns: life.pulse.turns("posts"),
         };
@@ -153,7 +156,7 @@ impl<'a> Keeper<'a> {
             if let Some(fallen) = fallen {
                 self.recorder.died(&self.life.home, &fallen);
                 bury(state, &fallen);
-                if fallen.fall == Fall::Refused {
+                if fallen.fall == Fall::Refused && self.announced {
                     let words = fallen.how().unwrap_or_default();
                     let told = format!(
                         "agentlab: {post} refuses to start: {words}. It is tried again every minute, or at once with \

@@ -148,6 +148,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
         }
         if passed.all_ready && !announced {
             announced = true;
+            keeper.announced = true;
             tell(News::Ready {
                 bot: with_bot,
                 console_port: full.then_some(life.config.console.port),
