@@ -2,7 +2,8 @@
 
 use agentlab_domain::orphan::Action;
 use agentlab_platform::{
-    alert, clock,
+    alert::{self, Told},
+    clock,
     db::orphans::LiveRun,
     life::Life,
     ping,
@@ -68,7 +69,9 @@ async fn name(life: &Life, row: &LiveRun, run: &RunDir, memory: &mut Memory) {
     );
     tracing::error!(task, run = %row.id, "{words}");
     match alert::owner(&life.home, &life.config, &format!("overdue:{}", row.id), &words).await {
-        Ok(_) => memory.named = true,
+        Ok(Told::Now | Told::Before | Told::Nobody) => memory.named = true,
+        // Another alert is being given: with the next look.
+        Ok(Told::NotYet) => {}
         Err(error) => {
             memory.in_vain = Some(clock::instant());
             tracing::warn!(%error, "the owner could not be told; I try again");
