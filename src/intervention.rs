@@ -14,6 +14,8 @@ use crate::{
 /// How long nobody may be there who acts on it: a supervisor that replaces itself is away for a moment, and a service
 /// manager takes its time.
 const ALONE: Duration = Duration::from_secs(30);
+/// How long nothing is said.
+const SILENT: Duration = Duration::from_secs(5);
 /// How long the supervisor may take to begin. It looks once a second.
 const BEGIN: Duration = Duration::from_secs(30);
 
@@ -21,6 +23,7 @@ const BEGIN: Duration = Duration::from_secs(30);
 pub async fn wait(system: &System, id: i64, as_json: bool) -> Result<u8, Failure> {
     let asked = clock::instant();
     let mut supervised = clock::instant();
+    let mut patient = false;
     ping::ping(&system.home.socket(Role::Supervisor.as_str()));
     loop {
         let Some(view) = system.db.intervention(id).await? else { return Err(Failure::words("the request is gone")) };
@@ -42,6 +45,12 @@ pub async fn wait(system: &System, id: i64, as_json: bool) -> Result<u8, Failure
             }
             // Begun, it takes as long as it takes: whoever does not come back is seen in `status`.
             Some(State::Asked | State::Begun) | None => {}
+        }
+        if !patient && asked.elapsed() > clock::scaled(SILENT) {
+            patient = true;
+            print::note(
+                "it takes longer than it should: `agentlab status` in another terminal shows who is not ready. I wait",
+            );
         }
         if agentlab_supervisor::is_running(&system.home) {
             supervised = clock::instant();

@@ -1,10 +1,13 @@
 //! `status`: the whole system in one look.
 
-use agentlab_domain::exit_code;
+use agentlab_domain::{
+    exit_code,
+    role::{Post, Role},
+};
 use agentlab_platform::{
     db::status::Status,
     detectors::{self, Detectors},
-    instructions,
+    instructions, pulse,
 };
 use serde::Serialize;
 
@@ -28,7 +31,19 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
         return Ok(exit_code::DONE);
     }
     let running = agentlab_supervisor::is_running(&system.home);
-    print::line(if running { "agentlab is running" } else { "agentlab is not running: start it with `agentlab up`" });
+    let alive = status.processes.iter().filter(|process| process.alive).count();
+    print::line(&match (running, alive) {
+        (true, _) => "agentlab is running".to_owned(),
+        (false, 0) => "agentlab is not running: start it with `agentlab up`".to_owned(),
+        (false, alive) => format!(
+            "the supervisor is dead, and {alive} of its processes live on: `agentlab up` takes them over. Until then nothing \
+             that dies is started again"
+        ),
+    });
+    let supervisor = Post { role: Role::Supervisor, slot: 0 };
+    if let Some(note) = pulse::read(&system.home, supervisor).filter(|_| running).and_then(|beat| beat.note) {
+        print::line(&note);
+    }
     print::line(&format!(
         "tasks: {} running, {} queued, {} retrying, {} parked, {} waiting for a person",
         status.running, status.queued, status.retrying, status.parked, status.waiting
@@ -49,9 +64,11 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     }
     let place = system.config.chat_place(system.home.workspace());
     print::line(&instructions::words(&system.home, &place.project));
-    if running {
+    if running || alive > 0 {
         let rows = status.processes.iter().map(|process| {
-            let state = if process.ready {
+            let state = if process.stopped {
+                "stopped"
+            } else if process.ready {
                 "ready"
             } else if process.alive {
                 "starting"

@@ -1,11 +1,13 @@
 //! Health from one look at the rows. *Missing* is a post that should have a ready process and has none.
 
-use agentlab_domain::role;
+use agentlab_domain::role::{self, Post, Role};
 use agentlab_platform::{
     clock,
     db::{DbError, status::Status},
     detectors::{self, Detectors},
+    home::Home,
     life::Life,
+    lock, pulse,
 };
 use serde_json::{Value, json};
 
@@ -55,9 +57,15 @@ impl Look {
     }
 
     /// Whether the system can serve what is configured, and the words for it.
-    pub(crate) fn health(&self, detectors: &Detectors) -> (bool, Value) {
+    pub(crate) fn health(&self, home: &Home, detectors: &Detectors) -> (bool, Value) {
         let missing = self.missing();
-        let all_well = missing.is_empty()
+        let supervisor = Post { role: Role::Supervisor, slot: 0 };
+        let supervised = lock::is_held(&home.post_lock(supervisor)).unwrap_or(true);
+        // It knows without the database, for instance who keeps it locked.
+        let note = pulse::read(home, supervisor).filter(|_| supervised).and_then(|beat| beat.note);
+        let all_well = supervised
+            && note.is_none()
+            && missing.is_empty()
             && !self.status.iter().flat_map(|status| &status.circuits).any(|outage| outage.holds)
             && detectors::silent(detectors).is_empty();
         let stale = clock::monotonic_ms() - self.at > clock::scaled_ms(STALE_MS);
@@ -76,14 +84,19 @@ impl Look {
             .processes
             .iter()
             .map(|process| {
-                let state = if process.ready {
+                let state = if process.stopped {
+                    "stopped"
+                } else if process.ready {
                     "ready"
                 } else if process.alive {
                     "starting"
                 } else {
                     "down"
                 };
-                (process.id.clone(), json!({ "state": state, "note": process.note }))
+                (
+                    process.id.clone(),
+                    json!({ "state": state, "note": if process.id == "supervisor" { &note } else { &process.note } }),
+                )
             })
             .collect();
         // What is out of order outside: the system serves, by keeping.

@@ -97,7 +97,7 @@ async fn local_only(headers: HeaderMap, request: axum::extract::Request, next: a
 
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
     let detectors = detectors::all(&shared.life.home);
-    let (ok, body) = shared.look().await.health(&detectors);
+    let (ok, body) = shared.look().await.health(&shared.life.home, &detectors);
     let code = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(body)).into_response()
 }

@@ -30,7 +30,7 @@ const FROM_OUTSIDE: [i32; 7] = [1, 2, 3, 9, 13, 14, 15];
 /// The reading.
 pub fn read(ended: Ended, before: Before) -> Fall {
     let failed = before.ready_for.map_or(Fall::NeverReady, |ready_for| Fall::Failed { ready_for });
-    let taken = before.ready_for.map_or(Fall::NeverReady, |_| Fall::Taken);
+    let taken = before.ready_for.map_or(Fall::NeverReady, |ready_for| Fall::Taken { ready_for });
     match (before.asked, ended) {
         (Asked::Kill, _) if before.hang.is_some() => failed,
         (Asked::Drain | Asked::Restart | Asked::RestartInVain | Asked::Kill, _) => Fall::Asked,
@@ -72,7 +72,7 @@ mod tests {
                         } else if ready_for.is_none() {
                             if refused && !hung { Fall::Refused } else { Fall::NeverReady }
                         } else if outside && !hung {
-                            Fall::Taken
+                            Fall::Taken { ready_for: Duration::from_secs(7) }
                         } else {
                             FAILED
                         };

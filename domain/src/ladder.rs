@@ -55,8 +55,8 @@ pub const STEADY: Duration = Duration::from_mins(1);
 pub enum Fall {
     /// It was asked to.
     Asked,
-    /// From outside (a signal of somebody's), or nobody knows how, after it had been ready.
-    Taken,
+    /// From outside (a signal of somebody's), or nobody knows how, after it had been ready for so long.
+    Taken { ready_for: Duration },
     /// By itself (an exit code, a crash) or because it hung, after it had been ready for so long.
     Failed { ready_for: Duration },
     /// Before it was ready.
@@ -74,13 +74,28 @@ pub struct Climb {
     pub taken: Option<Rung>,
     /// A rung that is to be taken before the next start.
     pub due: Option<Rung>,
+    /// How often in a row it was killed from outside as soon as it was ready.
+    pub killed: u32,
 }
+
+/// Whoever is killed from outside within this time after he was ready may be meant by somebody who goes on killing.
+const SOON: Duration = Duration::from_secs(1);
+/// So often in a row he is started at once; after that more slowly, or it would be a hot loop.
+const AT_ONCE: u32 = 100;
 
 /// The climb after the component ended, and how long to wait before its next start. `jitter` is a draw from 0 to 1.
 pub fn fell(climb: Climb, fall: Fall, jitter: f64) -> (Climb, Duration) {
     match fall {
-        // Says nothing about whether it works.
-        Fall::Asked | Fall::Taken => (climb, Duration::ZERO),
+        // Neither says anything about whether it works.
+        Fall::Asked => (climb, Duration::ZERO),
+        Fall::Taken { ready_for } => {
+            let killed = if ready_for < SOON { climb.killed.saturating_add(1) } else { 0 };
+            let wait = match killed.checked_sub(AT_ONCE) {
+                None | Some(0) => Duration::ZERO,
+                Some(too_often) => restart::delay(End::NeverReady, too_often, jitter),
+            };
+            (Climb { killed, ..climb }, wait)
+        }
         Fall::Refused => (climb, restart::delay(End::Refused, 1, jitter)),
         Fall::Failed { ready_for } if ready_for >= STEADY => (Climb::default(), Duration::ZERO),
         Fall::Failed { .. } => {
@@ -104,7 +119,7 @@ pub fn fell(climb: Climb, fall: Fall, jitter: f64) -> (Climb, Duration) {
 fn higher(climb: Climb) -> Climb {
     let failed = climb.failed.saturating_add(1);
     match climb.taken {
-        None => Climb { failed, taken: Some(Rung::Restart), due: None },
+        None => Climb { failed, taken: Some(Rung::Restart), due: None, ..climb },
         Some(taken) => Climb { failed, due: climb.due.or(taken.next()), ..climb },
     }
 }
@@ -128,7 +143,7 @@ mod tests {
     /// Everything that can be observed of a component between two of its starts, and of a rung that was taken.
     const FALLS: [Fall; 6] = [
         Fall::Asked,
-        Fall::Taken,
+        Fall::Taken { ready_for: Duration::ZERO },
         Fall::Failed { ready_for: Duration::from_secs(1) },
         Fall::Failed { ready_for: STEADY },
         Fall::NeverReady,
@@ -212,9 +227,17 @@ mod tests {
     #[test]
     fn what_is_killed_from_outside_climbs_nothing_and_what_crashes_again_and_again_does() {
         let mut climb = Climb::default();
-        for _ in 0..200 {
-            assert_eq!(fell(climb, Fall::Taken, 1.0), (Climb::default(), Duration::ZERO));
-        }
+        let waits: Vec<u64> = (0..105)
+            .map(|_| {
+                let wait;
+                (climb, wait) = fell(climb, Fall::Taken { ready_for: Duration::ZERO }, 0.0);
+                wait.as_secs()
+            })
+            .collect();
+        assert!(waits[..100].iter().all(|wait| *wait == 0) && waits[100..] == [2, 5, 10, 30, 30], "{waits:?}");
+        assert_eq!((climb.failed, climb.due), (0, None), "it climbs nothing");
+        let (mut climb, wait) = fell(climb, Fall::Taken { ready_for: SOON }, 0.0);
+        assert_eq!((climb, wait), (Climb::default(), Duration::ZERO), "somebody let it live");
         let crash = Fall::Failed { ready_for: Duration::from_secs(1) };
         let waits: Vec<u64> = (0..5)
             .map(|_| {

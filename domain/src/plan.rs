@@ -128,9 +128,9 @@ mod tests {
 
     const POST: Post = Post { role: Role::Worker, slot: 1 };
     const CLIMBS: [Climb; 3] = [
-        Climb { failed: 0, taken: None, due: None },
-        Climb { failed: 2, taken: Some(Rung::Restart), due: Some(Rung::EndHolders) },
-        Climb { failed: 4, taken: Some(Rung::Capped), due: None },
+        Climb { failed: 0, taken: None, due: None, killed: 0 },
+        Climb { failed: 2, taken: Some(Rung::Restart), due: Some(Rung::EndHolders), killed: 0 },
+        Climb { failed: 4, taken: Some(Rung::Capped), due: None, killed: 0 },
     ];
 
     fn every_known() -> Vec<Option<Known>> {

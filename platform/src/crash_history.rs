@@ -50,7 +50,7 @@ pub struct Entry {
     /// With this crash its release came under suspicion.
     pub suspect: bool,
     /// It went down with its supervisor, or beside it: that says nothing about its release.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unseen: bool,
 }
 

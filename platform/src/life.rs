@@ -142,7 +142,25 @@ pub struct Taken {
     lock: Lock,
 }
 
+/// What is wrong, in words, for whoever reads the pulse.
+#[derive(Debug, Clone, Default)]
+pub struct Note(Arc<Mutex<Option<String>>>);
+
+impl Note {
+    /// Says it, or with `None` that nothing is wrong.
+    pub fn set(&self, words: Option<String>) {
+        if let Ok(mut note) = self.0.lock() {
+            *note = words;
+        }
+    }
+}
+
 impl Taken {
+    /// Says what is wrong, also without a database.
+    pub fn noted(&self) -> Note {
+        Note(Arc::clone(&self.note))
+    }
+
     /// Takes the post, or refuses. Must be called inside a runtime.
     pub fn take(post: Post) -> Result<Self, Refusal> {
         let home = Home::open()?;

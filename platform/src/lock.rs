@@ -39,10 +39,10 @@ impl Lock {
         }
     }
 
-    /// Takes the lock, and takes "held" for an answer only after a tenth of a second: whoever looks whether a lock is held
-    /// (`is_held`) holds it for a moment. Blocks the thread for that long.
+    /// Takes the lock, and takes "held" for an answer only after most of a second: whoever looks whether a lock is held
+    /// (`is_held`), or lets go of what a dead worker held, holds it for a moment. Blocks the thread for that long.
     pub fn take(path: &Path, mode: Mode) -> io::Result<Option<Self>> {
-        for _ in 0..10 {
+        for _ in 0..70 {
             if let Some(lock) = Self::try_take(path, mode)? {
                 return Ok(Some(lock));
             }
@@ -77,7 +77,8 @@ impl Lock {
 
 /// Whether somebody holds the lock. A file that is not there is held by nobody.
 pub fn is_held(path: &Path) -> io::Result<bool> {
-    if !path.exists() {
+    // A folder that may not be looked into is no proof that nobody is there.
+    if !path.try_exists()? {
         return Ok(false);
     }
     Ok(Lock::try_take(path, Mode::Exclusive)?.is_none())

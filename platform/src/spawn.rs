@@ -3,7 +3,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     io,
     os::unix::{
         ffi::OsStringExt,
@@ -68,7 +68,9 @@ pub fn private_system(home: &Home) -> io::Result<Child> {
 }
 
 fn detached(command: &mut Command, home: &Home, post: Post) -> io::Result<()> {
-    let errors = error_file(&error_path(home, post))?;
+    let path = error_path(home, post);
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let errors = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path).map_err(named)?;
     command
         .env("AGENTLAB_HOME", home.path())
         // Started from within an agent's run, it is still no part of that run.
@@ -80,22 +82,20 @@ fn detached(command: &mut Command, home: &Home, post: Post) -> io::Result<()> {
     Ok(())
 }
 
-fn error_file(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path);
-    file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
-}
-
 /// Where the process of a post prints what it has to say.
 pub(crate) fn error_path(home: &Home, post: Post) -> std::path::PathBuf {
     home.logs().join(format!("{post}.err"))
 }
 
-/// The last line that the process of a post printed: why it refused, when it did.
+/// The last thing that the process of a post said, in one line: why it refused, when it did.
 pub fn last_words(home: &Home, post: Post) -> Option<String> {
     let text = std::fs::read_to_string(error_path(home, post)).ok()?;
-    let last = text.lines().rev().find(|line| !line.trim().is_empty())?;
-    // Whoever passes it on says by himself who speaks.
-    Some(last.strip_prefix("agentlab: ").unwrap_or(last).to_owned())
+    // Whoever passes it on says by himself who speaks. What we say may have several lines; of anybody else's the last counts.
+    let said = match text.rfind("agentlab: ") {
+        Some(at) => text.get(at + "agentlab: ".len()..)?.lines().map(str::trim).collect::<Vec<_>>().join(" "),
+        None => text.lines().rev().find(|line| !line.trim().is_empty())?.to_owned(),
+    };
+    Some(said.trim().chars().take(600).collect())
 }
 
 /// Starts the shim of a run and hands it the locked descriptor as its standard input (rule R2): the lock is never free

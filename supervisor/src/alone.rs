@@ -85,7 +85,9 @@ async fn examine(home: &Home, post: Post, beat: &Beat) -> Option<Hang> {
         stopped_since = stopped_since.filter(|_| standing == Standing::Stopped).or_else(|| Some(clock::instant()));
         let stopped_for = stopped_since.map_or(Duration::ZERO, |since| since.elapsed());
         let (quiet_for, unanswered_for) = (Duration::ZERO, Duration::ZERO);
-        let signs = Signs { standing, stopped_for, late, quiet_for, unanswered_for };
+        // Late before and late now: two beats.
+        let lates = if late && beat.latest().is_some() { 2 } else { 0 };
+        let signs = Signs { standing, stopped_for, lates, quiet_for, unanswered_for };
         if let Some(hang) = health::judge(signs, patience) {
             return Some(hang);
         }

@@ -27,7 +27,9 @@ use crate::{keeper::Keeper, post::Fallen, recoveries};
 const TELL: Duration = Duration::from_secs(2);
 /// How long a locked database may keep us.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Between two looks while something was asked for.
+/// For how long something that was asked for is looked at more often.
+const RECENT: Duration = Duration::from_secs(10);
+/// Between two looks in that time.
 const SOON: Duration = Duration::from_millis(50);
 
 /// What this supervisor knows of the open interventions.
@@ -74,7 +76,10 @@ impl Interventions {
 
     /// Waits until it is time for another look, when something was asked for.
     pub(crate) async fn soon(&self) {
-        if self.known.is_empty() {
+        // Who takes longer than that is looked for once a second, like everything else.
+        let recent = i64::try_from(clock::scaled(RECENT).as_millis()).unwrap_or(i64::MAX);
+        let now = clock::monotonic_ms();
+        if !self.known.values().any(|since| now - since < recent) {
             std::future::pending::<()>().await;
         }
         tokio::time::sleep(clock::scaled(SOON)).await;
@@ -139,8 +144,8 @@ fn seen(keeper: &Keeper<'_>, asked: &Intervention, told: bool) -> Seen {
 }
 
 /// Stores whom it replaces, unless those would not come back.
-async fn begin(keeper: &Keeper<'_>, id: i64, asked: &Intervention) -> Result<(), DbError> {
-    let db = &keeper.life.db;
+async fn begin(keeper: &mut Keeper<'_>, id: i64, asked: &Intervention) -> Result<(), DbError> {
+    let db = keeper.life.db.clone();
     if let Err(why) = usable(keeper) {
         tracing::error!(id, why, "nothing is restarted into a configuration under which nothing could start");
         return db.drop_intervention(id, &intervention::refused(&why)).await;
@@ -148,6 +153,12 @@ async fn begin(keeper: &Keeper<'_>, id: i64, asked: &Intervention) -> Result<(),
     let names = living(keeper, asked.role);
     tracing::warn!(id, kind = asked.kind.as_str(), ?names, "begun");
     db.begin_intervention(id, &names).await?;
+    // Who waits for his next start waits no longer: somebody may just have put right what was wrong.
+    for (post, state) in &mut keeper.posts {
+        if state.wanted && is_of(*post, asked.role) && state.person.is_none() {
+            state.not_before = 0;
+        }
+    }
     fail_point!("intervention-begun");
     Ok(())
 }

@@ -4,7 +4,8 @@
 use std::{collections::BTreeMap, collections::HashSet, sync::Arc, time::Duration};
 
 use agentlab_domain::{
-    exit_code, ladder,
+    exit_code,
+    ladder::{self, Fall},
     plan::{self, Held},
     role::{Post, Role},
 };
@@ -68,6 +69,8 @@ pub(crate) struct Keeper<'a> {
     pub(crate) alerts: Alerts,
     pub(crate) recorder: Recorder,
     probe: Option<Probe>,
+    /// Everything was ready once: until then a refusal ends the start, and whoever started it reads why.
+    pub(crate) announced: bool,
     looked_at: i64,
     turns: Turns,
 }
@@ -88,6 +91,7 @@ impl<'a> Keeper<'a> {
             recoveries: Recoveries::default(),
             found_died: Arc::default(),
             probe,
+            announced: false,
             looked_at: clock::monotonic_ms(),
             turns: life.pulse.turns("posts"),
         };
@@ -144,19 +148,31 @@ impl<'a> Keeper<'a> {
         let mut snapshot = Vec::new();
         for post in order {
             let Some(state) = self.posts.get_mut(&post) else { continue };
-            let asked = answers.filter(|_| look::is_asked(post));
+            // One that was started under another configuration may answer at another port.
+            let config = self.life.config.fingerprint();
+            let beat = state.person.as_ref().and_then(|person| person.beat.as_ref());
+            let asked = answers.filter(|_| look::is_asked(post) && beat.is_some_and(|beat| beat.config == config));
             let (held, fallen) = look::look(&self.life.home, post, state, ran, asked);
             if let Some(fallen) = fallen {
                 self.recorder.died(&self.life.home, &fallen);
                 bury(state, &fallen);
+                if fallen.fall == Fall::Refused && self.announced {
+                    let words = fallen.how().unwrap_or_default();
+                    let told = format!(
+                        "agentlab: {post} refuses to start: {words}. It is tried again every minute, or at once with \
+                         `agentlab restart {}`.",
+                        post.role.as_str()
+                    );
+                    self.alerts.tell(format!("refused:{post}:{}:{words}", self.life.name), told);
+                }
                 passed.refused = passed.refused.take().or_else(|| refusal(&fallen));
                 passed.fallen.push(fallen);
             }
             if held != Held::No && state.child.is_none() && !state.vigil.as_ref().is_some_and(Vigil::lasts) {
                 state.vigil = Some(Vigil::begin(self.life.home.post_lock(post), &self.found_died));
             }
+            passed.diagnosed.extend(untold(state, held).map(|words| (post, words)));
             let beat = state.person.as_ref().and_then(|person| person.beat.as_ref());
-            let config = self.life.config.fingerprint();
             // Who was found may run under an earlier configuration. What was started here runs under the present one, which
             // may be newer than ours: to replace that would never end.
             let found = state.child.is_none();
@@ -218,6 +234,19 @@ impl<'a> Keeper<'a> {
         }
         (anybody, known)
     }
+}
+
+/// So many looks in a row that could not tell are said.
+const UNTOLD: u32 = 10;
+
+/// Counts looks that could not tell whether anybody is at a post; says so once.
+fn untold(state: &mut State, held: Held) -> Option<String> {
+    state.untold = if held == Held::CannotTell && state.child.is_none() { state.untold.saturating_add(1) } else { 0 };
+    (state.untold == UNTOLD).then(|| {
+        "cannot be kept: nobody can tell whether its lock in run/ is held, so nobody is started. Is something else in its \
+         place, or may the folder not be read?"
+            .to_owned()
+    })
 }
 
 /// What follows from an end for the next start.

@@ -148,6 +148,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
         }
         if passed.all_ready && !announced {
             announced = true;
+            keeper.announced = true;
             tell(News::Ready {
                 bot: with_bot,
                 console_port: full.then_some(life.config.console.port),
@@ -191,12 +192,15 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
 
 /// Says who ended, where nobody asked for it.
 fn tell_of(fallen: &Fallen, tell: &impl Fn(News)) {
-    let (post, words) = (fallen.post, fallen.words.clone());
+    let (post, words) = (fallen.post, fallen.how());
     match fallen.fall {
         Fall::Asked => tracing::info!(%post, "ended as it was asked to"),
-        Fall::Taken | Fall::Failed { .. } | Fall::NeverReady | Fall::Refused => {
-            let hang = fallen.person.as_ref().and_then(|person| person.hang).map(|hang| hang.words().to_owned());
-            let words = hang.or(words);
+        Fall::Refused => {
+            let words = format!("refuses to start ({}); I try it again every minute", words.unwrap_or_default());
+            tracing::error!(%post, words);
+            tell(News::Diagnosed { post, words });
+        }
+        Fall::Taken { .. } | Fall::Failed { .. } | Fall::NeverReady => {
             tracing::warn!(%post, words = words.as_deref(), status = ?fallen.status, "ended; it is started again");
             tell(News::Died { post, words });
         }

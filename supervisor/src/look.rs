@@ -3,8 +3,7 @@
 use std::{process::ExitStatus, time::Duration};
 
 use agentlab_domain::{
-    hang::Standing,
-    health::age,
+    health::{self, age},
     ladder,
     plan::{Held, Known, Seen},
     role::{Post, Role},
@@ -133,13 +132,12 @@ fn child(state: &State) -> Option<Identity> {
 
 fn examine(home: &Home, post: Post, person: &mut Person, ran: Ran, answers: Option<u64>) {
     let Ran { since, every } = ran;
-    let late = person.beat.as_ref().is_some_and(|beat| beat.latest().is_some());
-    // Who has beaten since the last look does not stand still: the system is asked about the others only.
-    let standing = if person.beaten && !late { Standing::Running } else { person.identity.standing() };
+    let standing = person.identity.standing();
+    let beat = person.beat.as_ref().filter(|_| person.beaten).map(|beat| beat.latest().is_some());
     let signs = &mut person.signs;
+    signs.stopped_for = health::stopped_for(signs.stopped_for, signs.standing, standing, since, every);
     signs.standing = standing;
-    signs.stopped_for = age(signs.stopped_for, standing == Standing::Stopped, since, every);
-    signs.late = late;
+    signs.lates = health::lates(signs.lates, standing, beat);
     // The log is asked only when the pulse is silent.
     let log = if person.beaten { 0 } else { telemetry::written(home, &post.to_string()) };
     signs.quiet_for = age(signs.quiet_for, !person.beaten && log == person.log, since, every);

@@ -31,6 +31,8 @@ pub(crate) struct State {
     pub(crate) climb: Climb,
     /// Not before this time of the monotonic clock, in milliseconds.
     pub(crate) not_before: i64,
+    /// How many looks in a row could not tell whether anybody is there.
+    pub(crate) untold: u32,
 }
 
 /// Who is at a post.
@@ -58,7 +60,7 @@ impl Person {
         let signs = Signs {
             standing: Standing::Running,
             stopped_for: Duration::ZERO,
-            late: false,
+            lates: 0,
             quiet_for: Duration::ZERO,
             unanswered_for: Duration::ZERO,
         };
@@ -125,8 +127,16 @@ impl Fallen {
     pub(crate) fn refusal(&self) -> Option<u8> {
         match self.fall {
             Fall::Refused => u8::try_from(self.status?.code()?).ok(),
-            Fall::Asked | Fall::Taken | Fall::Failed { .. } | Fall::NeverReady => None,
+            Fall::Asked | Fall::Taken { .. } | Fall::Failed { .. } | Fall::NeverReady => None,
         }
+    }
+
+    /// How it ended, for people: what was found out about it, else its last words, else what the system says.
+    pub(crate) fn how(&self) -> Option<String> {
+        let hang = self.person.as_ref().and_then(|person| person.hang).map(|hang| hang.words().to_owned());
+        // What it printed before somebody's signal ended it is not the reason.
+        let signal = self.status.filter(|status| status.signal().is_some()).map(|status| status.to_string());
+        hang.or(signal).or_else(|| self.words.clone()).or_else(|| Some(self.status?.to_string()))
     }
 
     /// Whether it ended well although nobody asked it here.

@@ -36,7 +36,7 @@ impl Recoveries {
     pub(crate) fn recover(&mut self, id: i64, post: Post, state: &mut State) {
         if self.known.insert((id, post)) {
             self.due.insert(post, id);
-            state.climb = Climb { failed: 0, taken: Some(Rung::Restart), due: RUNGS.first().copied() };
+            state.climb = Climb { failed: 0, taken: Some(Rung::Restart), due: RUNGS.first().copied(), killed: 0 };
             state.not_before = 0;
         }
     }

@@ -41,6 +41,7 @@ mod rungs;
 mod runs;
 mod scale;
 mod secrets;
+mod seen;
 mod sessions;
 mod starting;
 mod steps;

@@ -47,8 +47,8 @@ async fn take_back(life: &Life, own: u32) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Runs the worker at `slot` until it is asked to stop, and returns its exit code; its run, if it has one, goes on without it. With `drain` it finishes
-/// its run first, and lets go of it only when asked a second time.
+/// Runs the worker at `slot` until it is asked to stop, and returns its exit code; its run, if it has one, goes on without
+/// it. With `drain` it finishes its run first, and lets go of it only when asked a second time.
 pub async fn serve(slot: u32, drain: bool) -> Result<u8, Refusal> {
     let post = Post { role: Role::Worker, slot };
     let life = Life::begin(post).await?;
@@ -64,7 +64,12 @@ pub async fn serve(slot: u32, drain: bool) -> Result<u8, Refusal> {
     let (db, name, stop) = (life.db.clone(), life.name.clone(), life.stop());
     let claims = life.pulse.turns("claims");
     let life = Arc::new(life);
-    let worker = life.clone();
+    let (worker, finishing) = (life.clone(), life.clone());
+    let mut asked = life.stop();
+    tokio::spawn(async move {
+        asked.asked_to_finish().await;
+        finishing.note(Some("takes nothing new: it finishes its task, and then ends".into()));
+    });
     queue::work(&db, &name, (ear, claims), stop, move |claim| {
         handle::handle(worker.clone(), claim, if drain { 2 } else { 1 })
     })

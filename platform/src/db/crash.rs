@@ -104,7 +104,13 @@ impl Db {
         let of_own = |row: &&CrashRow| row.version == own.version && row.commit_hash.as_deref() == own.commit;
         let Some(last) = crashes.iter().filter(of_own).rfind(|row| row.suspect) else { return Ok(None) };
         let together = crash_history::spans().together_ms;
-        let count = crashes.iter().filter(of_own).filter(|row| (last.at - row.at).abs() <= together).count();
+        let near = |at: i64| (last.at - at).abs() <= together;
+        // The lines know which crashes count; without them the rows have to do.
+        let counts = |entry: &&Entry| entry.kind == Kind::Crash && !entry.unseen && entry.release() == own.named();
+        let lines = crash_history::read(self.home());
+        let noted = lines.iter().filter(counts).filter(|entry| near(entry.at)).count();
+        let rows = crashes.iter().filter(of_own).filter(|row| near(row.at)).count();
+        let count = if noted == 0 { rows } else { noted };
         let words = words(own.named(), count, now);
         Ok(Some(SuspicionView {
             version: last.version.clone(),

@@ -1,5 +1,6 @@
 //! The state of the whole system in one look: for `status`, `/status`, `/health` and `/api/status`.
 
+use agentlab_domain::hang::Standing;
 use serde::Serialize;
 
 use super::{Db, DbError, budget::Spending, crash::SuspicionView, outage::OutageView, process::ProcessRow};
@@ -39,6 +40,8 @@ pub struct ProcessView {
     pub version: String,
     pub ready: bool,
     pub alive: bool,
+    /// It stands still (SIGSTOP).
+    pub stopped: bool,
     pub note: Option<String>,
     /// Unix milliseconds.
     pub started_at: i64,
@@ -48,12 +51,15 @@ pub struct ProcessView {
 
 impl From<ProcessRow> for ProcessView {
     fn from(row: ProcessRow) -> Self {
-        let alive = row.identity().living() == Living::Yes;
+        let identity = row.identity();
+        let alive = identity.living() == Living::Yes;
+        let stopped = alive && identity.standing() == Standing::Stopped;
         Self {
+            stopped,
             id: if row.role == "worker" { format!("worker-{}", row.slot) } else { row.role },
             pid: row.pid,
             version: row.version,
-            ready: alive && row.ready_at.is_some(),
+            ready: alive && !stopped && row.ready_at.is_some(),
             alive,
             note: row.note,
             started_at: row.started_at,

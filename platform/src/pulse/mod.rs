@@ -14,8 +14,8 @@ use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions},
     io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
-    path::Path,
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
@@ -35,7 +35,7 @@ const BEAT: Duration = Duration::from_secs(1);
 /// Tests shorten the beat no further: a busy machine must not look like a frozen loop.
 const SHORTEST_BEAT: Duration = Duration::from_millis(250);
 /// The runtime answers a beat within this time, or the thread that it runs on is frozen. Not shortened by tests.
-const RUNTIME: Duration = Duration::from_secs(2);
+const RUNTIME: Duration = Duration::from_millis(1500);
 /// The file has this many bytes, always, so that it is written in one piece.
 const SIZE: usize = 4096;
 /// The loop that every process has: the runtime itself.
@@ -80,7 +80,8 @@ pub struct Pulse {
 
 #[derive(Debug)]
 struct Shared {
-    file: File,
+    path: PathBuf,
+    file: Mutex<File>,
     beat: Mutex<Beat>,
     note: Arc<Mutex<Option<String>>>,
     loops: Mutex<Vec<(&'static str, Arc<Counter>)>>,
@@ -111,14 +112,15 @@ impl Pulse {
             kept_by: kept::by().map(str::to_owned),
             loops: BTreeMap::new(),
         };
-        let mut options = OpenOptions::new();
-        // Whatever stands in its place, it is not waited for.
-        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(OFlag::O_NONBLOCK.bits());
-        let file = options.open(path)?;
-        // What an earlier process left may be longer, and would stand behind every beat.
-        file.set_len(SIZE as u64)?;
+        let file = Mutex::new(open(path)?);
         let (stops_with, stopped) = channel();
-        let shared = Arc::new(Shared { file, beat: Mutex::new(beat), note: Arc::clone(note), loops: Mutex::default() });
+        let shared = Arc::new(Shared {
+            path: path.to_owned(),
+            file,
+            beat: Mutex::new(beat),
+            note: Arc::clone(note),
+            loops: Mutex::default(),
+        });
         shared.write(&BTreeMap::new())?;
         let pulse = Self { shared: Arc::clone(&shared), _stops_with: stops_with };
         let runtime = (pulse.turns(RUNTIME_LOOP), tokio::runtime::Handle::current());
@@ -191,8 +193,29 @@ impl Shared {
             bytes = serde_json::to_vec(&*beat)?;
         }
         bytes.resize(SIZE, b' ');
-        self.file.write_all_at(&bytes, 0)
+        let mut file = self.file.lock().map_err(|_| broken())?;
+        if !is_at(&file, &self.path) {
+            // Somebody removed it, or moved it away: nobody could know who is here.
+            *file = open(&self.path)?;
+        }
+        file.write_all_at(&bytes, 0)
     }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    // Whatever stands in its place, it is not waited for.
+    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(OFlag::O_NONBLOCK.bits());
+    let file = options.open(path)?;
+    // What an earlier process left may be longer, and would stand behind every beat.
+    file.set_len(SIZE as u64)?;
+    Ok(file)
+}
+
+/// Whether the file still stands in its place.
+fn is_at(file: &File, path: &Path) -> bool {
+    let (Ok(open), Ok(found)) = (file.metadata(), std::fs::metadata(path)) else { return false };
+    open.ino() == found.ino() && open.dev() == found.dev()
 }
 
 /// For failpoints of tests that hold a process: it is not to look frozen.
@@ -233,7 +256,8 @@ fn passed(last: &mut Instant, every: Duration) -> Duration {
     let now = clock::instant();
     let since = now.duration_since(*last);
     *last = now;
-    since.min(every * 2)
+    // However long a gap was (SIGSTOP, a paused machine), it is one beat.
+    since.min(every)
 }
 
 fn look(shared: &Shared, known: &mut BTreeMap<&'static str, Known>, ran: Duration) -> BTreeMap<String, LoopBeat> {

@@ -20,7 +20,7 @@ use agentlab_platform::{
     db::Db,
     holder::{self, Holder, Mark},
     home::Home,
-    life::Taken,
+    life::{Note, Taken},
     pulse::Turns,
     spawn::{self, Wish},
 };
@@ -73,7 +73,7 @@ impl Holders {
     pub(crate) fn watch(taken: &Taken) -> (Self, mpsc::UnboundedReceiver<News>) {
         let (tell, news) = mpsc::unbounded_channel();
         let watching = Arc::new(Mutex::new(Watching::of(&taken.home, &taken.config)));
-        let reports = Reports::begin(&taken.home, &taken.config, tell);
+        let reports = Reports::begin(&taken.home, &taken.config, taken.noted(), tell);
         let turns = taken.pulse.turns("holders");
         let sweeps = tokio::spawn(sweep_on(Arc::clone(&watching), reports.clone(), turns));
         (Self { watching, reports, sweeps }, news)
@@ -120,7 +120,7 @@ pub(crate) async fn watch_alone(home: &Home, config: &Config, begun: impl FnOnce
     }
     begun();
     let (tell, mut news) = mpsc::unbounded_channel();
-    let (reports, mut watching) = (Reports::begin(home, config, tell), Watching::of(home, config));
+    let (reports, mut watching) = (Reports::begin(home, config, Note::default(), tell), Watching::of(home, config));
     let (began, limit) = (clock::instant(), patience().end + clock::scaled(EVERY) * 3);
     while is_locked() && began.elapsed() < limit {
         watching.sweep(&reports);
@@ -152,12 +152,13 @@ impl Watching {
         let since = Duration::from_millis(u64::try_from(now - self.looked_at).unwrap_or_default());
         self.looked_at = now;
         let found = self.look();
-        let free = found.is_none();
         self.hold = rule::aged(self.hold.take(), found, since, clock::scaled(EVERY));
         let patience = patience();
         let Some(hold) = self.hold.clone().filter(|hold| hold.held >= patience.wake) else {
             let said = std::mem::take(&mut self.said);
-            if free && said.named {
+            // By now one of ours may have it, for a moment: that is what it is for.
+            if said.named {
+                reports.note(None);
                 reports.say(words::FREE.to_owned());
             }
             return Vec::new();
@@ -177,6 +178,7 @@ impl Watching {
             }
             Verdict::Say => {
                 if !std::mem::replace(&mut self.said.named, true) {
+                    reports.note(Some(words::named(&case)));
                     reports.say(words::named(&case));
                 }
             }
@@ -184,6 +186,7 @@ impl Watching {
                 if !std::mem::replace(&mut self.said.named, true) {
                     let words = words::named(&case);
                     reports.alert(key("holder", &hold.holder), words::to_the_owner(&words));
+                    reports.note(Some(words.clone()));
                     reports.say(words);
                 }
             }

@@ -7,7 +7,7 @@ use agentlab_domain::{
     ladder::Rung,
     role::{Post, Role},
 };
-use agentlab_platform::{clock, config::Config, db::Db, home::Home};
+use agentlab_platform::{clock, config::Config, db::Db, home::Home, life::Note};
 use tokio::sync::{mpsc, watch};
 
 use crate::{News, alerts::Alerts};
@@ -21,17 +21,18 @@ const AGAIN: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub(super) struct Reports {
     alerts: Alerts,
+    note: Note,
     news: mpsc::UnboundedSender<News>,
     rows: mpsc::UnboundedSender<String>,
     db: watch::Sender<Option<Db>>,
 }
 
 impl Reports {
-    pub(super) fn begin(home: &Home, config: &Config, news: mpsc::UnboundedSender<News>) -> Self {
+    pub(super) fn begin(home: &Home, config: &Config, note: Note, news: mpsc::UnboundedSender<News>) -> Self {
         let (rows, to_write) = mpsc::unbounded_channel();
         let (db, opened) = watch::channel(None);
         tokio::spawn(write(to_write, opened));
-        Self { alerts: Alerts::begin(home, config), news, rows, db }
+        Self { alerts: Alerts::begin(home, config), note, news, rows, db }
     }
 
     pub(super) fn entered(&self, db: &Db) {
@@ -43,6 +44,11 @@ impl Reports {
         tracing::error!("{words}");
         // Nobody listens any more: the supervisor stops.
         let _ = self.news.send(News::Locked { words });
+    }
+
+    /// For as long as it lasts, to whoever asks.
+    pub(super) fn note(&self, words: Option<String>) {
+        self.note.set(words);
     }
 
     /// Into a row, once there is a database that takes it.

@@ -1,5 +1,7 @@
 //! `doctor`: what is wrong, and what to do about it. It looks at each part as the roles would find it.
 
+mod processes;
+
 use agentlab_domain::exit_code;
 use agentlab_platform::{
     agent::Agent,
@@ -67,6 +69,7 @@ async fn checks() -> Vec<Check> {
     }
     let (ok, what) = agentlab_bot::check(&config).await;
     check("telegram", ok, what);
+    let mut workers = config.workers.count;
     match life::open(&home).await {
         Ok(db) => {
             let sound = migrate::check(&db).await;
@@ -83,16 +86,13 @@ async fn checks() -> Vec<Check> {
                 );
                 check("strangers", true, words);
             }
-            for process in db.status().await.map(|status| status.processes).unwrap_or_default() {
-                if let Some(note) = process.note.filter(|_| process.alive) {
-                    check("process", false, format!("{}: {note}", process.id));
-                }
-            }
+            workers = db.workers_wanted(workers).await.unwrap_or(workers);
         }
         Err(error) => check("database", false, error.to_string()),
     }
-    let running = agentlab_supervisor::is_running(&home);
-    check("system", true, if running { "running" } else { "not running: `agentlab up` starts it" }.into());
+    for (ok, what) in processes::check(&home, &config, workers) {
+        check("system", ok, what);
+    }
     checks
 }
 
