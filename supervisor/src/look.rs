@@ -132,9 +132,8 @@ fn child(state: &State) -> Option<Identity> {
 
 fn examine(home: &Home, post: Post, person: &mut Person, ran: Ran, answers: Option<u64>) {
     let Ran { since, every } = ran;
+    let standing = person.identity.standing();
     let beat = person.beat.as_ref().filter(|_| person.beaten).map(|beat| beat.latest().is_some());
-    // Who has beaten since the last look, and is not late, does not stand still: the system is asked about the others only.
-    let standing = if beat == Some(false) { Standing::Running } else { person.identity.standing() };
     let signs = &mut person.signs;
     signs.stopped_for = health::stopped_for(signs.stopped_for, signs.standing, standing, since, every);
     signs.standing = standing;
