@@ -1,6 +1,6 @@
-//! When a process that died is started again. *Ready* means that it had said so in its life.
+//! How long a start is put off. *Ready* means that a process had said so in its life.
 //!
-//! This is the ordinary restart; what to do when restarts do not help is the ladder's business.
+//! Which end leads to which wait, and what to do when restarts do not help, is the ladder's business.
 
 use std::time::Duration;
 
@@ -16,11 +16,9 @@ pub fn locked(tries: u32, jitter: f64) -> Duration {
     delay(End::NeverReady, tries.min(3), jitter)
 }
 
-/// How a process ended.
+/// How a process ended that is not started again at once; which ends those are is the ladder's business.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// It had been ready.
-    WasReady,
     /// It died before it was ready.
     NeverReady,
     /// It refused to start, with one of the exit codes for that.
@@ -33,7 +31,6 @@ pub enum End {
 /// draw from 0 to 1, which adds up to a quarter, so that three workers do not come back in step.
 pub fn delay(end: End, in_a_row: u32, jitter: f64) -> Duration {
     match end {
-        End::WasReady => Duration::ZERO,
         End::Refused => REFUSED,
         End::NeverReady => {
             let last = STEPS.len() - 1;
@@ -49,8 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_ready_returns_at_once_and_what_never_was_waits_longer_each_time() {
-        assert_eq!(delay(End::WasReady, 9, 1.0), Duration::ZERO);
+    fn what_never_was_ready_waits_longer_each_time() {
         let waits: Vec<u64> = (1..=6).map(|n| delay(End::NeverReady, n, 0.0).as_secs()).collect();
         assert_eq!(waits, [2, 5, 10, 30, 30, 30]);
         assert_eq!(delay(End::NeverReady, 2, 1.0), Duration::from_millis(6250));

@@ -118,7 +118,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     }
     let _sweeps = orphans::begin(&life);
     children::collect_left();
-    let (mut announced, mut looked) = (false, None);
+    let mut looked = None;
     loop {
         // Who asks for something says so with a ping: the database is not asked at every look and at every death.
         let asks = interventions.are_open() || looked.is_none_or(|at: Instant| at.elapsed() >= clock::scaled(ASKED));
@@ -132,7 +132,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
             }
         }
         let passed = keeper.pass().await;
-        if let Some(refusal) = passed.refused.filter(|_| !announced) {
+        if let Some(refusal) = passed.refused.filter(|_| !keeper.announced) {
             stop::all(&mut keeper, spawn::Wish::End).await;
             return Err(refusal);
         }
@@ -146,8 +146,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
             tracing::error!(%post, words);
             tell(News::Died { post, words: Some(words) });
         }
-        if passed.all_ready && !announced {
-            announced = true;
+        if passed.all_ready && !keeper.announced {
             keeper.announced = true;
             tell(News::Ready {
                 bot: with_bot,
@@ -156,7 +155,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
                 rehearsal: agent.is_rehearsal(),
             });
         }
-        if mode == Mode::Private && is_over(&life, announced).await? {
+        if mode == Mode::Private && is_over(&life, keeper.announced).await? {
             stop::all(&mut keeper, spawn::Wish::End).await;
             return Ok(Ended::Stopped);
         }
