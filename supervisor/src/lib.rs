@@ -13,41 +13,36 @@ mod interventions;
 mod keeper;
 mod leftovers;
 mod look;
+mod news;
 mod orphans;
 mod post;
 mod probe;
 mod recoveries;
 mod release;
 mod rung;
+mod start;
 mod stop;
 mod vigil;
 
 use std::time::{Duration, Instant};
 
-use agentlab_domain::{
-    exit_code,
-    ladder::Fall,
-    role::{Post, Role, posts},
-};
+use agentlab_domain::exit_code;
+use agentlab_domain::role::{Post, Role, posts};
 use agentlab_platform::{
     agent::Agent,
     children, clock,
     home::Home,
-    life::{self, Life, Refusal, Taken},
-    lock::{self, Lock, Mode as LockMode},
+    life::{self, Life, Refusal},
+    lock,
     ping::Ear,
     spawn,
 };
-use tokio::sync::mpsc::UnboundedReceiver;
 
 pub use alone::{end_hung, recover_alone};
-use holders::Holders;
 use interventions::Interventions;
 use keeper::Keeper;
-use post::Fallen;
-
-/// How long a private system may take to make room for `up`.
-const HANDOVER: Duration = Duration::from_secs(15);
+pub use news::News;
+use start::{begin, settle, take_up_lock, telling};
 
 /// Between two looks at what people asked for, when nobody pings.
 const ASKED: Duration = Duration::from_secs(5);
@@ -59,25 +54,6 @@ pub enum Mode {
     Up { drain: bool },
     /// For `ask`: workers only; ends when nothing is left to do.
     Private,
-}
-
-/// What the person in front of the terminal is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    /// Everything is ready.
-    Ready { bot: bool, console_port: Option<u16>, workers: u32, rehearsal: bool },
-    /// A process died and is started again.
-    Died { post: Post, words: Option<String> },
-    /// Somebody keeps the database locked, or something was done about it.
-    Locked { words: String },
-    /// A component does not start; what is known of it is in a file.
-    Diagnosed { post: Post, words: String },
-    /// Workers finish what they run.
-    Draining,
-    /// The daemons stop; so many runs go on.
-    Stopping,
-    /// The daemons have stopped; so many runs live on.
-    LeftRunning { runs: usize },
 }
 
 /// How serving ended.
@@ -137,7 +113,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
             return Err(refusal);
         }
         for fallen in &passed.fallen {
-            tell_of(fallen, &tell);
+            news::tell_of(fallen, &tell);
         }
         for (post, words) in passed.diagnosed {
             tell(News::Diagnosed { post, words });
@@ -187,77 +163,6 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
         stop::runs(&life, &mut stop, if drain { 3 } else { 2 }, &tell).await?;
     }
     Ok(Ended::Stopped)
-}
-
-/// Says who ended, where nobody asked for it.
-fn tell_of(fallen: &Fallen, tell: &impl Fn(News)) {
-    let (post, words) = (fallen.post, fallen.how());
-    match fallen.fall {
-        Fall::Asked => tracing::info!(%post, "ended as it was asked to"),
-        Fall::Refused => {
-            let words = format!("refuses to start ({}); I try it again every minute", words.unwrap_or_default());
-            tracing::error!(%post, words);
-            tell(News::Diagnosed { post, words });
-        }
-        Fall::Taken { .. } | Fall::Failed { .. } | Fall::NeverReady => {
-            tracing::warn!(%post, words = words.as_deref(), status = ?fallen.status, "ended; it is started again");
-            tell(News::Died { post, words });
-        }
-    }
-}
-
-fn take_up_lock(home: &Home) -> Result<Lock, Refusal> {
-    let path = home.lock("up");
-    let failed = |error| Refusal::unavailable(format!("{}: {error}", path.display()));
-    Lock::take(&path, LockMode::Exclusive).map_err(failed)?.ok_or_else(|| Refusal {
-        code: exit_code::ALREADY_RUNNING,
-        message: format!("`agentlab up` is already running in {}", home.path().display()),
-    })
-}
-
-/// Takes the post and enters. Whoever keeps the database locked is watched from the first on, so that it is named, or ended,
-/// also while we wait for it ourselves.
-async fn begin(mode: Mode, tell: &impl Fn(News)) -> Result<(Life, Holders, UnboundedReceiver<News>), Refusal> {
-    let taken = take(mode).await?;
-    let (holders, mut locked) = Holders::watch(&taken);
-    let life = telling(&mut locked, tell, taken.enter()).await?;
-    holders.entered(&life.db);
-    Ok((life, holders, locked))
-}
-
-/// Does what comes before being ready, however long somebody keeps the database locked.
-async fn settle(life: &Life, workers: u32) -> Result<(), Refusal> {
-    life::patiently(|| life.db.forget_slots_above(workers)).await?;
-    life::patiently(|| life.db.look_again()).await?;
-    life.ready().await
-}
-
-/// Waits for `work`, and says meanwhile who keeps it waiting.
-async fn telling<T>(locked: &mut UnboundedReceiver<News>, tell: &impl Fn(News), work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => return done,
-            Some(news) = locked.recv() => tell(news),
-        }
-    }
-}
-
-/// Takes the post; `up` waits for a private system to let go of it.
-async fn take(mode: Mode) -> Result<Taken, Refusal> {
-    let started = clock::instant();
-    loop {
-        match Taken::take(Post { role: Role::Supervisor, slot: 0 }) {
-            Err(refusal)
-                if mode != Mode::Private
-                    && refusal.code == exit_code::ALREADY_RUNNING
-                    && started.elapsed() < clock::scaled(HANDOVER) =>
-            {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            taken => return taken,
-        }
-    }
 }
 
 /// Whether a private system ends: `up` wants its place, or no `ask` waits and nothing is left to run.

@@ -1,0 +1,82 @@
+//! The start of a supervisor: it takes its locks and enters, however long somebody keeps the database locked, and says
+//! meanwhile who does.
+
+use std::time::Duration;
+
+use agentlab_domain::{
+    exit_code,
+    role::{Post, Role},
+};
+use agentlab_platform::{
+    clock,
+    home::Home,
+    life::{self, Life, Refusal, Taken},
+    lock::{Lock, Mode as LockMode},
+};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::{Mode, News, holders::Holders};
+
+/// How long a private system may take to make room for `up`.
+const HANDOVER: Duration = Duration::from_secs(15);
+
+pub(crate) fn take_up_lock(home: &Home) -> Result<Lock, Refusal> {
+    let path = home.lock("up");
+    let failed = |error| Refusal::unavailable(format!("{}: {error}", path.display()));
+    Lock::take(&path, LockMode::Exclusive).map_err(failed)?.ok_or_else(|| Refusal {
+        code: exit_code::ALREADY_RUNNING,
+        message: format!("`agentlab up` is already running in {}", home.path().display()),
+    })
+}
+
+/// Takes the post and enters. Whoever keeps the database locked is watched from the first on, so that it is named, or ended,
+/// also while we wait for it ourselves.
+pub(crate) async fn begin(
+    mode: Mode,
+    tell: &impl Fn(News),
+) -> Result<(Life, Holders, UnboundedReceiver<News>), Refusal> {
+    let taken = take(mode).await?;
+    let (holders, mut locked) = Holders::watch(&taken);
+    let life = telling(&mut locked, tell, taken.enter()).await?;
+    holders.entered(&life.db);
+    Ok((life, holders, locked))
+}
+
+/// Does what comes before being ready, however long somebody keeps the database locked.
+pub(crate) async fn settle(life: &Life, workers: u32) -> Result<(), Refusal> {
+    life::patiently(|| life.db.forget_slots_above(workers)).await?;
+    life::patiently(|| life.db.look_again()).await?;
+    life.ready().await
+}
+
+/// Waits for `work`, and says meanwhile who keeps it waiting.
+pub(crate) async fn telling<T>(
+    locked: &mut UnboundedReceiver<News>,
+    tell: &impl Fn(News),
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            Some(news) = locked.recv() => tell(news),
+        }
+    }
+}
+
+/// Takes the post; `up` waits for a private system to let go of it.
+async fn take(mode: Mode) -> Result<Taken, Refusal> {
+    let started = clock::instant();
+    loop {
+        match Taken::take(Post { role: Role::Supervisor, slot: 0 }) {
+            Err(refusal)
+                if mode != Mode::Private
+                    && refusal.code == exit_code::ALREADY_RUNNING
+                    && started.elapsed() < clock::scaled(HANDOVER) =>
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            taken => return taken,
+        }
+    }
+}
