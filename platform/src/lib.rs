@@ -36,6 +36,7 @@ pub mod queue;
 pub mod redaction;
 pub mod release;
 pub mod reset;
+pub mod revert;
 pub mod run_dir;
 pub mod spawn;
 pub mod stillness;
