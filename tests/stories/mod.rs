@@ -43,6 +43,7 @@ mod scale;
 mod secrets;
 mod seen;
 mod sessions;
+mod shell;
 mod starting;
 mod steps;
 mod survival;
