@@ -26,6 +26,7 @@ mod lanes;
 mod limits;
 mod locked;
 mod memory;
+mod newer_schema;
 mod orphans;
 mod outbox;
 mod over;
