@@ -13,6 +13,7 @@ mod chaos;
 mod chat;
 mod checks;
 mod checks_hook;
+mod copied;
 mod crashes;
 mod crashes_rungs;
 mod held;
