@@ -7,7 +7,7 @@ use std::{
 };
 
 use agentlab_domain::{exit_code, job::State};
-use agentlab_platform::{home::Home, run_dir::RunDir};
+use agentlab_platform::{events, home::Home, run_dir::RunDir};
 use serde_json::Value;
 
 use crate::{
@@ -39,7 +39,7 @@ async fn run_log(system: &System, id: i64, follow: bool, as_json: bool) -> Resul
         }
         if let Some((_, tail)) = &mut shown {
             for line in tail.lines() {
-                print::line(&if as_json { line } else { event_words(&line) });
+                print::line(&if as_json { line } else { events::in_a_line(&line) });
             }
         }
         let ended = State::parse(&view.state).is_some_and(State::is_ended);
@@ -47,20 +47,6 @@ async fn run_log(system: &System, id: i64, follow: bool, as_json: bool) -> Resul
             return Ok(exit_code::DONE);
         }
         tokio::time::sleep(LOOK).await;
-    }
-}
-
-/// One event in a line.
-fn event_words(line: &str) -> String {
-    let mut transcript = agentlab_worker::events::Transcript::default();
-    transcript.read(line.as_bytes());
-    transcript.end();
-    let kind = serde_json::from_str::<Value>(line).map(|event| event["type"].as_str().unwrap_or("?").to_owned());
-    match (kind, transcript.result, transcript.progress.activity) {
-        (Err(_), _, _) => line.to_owned(),
-        (Ok(_), Some(result), _) => format!("result: {}", print::short(&result.text.unwrap_or(result.subtype), 200)),
-        (Ok(_), None, Some(activity)) => activity,
-        (Ok(kind), None, None) => format!("({kind})"),
     }
 }
 

@@ -13,6 +13,7 @@ mod chaos;
 mod chat;
 mod checks;
 mod checks_hook;
+mod console;
 mod copied;
 mod crashes;
 mod crashes_rungs;
