@@ -1,13 +1,7 @@
 //! `logs`: the log of all processes, or what the agent of one task printed.
 
-use std::{
-    fs::File,
-    io::{Read, Seek, SeekFrom},
-    path::PathBuf,
-};
-
 use agentlab_domain::{exit_code, job::State};
-use agentlab_platform::{events, home::Home, run_dir::RunDir};
+use agentlab_platform::{events, home::Home, run_dir::RunDir, tail::Tail};
 use serde_json::Value;
 
 use crate::{
@@ -35,7 +29,7 @@ async fn run_log(system: &System, id: i64, follow: bool, as_json: bool) -> Resul
             && shown.as_ref().is_none_or(|(of, _)| *of != run)
         {
             let path = RunDir::of(&system.home, &run).events();
-            shown = Some((run, Tail { path, offset: 0, partial: String::new() }));
+            shown = Some((run, Tail::of(path)));
         }
         if let Some((_, tail)) = &mut shown {
             for line in tail.lines() {
@@ -56,9 +50,9 @@ async fn system_log(home: &Home, follow: bool, as_json: bool) -> Result<u8, Fail
     loop {
         for entry in std::fs::read_dir(home.logs())?.filter_map(Result::ok) {
             let path = entry.path();
-            let known = tails.iter().any(|tail| tail.path == path);
+            let known = tails.iter().any(|tail| tail.path() == path);
             if !known && path.extension().is_some_and(|extension| extension == "jsonl") {
-                tails.push(Tail { path, offset: 0, partial: String::new() });
+                tails.push(Tail::of(path));
             }
         }
         let mut lines: Vec<String> = tails.iter_mut().flat_map(Tail::lines).collect();
@@ -88,27 +82,4 @@ fn log_words(line: &str) -> String {
         .collect();
     let message = entry["fields"]["message"].as_str().unwrap_or_default();
     format!("{} {:5} {}: {message} {}", text("timestamp"), text("level"), text("target"), fields.join(" "))
-}
-
-/// A file that grows.
-struct Tail {
-    path: PathBuf,
-    offset: u64,
-    partial: String,
-}
-
-impl Tail {
-    /// The lines that are new and whole.
-    fn lines(&mut self) -> Vec<String> {
-        let mut bytes = Vec::new();
-        let read = File::open(&self.path).and_then(|mut file| {
-            file.seek(SeekFrom::Start(self.offset))?;
-            file.read_to_end(&mut bytes)
-        });
-        self.offset += read.unwrap_or_default() as u64;
-        self.partial.push_str(&String::from_utf8_lossy(&bytes));
-        let Some(end) = self.partial.rfind('\n') else { return Vec::new() };
-        let rest = self.partial.split_off(end + 1);
-        std::mem::replace(&mut self.partial, rest).lines().map(str::to_owned).collect()
-    }
 }

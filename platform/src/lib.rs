@@ -43,6 +43,7 @@ pub mod run_dir;
 pub mod spawn;
 pub mod stillness;
 mod stop;
+pub mod tail;
 pub mod telemetry;
 pub mod transcript;
 pub mod watch;

@@ -186,3 +186,29 @@ fn everything_is_restarted_by_the_socket_and_the_socket_is_there_again() {
     assert_eq!(socket(&world, "GET", "/health", None).0, 200);
     assert_eq!(up.stop().code, Some(0));
 }
+
+#[test]
+fn a_task_is_followed_by_events_and_whoever_was_cut_off_goes_on() {
+    let world = World::new();
+    let up = world.up();
+    let ask =
+        json!({ "prompt": "[[tool: Read src/main.rs]] [[sleep: 1]] [[tool: Edit src/lib.rs]] [[say: both done]]" });
+    let id = socket(&world, "POST", "/api/jobs", Some(&ask)).1["id"].as_i64().unwrap();
+    let follow = |last: Option<&str>| {
+        let mut curl = Command::new("curl");
+        curl.args(["-sSN", "--max-time", "60", "--unix-socket"]).arg(world.home().join("run/console.sock"));
+        curl.args(last.map(|id| format!("-HLast-Event-ID: {id}")));
+        let output = curl.arg(format!("http://agentlab/api/jobs/{id}/events")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let told = follow(None);
+    let at = |needle: &str| told.find(needle).unwrap_or_else(|| panic!("{needle}: {told}"));
+    assert!(at("src/main.rs") < at("src/lib.rs") && at("src/lib.rs") < at("event: end"), "{told}");
+    assert!(told.contains("\"state\":\"done\""), "{told}");
+    let last = told.lines().rev().find_map(|line| line.strip_prefix("id: ")).unwrap();
+    let rest = follow(Some(last));
+    assert!(rest.contains("event: end") && !rest.contains("event: activity"), "{rest}");
+    assert_eq!(socket(&world, "GET", "/api/jobs/99/events", None).0, 404);
+    assert_eq!(up.stop().code, Some(0));
+}

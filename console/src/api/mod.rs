@@ -2,6 +2,7 @@
 
 mod ask;
 mod cancel;
+mod events;
 mod job;
 mod jobs;
 mod restart;
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/api/status", get(status::status))
         .route("/api/jobs", get(jobs::jobs).post(ask::ask))
         .route("/api/jobs/{id}", get(job::job))
+        .route("/api/jobs/{id}/events", get(events::events))
         .route("/api/jobs/{id}/cancel", post(cancel::cancel))
         .route("/api/jobs/{id}/retry", post(retry::retry))
         .route("/api/restart", post(restart::restart))
