@@ -17,7 +17,7 @@ use crate::{Shared, problem::Problem};
 /// The name of the cookie that holds a login.
 pub(crate) const COOKIE: &str = "agentlab_login";
 /// What everybody on this machine may read, and how a login is begun.
-const OPEN: [&str; 4] = ["/health", "/ready", "/metrics", "/login"];
+const OPEN: [&str; 6] = ["/health", "/ready", "/metrics", "/login", "/static/style.css", "/static/page.js"];
 
 /// How a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

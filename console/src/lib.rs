@@ -10,6 +10,7 @@ mod api;
 mod health;
 mod listen;
 mod login;
+mod page;
 mod problem;
 
 use std::{sync::Arc, time::Duration};
@@ -66,7 +67,9 @@ fn routes(shared: &Arc<Shared>, road: Road) -> Router {
         .route("/login", get(login::login))
         .route("/logout", axum::routing::post(login::logout))
         .merge(api::routes())
+        .merge(page::routes())
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
+        .layer(axum::middleware::from_fn(page::as_a_page))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(shared), access::guard))
         .layer(Extension(road))
         .with_state(Arc::clone(shared))

@@ -56,6 +56,25 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// In a word or two, for the head of a page.
+    pub(crate) fn title(&self) -> &'static str {
+        match self.status {
+            StatusCode::UNAUTHORIZED => "Not logged in",
+            StatusCode::NOT_FOUND => "Not found",
+            StatusCode::FORBIDDEN => "Not allowed",
+            StatusCode::CONFLICT => "Not possible now",
+            StatusCode::UNPROCESSABLE_ENTITY => "Not understood",
+            _ => "Not available now",
+        }
+    }
+
+    /// What failed and what to do.
+    pub(crate) fn words(&self) -> &str {
+        &self.words
+    }
+}
+
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         Self::unavailable(error.to_string())
@@ -71,6 +90,9 @@ impl From<io::Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = Json(Body { error: &self.words });
-        (self.status, [(header::CACHE_CONTROL, "no-store")], body).into_response()
+        let mut response = (self.status, [(header::CACHE_CONTROL, "no-store")], body).into_response();
+        // For whoever makes a page of it.
+        response.extensions_mut().insert(self);
+        response
     }
 }

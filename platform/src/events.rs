@@ -4,6 +4,7 @@
 //! Events may come after `result` (a background command that ends late), so the file is read to its end.
 
 pub mod calls;
+mod changes;
 mod words;
 
 use agentlab_domain::{
@@ -13,6 +14,7 @@ use agentlab_domain::{
 use serde_json::Value;
 
 use calls::Tally;
+pub use changes::{Change, changes};
 pub use words::in_a_line;
 
 /// A line longer than this is passed over: no event that we use comes near it.

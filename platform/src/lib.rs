@@ -46,4 +46,5 @@ mod stop;
 pub mod tail;
 pub mod telemetry;
 pub mod transcript;
+pub mod usage;
 pub mod watch;

@@ -22,18 +22,18 @@ use crate::{Shared, problem::Problem};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
-    prompt: String,
+    pub(crate) prompt: String,
     /// By default the only configured project, else the workspace.
-    project: Option<String>,
+    pub(crate) project: Option<String>,
     /// The conversation that it goes on with.
-    session: Option<String>,
-    request_id: Option<String>,
+    pub(crate) session: Option<String>,
+    pub(crate) request_id: Option<String>,
 }
 
 /// A task that was accepted.
 #[derive(Debug, Serialize)]
 pub(crate) struct Accepted {
-    id: i64,
+    pub(crate) id: i64,
     state: &'static str,
     /// Tasks of the same lane before it.
     ahead: i64,
@@ -45,6 +45,11 @@ pub(crate) async fn ask(
     request: Request,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let asked: Asked = body(request).await?;
+    Ok((StatusCode::ACCEPTED, Json(accept(&shared, asked).await?)))
+}
+
+/// Accepts what was asked for.
+pub(crate) async fn accept(shared: &Shared, asked: Asked) -> Result<Accepted, Problem> {
     prompt::check(&asked.prompt).map_err(|error| Problem::bad(error.to_string()))?;
     let life = &shared.life;
     let (place, resumes) = match (&asked.session, &asked.project) {
@@ -74,5 +79,5 @@ pub(crate) async fn ask(
     let job = NewJob { source: Source::Page { request_id }, place, prompt: asked.prompt, resumes };
     let accepted = life.db.enqueue(&job).await?;
     ping::ping_workers(&life.home);
-    Ok((StatusCode::ACCEPTED, Json(Accepted { id: accepted.number, state: "queued", ahead: accepted.ahead })))
+    Ok(Accepted { id: accepted.number, state: "queued", ahead: accepted.ahead })
 }

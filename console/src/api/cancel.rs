@@ -22,13 +22,18 @@ pub(crate) struct Cancelled {
 
 /// Cancels it.
 pub(crate) async fn cancel(State(shared): State<Arc<Shared>>, path: Number) -> Result<Json<Cancelled>, Problem> {
+    stop(&shared, number(path)?).await.map(Json)
+}
+
+/// Stops task `number`.
+pub(crate) async fn stop(shared: &Shared, number: i64) -> Result<Cancelled, Problem> {
     let life = &shared.life;
-    match life.db.cancel(number(path)?, BY).await? {
-        Cancel::Cancelled { number } => Ok(Json(Cancelled { id: number, state: "cancelled" })),
+    match life.db.cancel(number, BY).await? {
+        Cancel::Cancelled { number } => Ok(Cancelled { id: number, state: "cancelled" }),
         Cancel::Stopping { number, run_id } => {
             RunDir::of(&life.home, &run_id).request_stop(BY)?;
             ping::ping_workers(&life.home);
-            Ok(Json(Cancelled { id: number, state: "stopping" }))
+            Ok(Cancelled { id: number, state: "stopping" })
         }
         Cancel::Ended { number, state } => Err(Problem::conflict(format!("task {number} has ended before ({state})"))),
         Cancel::NotFound => Err(Problem::not_found("there is no such task")),

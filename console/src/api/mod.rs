@@ -22,6 +22,10 @@ use axum::{
 use serde::de::DeserializeOwned;
 
 use crate::{Shared, problem::Problem};
+pub(crate) use ask::{Asked as Ask, accept};
+pub(crate) use cancel::stop;
+pub(crate) use restart::restart_role;
+pub(crate) use retry::again;
 
 /// Bytes of a request's body at most: the longest prompt, escaped.
 const LONGEST: usize = 9 * 1024 * 1024;

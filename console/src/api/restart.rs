@@ -35,11 +35,16 @@ pub(crate) async fn restart(
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<(StatusCode, Json<Restarting>), Problem> {
     let Query(asked) = query.map_err(bad_query)?;
+    Ok((StatusCode::ACCEPTED, Json(restart_role(&shared, asked.role).await?)))
+}
+
+/// Asks for a restart of a role, or of everything.
+pub(crate) async fn restart_role(shared: &Shared, role: Option<Role>) -> Result<Restarting, Problem> {
     let life = &shared.life;
-    if asked.role == Some(Role::Bot) && life.config.telegram.token.is_none() {
+    if role == Some(Role::Bot) && life.config.telegram.token.is_none() {
         return Err(Problem::conflict("there is no bot to restart: telegram.token is not set"));
     }
-    let id = life.db.ask_for(Kind::Restart, asked.role, "the page").await?;
+    let id = life.db.ask_for(Kind::Restart, role, "the page").await?;
     ping::ping(&life.home.socket(Role::Supervisor.as_str()));
-    Ok((StatusCode::ACCEPTED, Json(Restarting { id, state: "asked" })))
+    Ok(Restarting { id, state: "asked" })
 }

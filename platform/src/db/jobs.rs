@@ -11,6 +11,8 @@ pub struct JobView {
     pub id: i64,
     pub state: String,
     pub channel: String,
+    /// Tasks of one lane are done one after the other.
+    pub lane: String,
     pub project: String,
     pub workspace: String,
     pub prompt: String,
@@ -41,7 +43,7 @@ pub struct JobView {
 }
 
 const VIEW: &str = "
-    SELECT job.number AS id, job.state, job.channel, job.project, job.workspace, job.prompt, job.reason, job.answer,
+    SELECT job.number AS id, job.state, job.channel, job.lane, job.project, job.workspace, job.prompt, job.reason, job.answer,
            job.accepted_at, job.run_at, job.ended_at, job.retry_of,
            (SELECT COUNT(*) FROM run WHERE run.job_id = job.id) AS attempts,
            r.id AS run, r.state AS run_state, r.activity, r.claimed_at, r.session, r.rehearsed,
