@@ -33,7 +33,9 @@ async fn run_log(system: &System, id: i64, follow: bool, as_json: bool) -> Resul
         }
         if let Some((_, tail)) = &mut shown {
             for line in tail.lines() {
-                print::line(&if as_json { line } else { events::in_a_line(&line) });
+                if let Some(words) = if as_json { Some(line) } else { events::in_a_line(&line) } {
+                    print::line(&words);
+                }
             }
         }
         let ended = State::parse(&view.state).is_some_and(State::is_ended);

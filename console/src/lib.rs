@@ -69,8 +69,9 @@ fn routes(shared: &Arc<Shared>, road: Road) -> Router {
         .merge(api::routes())
         .merge(page::routes())
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
-        .layer(axum::middleware::from_fn(page::as_a_page))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(shared), access::guard))
+        // Outside of the guard: its refusals are shown as pages too.
+        .layer(axum::middleware::from_fn(page::as_a_page))
         .layer(Extension(road))
         .with_state(Arc::clone(shared))
 }

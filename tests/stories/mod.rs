@@ -32,6 +32,7 @@ mod newer_schema;
 mod orphans;
 mod outbox;
 mod over;
+mod page;
 mod parked;
 mod real_claude;
 mod real_claude_sessions;

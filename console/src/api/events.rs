@@ -117,7 +117,7 @@ impl Follower {
         let read = tokio::task::spawn_blocking(move || {
             let mut tail = tail;
             let (lines, all) = tail.some();
-            let words: Vec<String> = lines.iter().map(|line| events::in_a_line(line)).collect();
+            let words: Vec<String> = lines.iter().filter_map(|line| events::in_a_line(line)).collect();
             (tail, words, all)
         });
         let Ok((tail, words, all)) = read.await else { return true };

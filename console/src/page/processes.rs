@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use agentlab_domain::role::Role;
 use agentlab_platform::{
     clock,
     db::status::ProcessView,
@@ -32,6 +33,8 @@ struct Row {
 #[template(path = "processes.html")]
 struct Page {
     rows: Vec<Row>,
+    /// Those of which somebody should be there.
+    roles: Vec<&'static str>,
     detectors: Detectors,
 }
 
@@ -52,7 +55,9 @@ pub(crate) async fn processes(State(shared): State<Arc<Shared>>) -> Result<Html<
         let started = starts.iter().find(|(role, slot, _)| component(role, *slot) == process.id);
         row(process, memory, started.map_or(0, |(_, _, times)| *times))
     });
-    render(&Page { rows: rows.collect(), detectors: detectors::all(&life.home) })
+    let has_bot = life.config.telegram.token.is_some();
+    let roles = Role::ALL.into_iter().filter(|role| *role != Role::Bot || has_bot).map(Role::as_str).collect();
+    render(&Page { rows: rows.collect(), roles, detectors: detectors::all(&life.home) })
 }
 
 fn row(process: ProcessView, memory: Option<u64>, starts: i64) -> Row {

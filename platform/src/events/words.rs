@@ -1,5 +1,6 @@
 //! One event in a line, for people who follow a run.
 
+use agentlab_domain::progress::Progress;
 use serde_json::Value;
 
 use super::Transcript;
@@ -7,17 +8,19 @@ use super::Transcript;
 /// Characters of a result that are shown.
 const SHORT: usize = 200;
 
-/// What a line of the agent's output says; what is no event is shown as it is.
-pub fn in_a_line(line: &str) -> String {
+/// What a line of the agent's output says, if it says something to people; what is no event is shown as it is.
+pub fn in_a_line(line: &str) -> Option<String> {
+    let Ok(event) = serde_json::from_str::<Value>(line) else { return Some(line.to_owned()) };
     let mut transcript = Transcript::default();
     transcript.read(line.as_bytes());
     transcript.end();
-    let kind = serde_json::from_str::<Value>(line).map(|event| event["type"].as_str().unwrap_or("?").to_owned());
-    match (kind, transcript.result, transcript.progress.activity) {
-        (Err(_), _, _) => line.to_owned(),
-        (Ok(_), Some(result), _) => format!("result: {}", short(&result.text.unwrap_or(result.subtype))),
-        (Ok(_), None, Some(activity)) => activity,
-        (Ok(kind), None, None) => format!("({kind})"),
+    match (transcript.result, transcript.progress) {
+        (Some(result), _) => Some(format!("result: {}", short(&result.text.unwrap_or(result.subtype)))),
+        (None, Progress { activity: Some(activity), .. }) => Some(activity),
+        (None, Progress { model: Some(model), .. }) => Some(format!("begins ({model})")),
+        // That a tool has answered, how full a limit is, and what a later CLI may say.
+        (None, Progress { .. }) if event["type"].is_string() => None,
+        (None, Progress { .. }) => Some(line.to_owned()),
     }
 }
 
@@ -36,9 +39,13 @@ mod tests {
 
     #[test]
     fn an_event_a_result_and_what_is_neither_are_told_in_a_line() {
-        assert_eq!(in_a_line("Segmentation fault"), "Segmentation fault");
-        assert_eq!(in_a_line(r#"{"type":"strange"}"#), "(strange)");
+        let says = |line: &str| in_a_line(line);
+        assert_eq!(says("Segmentation fault").unwrap(), "Segmentation fault");
+        assert_eq!(says("12").unwrap(), "12");
+        assert_eq!(says(r#"{"type":"strange"}"#), None);
+        let init = r#"{"type":"system","subtype":"init","model":"m-1"}"#;
+        assert_eq!(says(init).unwrap(), "begins (m-1)");
         let result = r#"{"type":"result","subtype":"success","is_error":false,"result":"Done.\nAll of it."}"#;
-        assert_eq!(in_a_line(result), "result: Done.");
+        assert_eq!(says(result).unwrap(), "result: Done.");
     }
 }
