@@ -74,6 +74,8 @@ pub enum Verb {
     Doctor,
     /// Ask the database (read only), such as "SELECT * FROM `v_queue`".
     Sql { statement: String },
+    /// A link to the web page, good for one login.
+    Page,
     /// What completes these words at the press of Tab, for a shell.
     Completions { shell: clap_complete::Shell },
     /// The manual page: `agentlab man | man -l -`.

@@ -2,7 +2,7 @@
 
 use std::{io::Read, path::Path};
 
-use agentlab_domain::exit_code;
+use agentlab_domain::{exit_code, prompt};
 use agentlab_platform::{
     agent::Agent,
     config::Place,
@@ -21,9 +21,6 @@ use crate::{
     print,
     system::{self, Private, System},
 };
-
-/// Characters of a prompt at most.
-const LONGEST: usize = 4 * 1024 * 1024;
 
 /// Gives the task and, unless told otherwise, waits for its answer.
 pub async fn ask(ask: Ask, as_json: bool) -> Result<u8, Failure> {
@@ -115,12 +112,7 @@ fn prompt(text: &str) -> Result<String, Failure> {
     } else {
         text.to_owned()
     };
-    if prompt.trim().is_empty() {
-        return Err(usage("the task is empty: write what is to be done"));
-    }
-    if prompt.len() > LONGEST {
-        return Err(usage("the task is longer than 4 MiB: put it into a file and name the file"));
-    }
+    prompt::check(&prompt).map_err(|error| usage(&error.to_string()))?;
     Ok(prompt)
 }
 

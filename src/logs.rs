@@ -1,13 +1,7 @@
 //! `logs`: the log of all processes, or what the agent of one task printed.
 
-use std::{
-    fs::File,
-    io::{Read, Seek, SeekFrom},
-    path::PathBuf,
-};
-
 use agentlab_domain::{exit_code, job::State};
-use agentlab_platform::{home::Home, run_dir::RunDir};
+use agentlab_platform::{events, home::Home, run_dir::RunDir, tail::Tail};
 use serde_json::Value;
 
 use crate::{
@@ -35,11 +29,13 @@ async fn run_log(system: &System, id: i64, follow: bool, as_json: bool) -> Resul
             && shown.as_ref().is_none_or(|(of, _)| *of != run)
         {
             let path = RunDir::of(&system.home, &run).events();
-            shown = Some((run, Tail { path, offset: 0, partial: String::new() }));
+            shown = Some((run, Tail::of(path)));
         }
         if let Some((_, tail)) = &mut shown {
             for line in tail.lines() {
-                print::line(&if as_json { line } else { event_words(&line) });
+                if let Some(words) = if as_json { Some(line) } else { events::in_a_line(&line) } {
+                    print::line(&words);
+                }
             }
         }
         let ended = State::parse(&view.state).is_some_and(State::is_ended);
@@ -50,29 +46,15 @@ async fn run_log(system: &System, id: i64, follow: bool, as_json: bool) -> Resul
     }
 }
 
-/// One event in a line.
-fn event_words(line: &str) -> String {
-    let mut transcript = agentlab_worker::events::Transcript::default();
-    transcript.read(line.as_bytes());
-    transcript.end();
-    let kind = serde_json::from_str::<Value>(line).map(|event| event["type"].as_str().unwrap_or("?").to_owned());
-    match (kind, transcript.result, transcript.progress.activity) {
-        (Err(_), _, _) => line.to_owned(),
-        (Ok(_), Some(result), _) => format!("result: {}", print::short(&result.text.unwrap_or(result.subtype), 200)),
-        (Ok(_), None, Some(activity)) => activity,
-        (Ok(kind), None, None) => format!("({kind})"),
-    }
-}
-
 async fn system_log(home: &Home, follow: bool, as_json: bool) -> Result<u8, Failure> {
     let mut tails: Vec<Tail> = Vec::new();
     let mut first = true;
     loop {
         for entry in std::fs::read_dir(home.logs())?.filter_map(Result::ok) {
             let path = entry.path();
-            let known = tails.iter().any(|tail| tail.path == path);
+            let known = tails.iter().any(|tail| tail.path() == path);
             if !known && path.extension().is_some_and(|extension| extension == "jsonl") {
-                tails.push(Tail { path, offset: 0, partial: String::new() });
+                tails.push(Tail::of(path));
             }
         }
         let mut lines: Vec<String> = tails.iter_mut().flat_map(Tail::lines).collect();
@@ -102,27 +84,4 @@ fn log_words(line: &str) -> String {
         .collect();
     let message = entry["fields"]["message"].as_str().unwrap_or_default();
     format!("{} {:5} {}: {message} {}", text("timestamp"), text("level"), text("target"), fields.join(" "))
-}
-
-/// A file that grows.
-struct Tail {
-    path: PathBuf,
-    offset: u64,
-    partial: String,
-}
-
-impl Tail {
-    /// The lines that are new and whole.
-    fn lines(&mut self) -> Vec<String> {
-        let mut bytes = Vec::new();
-        let read = File::open(&self.path).and_then(|mut file| {
-            file.seek(SeekFrom::Start(self.offset))?;
-            file.read_to_end(&mut bytes)
-        });
-        self.offset += read.unwrap_or_default() as u64;
-        self.partial.push_str(&String::from_utf8_lossy(&bytes));
-        let Some(end) = self.partial.rfind('\n') else { return Vec::new() };
-        let rest = self.partial.split_off(end + 1);
-        std::mem::replace(&mut self.partial, rest).lines().map(str::to_owned).collect()
-    }
 }

@@ -12,6 +12,7 @@ mod job;
 mod jobs;
 mod logs;
 mod man;
+mod page;
 mod print;
 mod recover;
 mod rehearse;
@@ -117,6 +118,7 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Scale { workers, no_wait } => runtime::block_on(scale::scale(workers, no_wait, json)),
         Verb::Doctor => runtime::block_on(doctor::doctor(json)),
         Verb::Completions { shell } => completions::completions(shell, json),
+        Verb::Page => page::page(json),
         Verb::Man => man::man(json),
         Verb::Sql { statement } => runtime::block_on(sql::sql(&statement, json)),
     }

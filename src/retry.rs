@@ -2,7 +2,7 @@
 
 use agentlab_domain::exit_code;
 use agentlab_platform::{
-    db::retry::Retry,
+    db::{enqueue::Source, retry::Retry},
     life::{Refusal, Stop},
     lock::{Lock, Mode},
 };
@@ -14,7 +14,8 @@ pub async fn retry(id: i64, no_wait: bool, as_json: bool) -> Result<u8, Failure>
     let system = system::open().await?;
     let _waiting = Lock::take(&system.home.lock("ask"), Mode::Shared)?;
     let mut stop = Stop::listen()?;
-    match system.db.retry(id, uuid::Uuid::new_v4().to_string()).await? {
+    let source = Source::Terminal { request_id: uuid::Uuid::new_v4().to_string() };
+    match system.db.retry(id, source, "terminal").await? {
         Retry::Accepted { of, job } => {
             if !no_wait {
                 print::note(&format!("task {} does task {of} again", job.number));

@@ -1,13 +1,19 @@
-//! The console: HTTP on loopback. `/health`, `/ready` and `/api/status` for now; reading needs no login, and nothing here
-//! changes anything.
+//! The console: HTTP on loopback and on the Unix socket `run/console.sock`. `access` says who may ask for what; `api` does what
+//! the verbs of the command line do.
 //!
-//! *Healthy* means that the system can serve what is configured. Each request looks at the database, but waits 50 ms for
-//! it at most and then answers from the last look: so it answers within 100 ms also while the database is locked, and
+//! *Healthy* means that the system can serve what is configured. Each request for it looks at the database, but waits 50 ms
+//! for it at most and then answers from the last look: so it answers within 100 ms also while the database is locked, and
 //! says how old its knowledge is. Nobody asking costs nothing.
 
+mod access;
+mod api;
 mod health;
+mod listen;
+mod login;
+mod page;
+mod problem;
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use agentlab_domain::role::{Post, Role};
 use agentlab_platform::{
@@ -18,14 +24,16 @@ use agentlab_platform::{
 };
 use axum::{
     Json, Router,
-    extract::State,
-    http::{HeaderMap, StatusCode},
+    extract::{Extension, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
 };
-use tokio::{net::TcpListener, sync::RwLock};
+use tokio::sync::RwLock;
 
+use access::Road;
 use health::Look;
+use problem::Problem;
 
 /// How long a request waits for the database.
 const LOOK: Duration = Duration::from_millis(50);
@@ -35,34 +43,37 @@ pub async fn serve() -> Result<u8, Refusal> {
     let taken = Taken::take(Post { role: Role::Console, slot: 0 })?;
     // Before the database, which may be locked: the watch needs none.
     let _watcher = watch::begin(&taken);
-    let life = taken.enter().await?;
-    let port = life.config.console.port;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| {
-        Refusal::unavailable(format!(
-            "console.port {port} cannot be used on 127.0.0.1 ({error}): end what listens there, or set console.port"
-        ))
-    })?;
-    let address = listener.local_addr().map_err(Refusal::unavailable)?;
-    let life = Arc::new(life);
+    let life = Arc::new(taken.enter().await?);
+    let (loopback, socket) = (listen::loopback(&life).await?, listen::socket(&life)?);
     let shared = Arc::new(Shared {
         look: RwLock::new(Look::now(&life).await),
         requests: life.pulse.turns("requests"),
         life: Arc::clone(&life),
     });
-    let routes = Router::new()
-        .route("/health", get(health))
-        .route("/ready", get(ready))
-        .route("/api/status", get(status))
-        .layer(axum::middleware::from_fn(local_only))
-        .with_state(shared);
     life.ready().await?;
-    tracing::info!(%address, "listening");
     let mut stop = life.stop();
     tokio::select! {
-        served = axum::serve(listener, routes).into_future() => served.map_err(Refusal::unavailable)?,
+        served = axum::serve(loopback, routes(&shared, Road::Loopback)).into_future() => served.map_err(Refusal::unavailable)?,
+        served = axum::serve(socket, routes(&shared, Road::Socket)).into_future() => served.map_err(Refusal::unavailable)?,
         () = stop.asked(1) => {}
     }
     Ok(life.code())
+}
+
+fn routes(shared: &Arc<Shared>, road: Road) -> Router {
+    Router::new()
+        .route("/health", get(health))
+        .route("/ready", get(ready))
+        .route("/login", get(login::login))
+        .route("/logout", axum::routing::post(login::logout))
+        .merge(api::routes())
+        .merge(page::routes())
+        .fallback(|| async { Problem::not_found("there is nothing at this address") })
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(shared), access::guard))
+        // Outside of the guard: its refusals are shown as pages too.
+        .layer(axum::middleware::from_fn(page::as_a_page))
+        .layer(Extension(road))
+        .with_state(Arc::clone(shared))
 }
 
 struct Shared {
@@ -84,17 +95,6 @@ impl Shared {
     }
 }
 
-/// A page of somebody else's, opened in this machine's browser, must not read us through a name that it points here.
-async fn local_only(headers: HeaderMap, request: axum::extract::Request, next: axum::middleware::Next) -> Response {
-    let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    if matches!(name, "127.0.0.1" | "localhost" | "[::1]") {
-        next.run(request).await
-    } else {
-        (StatusCode::FORBIDDEN, "only 127.0.0.1 and localhost are served\n").into_response()
-    }
-}
-
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
     let detectors = detectors::all(&shared.life.home);
     let (ok, body) = shared.look().await.health(&shared.life.home, &detectors);
@@ -109,8 +109,4 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", missing.join(", "))).into_response()
     }
-}
-
-async fn status(State(shared): State<Arc<Shared>>) -> Response {
-    Json(shared.look().await.status()).into_response()
 }

@@ -3,6 +3,7 @@
 //!
 //! Waits are for conditions with a limit; nothing here sleeps for a fixed time and hopes.
 
+mod browser;
 mod giver;
 mod look;
 mod program;
@@ -17,6 +18,7 @@ use agentlab_platform::identity::Identity;
 use agentlab_stand_ins::BotApi;
 use serde_json::Value;
 
+pub(crate) use browser::Browser;
 pub(crate) use giver::Giver;
 pub(crate) use look::{Held, Look};
 pub(crate) use program::{Ended, Running};

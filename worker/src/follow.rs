@@ -11,6 +11,7 @@ use agentlab_domain::{answer, circuit::Calls};
 use agentlab_platform::{
     clock,
     db::claim::Claim,
+    events::Transcript,
     life::Life,
     ping,
     pulse::{Turns, limit},
@@ -20,7 +21,7 @@ use agentlab_platform::{
 use fail::fail_point;
 use tokio::process::Child;
 
-use crate::{events::Transcript, handle::HandleError, wake::Waker};
+use crate::{handle::HandleError, wake::Waker};
 
 /// Between two looks at the files.
 const LOOK: Duration = Duration::from_millis(100);

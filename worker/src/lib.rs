@@ -2,8 +2,6 @@
 //! moment without its run noticing.
 
 mod aside;
-pub mod calls;
-pub mod events;
 mod finish;
 mod follow;
 mod handle;

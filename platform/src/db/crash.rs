@@ -97,6 +97,12 @@ impl Db {
         .await?)
     }
 
+    /// How often the process of each role and slot was started since then.
+    pub async fn starts_since(&self, since: i64) -> Result<Vec<(String, u32, i64)>, DbError> {
+        let starts = "SELECT role, slot, COUNT(*) FROM crash WHERE kind = 'start' AND at >= ?1 GROUP BY role, slot";
+        Ok(sqlx::query_as(starts).bind(since).fetch_all(self.read()).await?)
+    }
+
     /// What the release that asks is suspected of, if it came under suspicion within the last day.
     pub async fn suspicion(&self) -> Result<Option<SuspicionView>, DbError> {
         let (now, own) = (clock::now_ms(), release::current());

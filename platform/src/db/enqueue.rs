@@ -16,6 +16,8 @@ pub enum Source {
     Telegram { bot_id: i64, update_id: i64, user: i64, place: Place, message: i64 },
     /// `agentlab ask`; the key makes asking twice one job.
     Terminal { request_id: String },
+    /// The page, or a program that speaks HTTP; the same with the key.
+    Page { request_id: String },
 }
 
 /// A job to accept.
@@ -45,7 +47,7 @@ pub struct Enqueued {
 }
 
 impl Db {
-    /// Accepts a job in a transaction of its own (for a terminal). The same request twice is the same job.
+    /// Accepts a job in a transaction of its own (for a terminal or the page). The same request twice is the same job.
     pub async fn enqueue(&self, job: &NewJob) -> Result<Enqueued, DbError> {
         let mut write = self.begin(Durability::Full).await?;
         let enqueued = enqueue(&mut write, job).await?;
@@ -67,6 +69,7 @@ pub(super) async fn enqueue(write: &mut Write, job: &NewJob) -> Result<Enqueued,
     let (channel, request_id, user, place, message) = match &job.source {
         Source::Telegram { user, place, message, .. } => ("telegram", None, Some(*user), Some(*place), Some(*message)),
         Source::Terminal { request_id } => ("terminal", Some(request_id.as_str()), None, None, None),
+        Source::Page { request_id } => ("page", Some(request_id.as_str()), None, None, None),
     };
     // A terminal's job has a lane to itself, unless it goes on with a conversation: then it waits its turn there.
     let lane = match (place, &job.resumes) {
@@ -110,6 +113,7 @@ fn ulid_of(source: &Source) -> Ulid {
             format!("telegram:{bot_id}:{update_id}:{}:{message}", place.chat)
         }
         Source::Terminal { request_id } => format!("terminal:{request_id}"),
+        Source::Page { request_id } => format!("page:{request_id}"),
     };
     let digest = Sha256::digest(key.as_bytes());
     let mut bytes = [0_u8; 16];

@@ -11,6 +11,8 @@ pub struct JobView {
     pub id: i64,
     pub state: String,
     pub channel: String,
+    /// Tasks of one lane are done one after the other.
+    pub lane: String,
     pub project: String,
     pub workspace: String,
     pub prompt: String,
@@ -41,7 +43,7 @@ pub struct JobView {
 }
 
 const VIEW: &str = "
-    SELECT job.number AS id, job.state, job.channel, job.project, job.workspace, job.prompt, job.reason, job.answer,
+    SELECT job.number AS id, job.state, job.channel, job.lane, job.project, job.workspace, job.prompt, job.reason, job.answer,
            job.accepted_at, job.run_at, job.ended_at, job.retry_of,
            (SELECT COUNT(*) FROM run WHERE run.job_id = job.id) AS attempts,
            r.id AS run, r.state AS run_state, r.activity, r.claimed_at, r.session, r.rehearsed,
@@ -62,7 +64,35 @@ impl Db {
 
     /// The newest jobs first; with `live_only` those that have not ended.
     pub async fn jobs(&self, live_only: bool, limit: u32) -> Result<Vec<JobView>, DbError> {
-        let query = format!("{VIEW} WHERE ?1 = 0 OR job.ended_at IS NULL ORDER BY job.number DESC LIMIT ?2");
-        Ok(sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(live_only).bind(limit).fetch_all(self.read()).await?)
+        self.list(&Listed { live: live_only, limit, ..Listed::default() }).await
     }
+
+    /// Those that are asked for, the newest first.
+    pub async fn list(&self, listed: &Listed) -> Result<Vec<JobView>, DbError> {
+        let query = format!(
+            "{VIEW} WHERE (?1 = 0 OR job.ended_at IS NULL) AND (?2 IS NULL OR job.number < ?2)
+                AND (?3 IS NULL OR instr(lower(job.prompt), ?3) > 0 OR instr(lower(job.answer), ?3) > 0)
+             ORDER BY job.number DESC LIMIT ?4"
+        );
+        let words = listed.words.as_deref().map(str::trim).filter(|words| !words.is_empty()).map(str::to_lowercase);
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(query))
+            .bind(listed.live)
+            .bind(listed.before)
+            .bind(words)
+            .bind(listed.limit)
+            .fetch_all(self.read())
+            .await?)
+    }
+}
+
+/// Which jobs are listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Only those that have not ended.
+    pub live: bool,
+    /// Only those with a smaller number.
+    pub before: Option<i64>,
+    /// Only those whose prompt or answer holds these words, in small or capital letters (of the Latin alphabet).
+    pub words: Option<String>,
+    pub limit: u32,
 }

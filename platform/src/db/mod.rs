@@ -7,6 +7,7 @@
 pub mod begin;
 pub mod budget;
 pub mod cancel;
+pub mod charts;
 mod checkpoint;
 pub mod circuit;
 pub mod claim;
@@ -30,10 +31,11 @@ mod park;
 pub mod process;
 pub mod progress;
 mod rate;
-mod recovery;
+pub mod recovery;
 pub mod release;
 
 pub mod retry;
+pub mod runs;
 mod said;
 pub mod session;
 pub mod sql;

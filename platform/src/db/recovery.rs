@@ -1,6 +1,7 @@
 //! What was done to heal a component, in rows: one for each rung that was taken.
 
 use agentlab_domain::{ladder::Rung, role::Post};
+use serde::Serialize;
 
 use super::{Db, DbError, Durability, crash};
 use crate::clock;
@@ -20,5 +21,25 @@ impl Db {
             .await?;
         crash::forget_old(&mut write).await?;
         write.commit().await
+    }
+}
+
+/// A rung that was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct RecoveryView {
+    /// Unix milliseconds.
+    pub at: i64,
+    pub role: String,
+    pub slot: u32,
+    pub rung: String,
+    pub changed: bool,
+    pub words: String,
+}
+
+impl Db {
+    /// The rungs that were taken last, the newest first.
+    pub async fn recoveries(&self, limit: u32) -> Result<Vec<RecoveryView>, DbError> {
+        let rows = "SELECT at, role, slot, rung, changed, words FROM recovery ORDER BY id DESC LIMIT ?1";
+        Ok(sqlx::query_as(rows).bind(limit).fetch_all(self.read()).await?)
     }
 }

@@ -23,10 +23,10 @@ pub enum Retry {
 type Row = (String, String, String, String, String, String, Option<String>);
 
 impl Db {
-    /// Does task `number` again, for a terminal.
-    pub async fn retry(&self, number: i64, request_id: String) -> Result<Retry, DbError> {
+    /// Does task `number` again, for somebody who is not in a chat.
+    pub async fn retry(&self, number: i64, source: Source, by: &str) -> Result<Retry, DbError> {
         let mut write = self.begin(Durability::Full).await?;
-        let retry = retry(&mut write, number, Source::Terminal { request_id }, "terminal").await?;
+        let retry = retry(&mut write, number, source, by).await?;
         write.commit().await?;
         Ok(retry)
     }

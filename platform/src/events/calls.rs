@@ -63,11 +63,11 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Transcript;
     use super::*;
-    use crate::events::Transcript;
 
     /// One complete line of every event type, as the CLI wrote them.
-    const RECORDED: &str = include_str!("../tests/claude-events.jsonl");
+    const RECORDED: &str = include_str!("../../tests/claude-events.jsonl");
 
     #[test]
     fn calls_are_counted_as_the_api_saw_them() {

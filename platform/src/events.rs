@@ -3,13 +3,19 @@
 //!
 //! Events may come after `result` (a background command that ends late), so the file is read to its end.
 
+pub mod calls;
+mod changes;
+mod words;
+
 use agentlab_domain::{
     outcome::{Limit, ResultEvent},
     progress::{self, Progress},
 };
 use serde_json::Value;
 
-use crate::calls::Tally;
+use calls::Tally;
+pub use changes::{Change, changes};
+pub use words::in_a_line;
 
 /// A line longer than this is passed over: no event that we use comes near it.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;

@@ -1,0 +1,83 @@
+//! `POST /api/jobs`: gives a task, as `agentlab ask --no-wait` does. The same `request_id` twice is the same task: whoever
+//! got no answer may ask again.
+
+use std::sync::Arc;
+
+use agentlab_domain::prompt;
+use agentlab_platform::{
+    db::enqueue::{NewJob, Resumes, Source},
+    ping,
+};
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::StatusCode,
+};
+use serde::{Deserialize, Serialize};
+
+use super::body;
+use crate::{Shared, problem::Problem};
+
+/// What is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    pub(crate) prompt: String,
+    /// By default the only configured project, else the workspace.
+    pub(crate) project: Option<String>,
+    /// The conversation that it goes on with.
+    pub(crate) session: Option<String>,
+    pub(crate) request_id: Option<String>,
+}
+
+/// A task that was accepted.
+#[derive(Debug, Serialize)]
+pub(crate) struct Accepted {
+    pub(crate) id: i64,
+    state: &'static str,
+    /// Tasks of the same lane before it.
+    ahead: i64,
+}
+
+/// Accepts it: what is answered is durable.
+pub(crate) async fn ask(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> Result<(StatusCode, Json<Accepted>), Problem> {
+    let asked: Asked = body(request).await?;
+    Ok((StatusCode::ACCEPTED, Json(accept(&shared, asked).await?)))
+}
+
+/// Accepts what was asked for.
+pub(crate) async fn accept(shared: &Shared, asked: Asked) -> Result<Accepted, Problem> {
+    prompt::check(&asked.prompt).map_err(|error| Problem::bad(error.to_string()))?;
+    let life = &shared.life;
+    let (place, resumes) = match (&asked.session, &asked.project) {
+        (Some(_), Some(_)) => return Err(Problem::bad("a conversation has its project: give one of the two")),
+        (Some(name), None) => {
+            let found = life.db.session(name).await?.ok_or_else(|| {
+                Problem::not_found(format!("there is not exactly one conversation {name} that can be taken up"))
+            })?;
+            let mut place = life.config.directory_place(found.workspace.as_ref());
+            place.project = found.project;
+            (place, Some(Resumes { session: found.id, lane: found.lane }))
+        }
+        (None, Some(name)) => {
+            let place = life.config.project_place(name).ok_or_else(|| {
+                let nearest = life.config.nearest_project(name);
+                let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
+                Problem::bad(format!("there is no project `{name}`{hint}"))
+            })?;
+            (place, None)
+        }
+        (None, None) => (life.config.chat_place(life.home.workspace()), None),
+    };
+    if !place.path.is_dir() {
+        return Err(Problem::unavailable(format!("the path of project `{}` is not there", place.project)));
+    }
+    let request_id = asked.request_id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let job = NewJob { source: Source::Page { request_id }, place, prompt: asked.prompt, resumes };
+    let accepted = life.db.enqueue(&job).await?;
+    ping::ping_workers(&life.home);
+    Ok(Accepted { id: accepted.number, state: "queued", ahead: accepted.ahead })
+}

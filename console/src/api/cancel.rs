@@ -1,0 +1,41 @@
+//! `POST /api/jobs/ID/cancel`: stops a task. A waiting one is cancelled at once; a running one is asked to stop.
+
+use std::sync::Arc;
+
+use agentlab_platform::{db::cancel::Cancel, ping, run_dir::RunDir};
+use axum::{Json, extract::State};
+use serde::Serialize;
+
+use super::{Number, number};
+use crate::{Shared, problem::Problem};
+
+/// Who asks, in rows and in words for people.
+const BY: &str = "the page";
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Cancelled {
+    id: i64,
+    /// `cancelled`, or `stopping`: its run is asked to end.
+    state: &'static str,
+}
+
+/// Cancels it.
+pub(crate) async fn cancel(State(shared): State<Arc<Shared>>, path: Number) -> Result<Json<Cancelled>, Problem> {
+    stop(&shared, number(path)?).await.map(Json)
+}
+
+/// Stops task `number`.
+pub(crate) async fn stop(shared: &Shared, number: i64) -> Result<Cancelled, Problem> {
+    let life = &shared.life;
+    match life.db.cancel(number, BY).await? {
+        Cancel::Cancelled { number } => Ok(Cancelled { id: number, state: "cancelled" }),
+        Cancel::Stopping { number, run_id } => {
+            RunDir::of(&life.home, &run_id).request_stop(BY)?;
+            ping::ping_workers(&life.home);
+            Ok(Cancelled { id: number, state: "stopping" })
+        }
+        Cancel::Ended { number, state } => Err(Problem::conflict(format!("task {number} has ended before ({state})"))),
+        Cancel::NotFound => Err(Problem::not_found("there is no such task")),
+    }
+}

@@ -1,0 +1,65 @@
+//! The JSON routes: what the verbs of the command line do, by HTTP. One file a verb, with the verb's name.
+
+mod ask;
+mod cancel;
+mod events;
+mod job;
+mod jobs;
+mod restart;
+mod retry;
+mod status;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{
+        FromRequest, Path, Request,
+        rejection::{JsonRejection, PathRejection, QueryRejection},
+    },
+    routing::{get, post},
+};
+use serde::de::DeserializeOwned;
+
+use crate::{Shared, problem::Problem};
+pub(crate) use ask::{Asked as Ask, accept};
+pub(crate) use cancel::stop;
+pub(crate) use restart::restart_role;
+pub(crate) use retry::again;
+
+/// Bytes of a request's body at most: the longest prompt, escaped.
+const LONGEST: usize = 9 * 1024 * 1024;
+
+/// Every route under `/api`.
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/api/status", get(status::status))
+        .route("/api/jobs", get(jobs::jobs).post(ask::ask))
+        .route("/api/jobs/{id}", get(job::job))
+        .route("/api/jobs/{id}/events", get(events::events))
+        .route("/api/jobs/{id}/cancel", post(cancel::cancel))
+        .route("/api/jobs/{id}/retry", post(retry::retry))
+        .route("/api/restart", post(restart::restart))
+        .layer(axum::extract::DefaultBodyLimit::max(LONGEST))
+}
+
+/// The number of a task in a path.
+pub(crate) type Number = Result<Path<i64>, PathRejection>;
+
+/// Reads it.
+pub(crate) fn number(path: Number) -> Result<i64, Problem> {
+    path.map(|Path(number)| number).map_err(|_| Problem::not_found("a task has a number"))
+}
+
+/// A query that could not be understood.
+pub(crate) fn bad_query(rejection: QueryRejection) -> Problem {
+    Problem::bad(rejection.body_text())
+}
+
+/// A JSON body, whatever its content type is said to be: the socket's users have `curl -d`.
+pub(crate) async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+    let bytes = axum::body::Bytes::from_request(request, &()).await.map_err(|error| Problem::bad(error.body_text()))?;
+    axum::Json::from_bytes(&bytes)
+        .map(|axum::Json(value)| value)
+        .map_err(|error: JsonRejection| Problem::bad(error.body_text()))
+}

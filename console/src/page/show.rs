@@ -1,0 +1,83 @@
+//! How things are shown: times, money, states, in few letters.
+
+use agentlab_domain::{
+    job::State,
+    progress,
+    role::{Post, Role},
+};
+use agentlab_platform::{
+    calendar, clock,
+    db::{charts::Summary, jobs::JobView, runs::RunView},
+};
+
+/// Letters of a text in a list.
+const SHORT: usize = 100;
+
+/// The first line of a text, cut.
+pub(crate) fn short(text: &str) -> String {
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    if first.chars().count() <= SHORT {
+        first.to_owned()
+    } else {
+        first.chars().take(SHORT - 1).chain(['…']).collect()
+    }
+}
+
+/// Money, if it is known.
+pub(crate) fn cost(usd: Option<f64>) -> String {
+    usd.map(progress::dollars).unwrap_or_default()
+}
+
+/// The money of some days.
+pub(crate) fn spent(summary: &Summary) -> String {
+    progress::dollars(summary.usd)
+}
+
+/// A span, if it is known.
+pub(crate) fn elapsed(ms: Option<i64>) -> String {
+    ms.map(progress::elapsed).unwrap_or_default()
+}
+
+/// A share, if there is one.
+pub(crate) fn percent(share: Option<f64>) -> String {
+    share.map(|share| format!("{share:.1} %")).unwrap_or_default()
+}
+
+/// For how long a task took or has taken.
+pub(crate) fn took(job: &JobView) -> String {
+    progress::elapsed(job.ended_at.unwrap_or_else(clock::now_ms) - job.accepted_at)
+}
+
+/// For how long a run took or has taken.
+pub(crate) fn ran(run: &RunView) -> String {
+    progress::elapsed(run.ended_at.unwrap_or_else(clock::now_ms) - run.claimed_at)
+}
+
+/// Tokens in and out.
+pub(crate) fn tokens(run: &RunView) -> String {
+    match (run.input_tokens, run.output_tokens) {
+        (Some(input), Some(output)) => format!("{input} / {output}"),
+        (_, _) => String::new(),
+    }
+}
+
+/// A moment, in the machine's time zone.
+pub(crate) fn at(ms: i64) -> String {
+    calendar::clock_time(ms, clock::now_ms())
+}
+
+/// The name of a post.
+pub(crate) fn component(role: &str, slot: u32) -> String {
+    Role::parse(role).map_or_else(|| role.to_owned(), |role| Post { role, slot }.to_string())
+}
+
+/// How a state looks.
+pub(crate) fn colour(state: &str) -> &'static str {
+    match State::parse(state) {
+        Some(State::Done) => "good",
+        Some(State::Failed | State::Poison) => "bad",
+        Some(State::Retrying | State::Parked | State::Waiting) => "wait",
+        Some(State::Queued | State::Running) | None => "",
+        Some(State::Cancelled) => "faint",
+    }
+}

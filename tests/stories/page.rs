@@ -1,0 +1,171 @@
+//! The page in a real browser: a task is given and answered on it, and a page of somebody else's can do nothing.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+};
+
+use fantoccini::Locator;
+
+use crate::world::{Browser, World};
+
+const DESK: (u32, u32) = (1100, 900);
+const PHONE: (u32, u32) = (500, 900);
+const PAGES: [&str; 6] = ["/", "/jobs", "/jobs/1", "/processes", "/charts", "/recovery"];
+
+fn block_on(work: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
+}
+
+fn link(world: &World) -> String {
+    let link = world.run(&["page"]);
+    assert_eq!(link.code, Some(0), "{link:?}");
+    link.stdout.trim().to_owned()
+}
+
+#[test]
+fn a_task_is_given_on_the_page_watched_and_answered() {
+    let world = World::new();
+    let up = world.up();
+    block_on(async {
+        let Some(browser) = Browser::open(&world.path("profile"), DESK).await else { return };
+        let client = &browser.client;
+        client.goto(&format!("http://127.0.0.1:{}/", world.port)).await.unwrap();
+        browser.wait_for("h1", "Not logged in").await;
+        client.goto(&link(&world)).await.unwrap();
+        browser.wait_for("h1", "Now").await;
+        let prompt = client.find(Locator::Css("#prompt")).await.unwrap();
+        prompt.send_keys("[[tool: Read <b>notes</b>]] [[sleep: 2]] [[say: All <i>mended</i> & well]]").await.unwrap();
+        client.find(Locator::Css("button.main")).await.unwrap().click().await.unwrap();
+        browser.wait_for("h1", "Task 1").await;
+        // What the agent does is told while it does it, and is shown as text whatever it is.
+        browser.wait_for("pre[data-follow]", "Read: <b>notes</b>").await;
+        browser.wait_for("h1", "done").await;
+        browser.wait_for("#answer", "All <i>mended</i> & well").await;
+        browser.picture("task").await;
+
+        client.goto(&format!("http://127.0.0.1:{}/", world.port)).await.unwrap();
+        let prompt = client.find(Locator::Css("#prompt")).await.unwrap();
+        prompt.send_keys("[[sleep: 600]] Paint the fence").await.unwrap();
+        client.find(Locator::Css("button.main")).await.unwrap().click().await.unwrap();
+        browser.wait_for("h1", "running").await;
+        client.goto(&format!("http://127.0.0.1:{}/", world.port)).await.unwrap();
+        browser.wait_for("main", "Paint the fence").await;
+        browser.picture("now").await;
+        client.find(Locator::Css("form[action='/jobs/2/cancel'] button")).await.unwrap().click().await.unwrap();
+        browser.wait_for("h1", "cancelled").await;
+        client.find(Locator::Css("form[action='/jobs/2/retry'] button")).await.unwrap().click().await.unwrap();
+        browser.wait_for("h1", "Task 3").await;
+        client.find(Locator::Css("form[action='/jobs/3/cancel'] button")).await.unwrap().click().await.unwrap();
+        browser.wait_for("h1", "cancelled").await;
+
+        client.goto(&format!("http://127.0.0.1:{}/jobs", world.port)).await.unwrap();
+        client.find(Locator::Css("input[name=q]")).await.unwrap().send_keys("FENCE\n").await.unwrap();
+        browser.wait_for("tbody", "Paint the fence").await;
+        assert_eq!(client.find_all(Locator::Css("tbody tr")).await.unwrap().len(), 2);
+        browser.close().await;
+    });
+    assert_eq!(up.stop().code, Some(0));
+}
+
+#[test]
+fn every_page_fits_a_phone_loads_nothing_from_elsewhere_and_logs_no_error() {
+    let world = World::new();
+    assert_eq!(world.run(&["ask", &format!("[[say: {}]]", "long".repeat(60))]).code, Some(0));
+    let up = world.up();
+    block_on(async {
+        let Some(browser) = Browser::open(&world.path("profile"), PHONE).await else { return };
+        let client = &browser.client;
+        client.goto(&link(&world)).await.unwrap();
+        for page in PAGES {
+            client.goto(&format!("http://127.0.0.1:{}{page}", world.port)).await.unwrap();
+            let told = client
+                .execute(
+                    "const loaded = performance.getEntriesByType('resource').map((entry) => entry.name);
+                     return { wide: document.documentElement.scrollWidth - innerWidth,
+                              heads: document.querySelectorAll('h1').length,
+                              strange: loaded.filter((name) => !name.startsWith(location.origin)),
+                              styled: getComputedStyle(document.body).maxWidth !== 'none' };",
+                    Vec::new(),
+                )
+                .await
+                .unwrap();
+            let expected = serde_json::json!({ "wide": 0, "heads": 1, "strange": [], "styled": true });
+            let wide = told["wide"].as_i64().unwrap();
+            assert!(wide <= 0, "{page} is {wide} pixels too wide");
+            assert_eq!(
+                serde_json::json!({ "wide": 0, "heads": told["heads"], "strange": told["strange"], "styled": told["styled"] }),
+                expected,
+                "{page}"
+            );
+            browser.picture(&format!("phone{}", page.replace('/', "-"))).await;
+        }
+        browser.close().await;
+    });
+    assert_eq!(up.stop().code, Some(0));
+}
+
+/// Serves one page at another port of this machine, to whoever asks.
+fn elsewhere(html: String) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{html}",
+                html.len()
+            );
+        }
+    });
+    port
+}
+
+#[test]
+fn a_hostile_page_of_another_origin_causes_no_action_and_reads_nothing() {
+    let world = World::new();
+    let up = world.up();
+    let own = format!("http://127.0.0.1:{}", world.port);
+    let script = format!(
+        "<script>
+         const told = [];
+         const tried = [
+           fetch('{own}/api/jobs', {{ method: 'POST', credentials: 'include', body: '{{\"prompt\": \"evil\"}}' }}),
+           fetch('{own}/api/jobs', {{ method: 'POST', credentials: 'include', mode: 'no-cors', body: '{{\"prompt\": \"evil\"}}' }}),
+           fetch('{own}/jobs', {{ method: 'POST', credentials: 'include', mode: 'no-cors', body: new URLSearchParams({{ prompt: 'evil' }}) }}),
+           fetch('{own}/api/restart', {{ method: 'POST', credentials: 'include', mode: 'no-cors' }}),
+           fetch('{own}/api/jobs', {{ credentials: 'include' }}).then((answer) => answer.text()).then((text) => told.push(text)),
+         ];
+         Promise.allSettled(tried).then(() => {{ document.querySelector('h1').textContent = `tried, read ${{told.length}}`; }});
+         </script>
+         <form method='post' action='{own}/jobs'><input name='prompt' value='evil'><button>Win</button></form>"
+    );
+    let port = elsewhere(format!("<!doctype html><h1>Hello</h1>{script}"));
+    block_on(async {
+        let Some(browser) = Browser::open(&world.path("profile"), DESK).await else { return };
+        let client = &browser.client;
+        client.goto(&link(&world)).await.unwrap();
+        browser.wait_for("h1", "Now").await;
+        // Another port of this machine is the same site, so the cookie goes along; another name of it is another site.
+        for host in ["127.0.0.1", "localhost"] {
+            client.goto(&format!("http://{host}:{port}/")).await.unwrap();
+            browser.wait_for("h1", "tried, read 0").await;
+            client.find(Locator::Css("button")).await.unwrap().click().await.unwrap();
+            browser.wait_for("h1", "Not ").await;
+        }
+        client.goto(&own).await.unwrap();
+        browser.wait_for("h1", "Now").await;
+        // Nor is the page shown within another one, where clicks could be stolen.
+        let framing = elsewhere(format!("<!doctype html><h1>Frame</h1><iframe src='{own}/'></iframe>"));
+        client.goto(&format!("http://127.0.0.1:{framing}/")).await.unwrap();
+        browser.wait_for("h1", "Frame").await;
+        client.enter_frame(0).await.unwrap();
+        assert!(client.find(Locator::Css("#prompt")).await.is_err(), "the page was framed");
+        browser.close().await;
+    });
+    assert_eq!(world.count("SELECT COUNT(*) FROM job"), 0);
+    assert_eq!(world.count("SELECT COUNT(*) FROM intervention"), 0);
+    assert_eq!(up.stop().code, Some(0));
+}
