@@ -39,4 +39,5 @@ pub mod run;
 pub mod schema;
 pub mod session;
 pub mod text;
+pub mod unit;
 pub mod watch;

@@ -42,6 +42,7 @@ mod runs;
 mod scale;
 mod secrets;
 mod seen;
+mod services;
 mod sessions;
 mod starting;
 mod steps;

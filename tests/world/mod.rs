@@ -5,6 +5,7 @@
 
 mod giver;
 mod look;
+mod manager;
 mod program;
 
 use std::{
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 pub(crate) use giver::Giver;
 pub(crate) use look::{Held, Look};
+pub(crate) use manager::UserManager;
 pub(crate) use program::{Ended, Running};
 
 /// How long anything may take on a slow machine.

@@ -1,0 +1,140 @@
+//! `service install`: units for every post, started, and waited for until they are ready. Done again it repairs: what is as it
+//! should be is left alone, and running tasks go on in any case.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use agentlab_domain::{
+    exit_code,
+    role::{Post, Role},
+};
+use agentlab_platform::{
+    agent::Agent,
+    clock,
+    config::{self, Config},
+    identity::Living,
+    life::{Refusal, Stop},
+    pulse,
+    services::SUPERVISOR,
+    spawn,
+};
+use serde_json::json;
+
+use super::Place;
+use crate::{failure::Failure, print, system::LOOK};
+
+/// How long everybody may take to be ready.
+const READY: Duration = Duration::from_secs(60);
+/// Nobody is ready so soon after a start that was not waited for.
+const SHORTEST: Duration = Duration::from_secs(20);
+
+pub(super) async fn install(place: &Place, as_json: bool) -> Result<u8, Failure> {
+    let config = config::load(&place.home)?;
+    let agent = Agent::find(&config).map_err(Refusal::from)?;
+    place.answers().await?;
+    if place.runs_directly().await {
+        let message = format!(
+            "`agentlab up` runs in {}: stop it first (Ctrl-C; running tasks go on), then install again",
+            place.home.path().display()
+        );
+        return Err(Refusal { code: exit_code::ALREADY_RUNNING, message }.into());
+    }
+    place.refuse_strangers()?;
+    let wanted = place.wanted(&config);
+    let (manager, mut stop) = (&place.manager, Stop::listen()?);
+    let ran: BTreeSet<Post> = wanted.iter().copied().filter(|post| place.is_held(*post)).collect();
+    let changed = manager.reconcile(&place.basis, &wanted.iter().copied().collect()).await?;
+    // The supervisor first: it is not to start again the others while they are replaced.
+    for post in wanted.iter().filter(|post| changed.written.contains(post) && ran.contains(post)) {
+        manager.restart(*post).await?;
+    }
+    manager.start_all(&wanted).await?;
+    if !as_json {
+        say_what_is_missing(place, &agent);
+        print::note(&format!("units are in {}; waiting until everything is ready", manager.folder().display()));
+    }
+    tokio::select! {
+        late = everybody(place, &wanted) => late?,
+        () = stop.asked(1) => {
+            return Err(Failure::words("not waited for any longer: the services go on starting, `agentlab service status` shows them"));
+        }
+    }
+    report(place, &config, &wanted, as_json)?;
+    Ok(exit_code::DONE)
+}
+
+fn say_what_is_missing(place: &Place, agent: &Agent) {
+    for program in &place.missing {
+        let what = match (agent, program.as_str()) {
+            (Agent::Rehearse(_), "claude") => "tasks are only rehearsed, and every answer says so",
+            _ => "agents will not find it; install it and run `agentlab service install` again",
+        };
+        print::note(&format!("`{program}` was not found on PATH: {what}"));
+    }
+}
+
+/// Waits until everybody is ready; says who is not, when it takes too long.
+async fn everybody(place: &Place, wanted: &[Post]) -> Result<(), Failure> {
+    let (began, limit) = (clock::instant(), clock::scaled(READY).max(SHORTEST));
+    loop {
+        let missing: Vec<Post> = wanted.iter().copied().filter(|post| !is_ready(place, *post)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if began.elapsed() > limit {
+            return Err(late(place, &missing).await);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn is_ready(place: &Place, post: Post) -> bool {
+    pulse::read(&place.home, post).is_some_and(|beat| beat.ready && beat.identity.living() == Living::Yes)
+}
+
+async fn late(place: &Place, missing: &[Post]) -> Failure {
+    let mut lines = Vec::new();
+    for post in missing {
+        let last = spawn::last_words(&place.home, *post).map(|last| format!(": {last}")).unwrap_or_default();
+        let state = place.manager.state(*post).await.map(|state| state.words).unwrap_or_default();
+        lines.push(format!("{post} is not ready, {} says {state}{last}", place.manager.kind.as_str()));
+    }
+    Refusal::unavailable(format!(
+        "{}. The services are installed and go on trying: put right what is wrong, or `agentlab service uninstall`",
+        lines.join("; ")
+    ))
+    .into()
+}
+
+fn report(place: &Place, config: &Config, wanted: &[Post], as_json: bool) -> Result<(), Failure> {
+    let linger = place.manager.linger();
+    let console = format!("http://127.0.0.1:{}", config.console.port);
+    let workers = wanted.iter().filter(|post| post.role == Role::Worker).count();
+    let bot = config.telegram.token.is_some();
+    if as_json {
+        let units: Vec<String> = wanted.iter().map(|post| place.manager.name(*post)).collect();
+        print::json(&json!({
+            "installed": true,
+            "manager": place.manager.kind.as_str(),
+            "folder": place.manager.folder(),
+            "units": units,
+            "workers": workers,
+            "bot": bot,
+            "console": console,
+            "not_found": place.missing,
+            "linger": linger.on,
+        }))?;
+        return Ok(());
+    }
+    let bot = if bot { "the bot is on" } else { "the bot is off (no telegram.token)" };
+    print::line(&format!(
+        "installed: {console} with {workers} workers, kept by {}; {bot}",
+        place.manager.kind.as_str()
+    ));
+    print::line(&linger.words);
+    let supervisor = place.manager.name(SUPERVISOR);
+    print::line(&format!(
+        "`agentlab status` shows what runs, `agentlab service status` the units ({supervisor} and the others), \
+         `agentlab service uninstall` removes them"
+    ));
+    Ok(())
+}
