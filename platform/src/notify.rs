@@ -41,7 +41,7 @@ impl Saying {
 }
 
 /// Says it to whoever keeps this process, if that listens.
-pub(crate) fn say(saying: &Saying) {
+pub(crate) fn say(saying: Saying) {
     static SOCKET: OnceLock<Option<String>> = OnceLock::new();
     let socket = SOCKET.get_or_init(|| {
         let path = std::env::var("NOTIFY_SOCKET").ok().filter(|path| !path.is_empty())?;

@@ -23,11 +23,16 @@ use super::Place;
 use crate::{failure::Failure, print, system::LOOK};
 
 /// How long everybody may take to be ready.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_mins(1);
+/// How long a process that was left may take to end.
+const ENDS: Duration = Duration::from_secs(10);
 /// Nobody is ready so soon after a start that was not waited for.
 const SHORTEST: Duration = Duration::from_secs(20);
 
 pub(super) async fn install(place: &Place, as_json: bool) -> Result<u8, Failure> {
+    if let Some(words) = place.basis.refused_by(place.manager.kind) {
+        return Err(Refusal::configuration(words).into());
+    }
     let config = config::load(&place.home)?;
     let agent = Agent::find(&config).map_err(Refusal::from)?;
     place.answers().await?;
@@ -41,6 +46,7 @@ pub(super) async fn install(place: &Place, as_json: bool) -> Result<u8, Failure>
     place.refuse_strangers()?;
     let wanted = place.wanted(&config);
     let (manager, mut stop) = (&place.manager, Stop::listen()?);
+    take_over(place, &wanted).await?;
     let ran: BTreeSet<Post> = wanted.iter().copied().filter(|post| place.is_held(*post)).collect();
     let changed = manager.reconcile(&place.basis, &wanted.iter().copied().collect()).await?;
     // The supervisor first: it is not to start again the others while they are replaced.
@@ -72,11 +78,38 @@ fn say_what_is_missing(place: &Place, agent: &Agent) {
     }
 }
 
+/// Ends who was left at a post by an `agentlab up` that died: the manager could not start anybody beside him. What he runs goes on.
+async fn take_over(place: &Place, wanted: &[Post]) -> Result<(), Failure> {
+    for post in wanted.iter().copied().filter(|post| place.is_held(*post)) {
+        let Some(beat) = pulse::read(&place.home, post).filter(|beat| beat.identity.living() == Living::Yes) else {
+            continue;
+        };
+        if place.manager.state(post).await?.pid == Some(beat.identity.pid) {
+            continue;
+        }
+        spawn::signal(&beat.identity, spawn::Wish::End);
+        let began = clock::instant();
+        while place.is_held(post) && beat.identity.living() == Living::Yes {
+            if began.elapsed() > clock::scaled(ENDS).max(SHORTEST) {
+                let (pid, role) = (beat.identity.pid, post.role.as_str());
+                return Err(Failure::words(format!(
+                    "{post} (pid {pid}), which no service manager started, does not end: `agentlab recover {role}` ends it \
+                     when it hangs; then install again"
+                )));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+    Ok(())
+}
+
 /// Waits until everybody is ready; says who is not, when it takes too long.
 async fn everybody(place: &Place, wanted: &[Post]) -> Result<(), Failure> {
     let (began, limit) = (clock::instant(), clock::scaled(READY).max(SHORTEST));
     loop {
-        let missing: Vec<Post> = wanted.iter().copied().filter(|post| !is_ready(place, *post)).collect();
+        // The supervisor may find that fewer are wanted.
+        let kept = wanted.iter().copied().filter(|post| place.manager.is_installed(*post));
+        let missing: Vec<Post> = kept.filter(|post| !is_ready(place, *post)).collect();
         if missing.is_empty() {
             return Ok(());
         }

@@ -6,7 +6,7 @@ mod uninstall;
 
 use agentlab_domain::{
     exit_code,
-    role::{Post, posts},
+    role::{MOST_WORKERS, Post, posts},
 };
 use agentlab_platform::{
     config::{self, Config},
@@ -73,12 +73,17 @@ impl Place {
         Err(Refusal { code: exit_code::ALREADY_RUNNING, message }.into())
     }
 
-    /// Every post that is to be filled: those of the configuration, and workers beyond it who are there.
+    /// Every post that is to be filled. While the services run, as many workers as they have: `scale` may have changed that.
     fn wanted(&self, config: &Config) -> Vec<Post> {
         let mut wanted = vec![SUPERVISOR];
-        wanted.extend(posts(config.workers.count, true, config.telegram.token.is_some()));
-        let more = posts(agentlab_domain::role::MOST_WORKERS, false, false);
-        wanted.extend(more.into_iter().filter(|post| post.slot > config.workers.count && self.is_held(*post)));
+        let runs = self.is_held(SUPERVISOR) && self.manager.is_installed(SUPERVISOR);
+        let installed = posts(MOST_WORKERS, false, false).into_iter().filter(|post| self.manager.is_installed(*post));
+        let mut workers: Vec<Post> = installed.filter(|_| runs).collect();
+        if workers.is_empty() {
+            workers = posts(config.workers.count, false, false);
+        }
+        wanted.extend(workers);
+        wanted.extend(posts(0, true, config.telegram.token.is_some()));
         wanted
     }
 

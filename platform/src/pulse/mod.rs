@@ -157,7 +157,7 @@ impl Pulse {
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             stop.asked(1).await;
-            notify::say(&Saying::Stopping);
+            notify::say(Saying::Stopping);
             shared.say(|beat| beat.asked = true);
         });
     }
@@ -256,7 +256,7 @@ fn beat_on(shared: &Shared, (runtime, handle): &(Turns, tokio::runtime::Handle),
         let loops = look(shared, &mut known, ran);
         // Before the disk is touched: one that hangs is no reason to end us.
         if loops.values().all(|turns| turns.late_ms == 0) {
-            notify::say(&Saying::Alive);
+            notify::say(Saying::Alive);
         }
         // A disk that is full now is written to in a second.
         let _ = shared.write(&loops);

@@ -9,6 +9,7 @@ use std::{
 
 use agentlab_domain::role::{Post, Role};
 
+use super::Kind;
 use crate::{clock, home::Home, program, spawn};
 
 /// How long a service manager waits before it starts again what failed; the supervisor is sooner.
@@ -16,7 +17,7 @@ const RESTART: Duration = Duration::from_secs(10);
 /// How long it waits for the end of a process that it asked to end: longer than a daemon takes to let go of its task.
 const STOP: Duration = Duration::from_secs(30);
 /// After so long without a word a process is ended by systemd.
-const WATCHDOG: Duration = Duration::from_secs(60);
+const WATCHDOG: Duration = Duration::from_mins(1);
 
 /// What units are written from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,17 @@ impl Basis {
     /// As the supervisor itself was started: what it writes then is what stands there already.
     pub fn of_this_process(home: &Home) -> io::Result<Self> {
         Self::of(home, std::env::var("PATH").unwrap_or_default())
+    }
+
+    /// What a manager would not take.
+    pub fn refused_by(&self, kind: Kind) -> Option<String> {
+        let program = &self.program;
+        match kind {
+            Kind::Systemd if program.contains(['"', '\'', '\\']) => Some(format!(
+                "systemd starts no program whose path holds quotes or a backslash: move {program} and install again"
+            )),
+            Kind::Systemd | Kind::Launchd => None,
+        }
     }
 
     /// The home as a word.
@@ -81,15 +93,12 @@ pub(super) fn fill(template: &str, values: &[(&str, String)]) -> String {
             let (_, value) = values.iter().find(|(known, _)| *known == name)?;
             Some((value, behind))
         });
-        match found {
-            Some((value, behind)) => {
-                filled.push_str(value);
-                rest = behind;
-            }
-            None => {
-                filled.push('@');
-                rest = after;
-            }
+        if let Some((value, behind)) = found {
+            filled.push_str(value);
+            rest = behind;
+        } else {
+            filled.push('@');
+            rest = after;
         }
     }
     filled.push_str(rest);

@@ -53,15 +53,14 @@ impl Said {
 
 impl Manager {
     pub(super) async fn ask(&self, words: &[&str]) -> Result<Said, Trouble> {
-        self.ask_within(words, ANSWER).await
+        self.ask_within(words, clock::scaled(ANSWER).max(SHORTEST)).await
     }
 
     pub(super) async fn ask_long(&self, words: &[&str]) -> Result<Said, Trouble> {
-        self.ask_within(words, END).await
+        self.ask_within(words, clock::scaled(END).max(SHORTEST)).await
     }
 
-    async fn ask_within(&self, words: &[&str], limit: Duration) -> Result<Said, Trouble> {
-        let limit = clock::scaled(limit).max(SHORTEST);
+    pub(super) async fn ask_within(&self, words: &[&str], limit: Duration) -> Result<Said, Trouble> {
         let name = self.program.file_name().unwrap_or_default().to_string_lossy();
         let line = format!("{name} {}", words.join(" "));
         let mut command = Command::new(&self.program);

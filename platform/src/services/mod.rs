@@ -11,8 +11,13 @@ pub mod reconcile;
 pub mod search_path;
 pub mod state;
 pub mod systemd;
+#[cfg(test)]
+mod tests;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use agentlab_domain::role::{Post, Role};
 
@@ -20,10 +25,15 @@ pub use basis::Basis;
 pub use command::Trouble;
 pub use state::State;
 
-use crate::{home::Home, kept};
+use crate::{clock, home::Home, kept};
 
 /// The post that keeps the others.
 pub const SUPERVISOR: Post = Post { role: Role::Supervisor, slot: 0 };
+
+/// How long launchd may take to end what it is told to end: longer than `basis::STOP`.
+const GONE: Duration = Duration::from_secs(45);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Which service manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,18 +211,17 @@ impl Manager {
         match self.kind {
             Kind::Systemd => self.ask_long(&["--user", "stop", &self.name(post)]).await?.well().map(drop),
             Kind::Launchd => {
-                let said = self.ask_long(&["bootout", &launchd::target(self.user, post)]).await?;
-                match said.well() {
-                    Ok(_) => Ok(()),
-                    // It says so too where nothing was loaded.
-                    Err(trouble) => {
-                        if self.state(post).await?.loaded {
-                            Err(trouble)
-                        } else {
-                            Ok(())
-                        }
+                let said = self.ask_long(&["bootout", &launchd::target(self.user, post)]).await?.well();
+                // It comes back before the process has ended, and says no where nothing was loaded.
+                let began = clock::instant();
+                while self.state(post).await?.loaded {
+                    if began.elapsed() > clock::scaled(GONE) {
+                        let words = format!("{} was told to end, and is still there", launchd::label(post));
+                        return Err(said.err().unwrap_or(Trouble::Unit(words)));
                     }
+                    tokio::time::sleep(LOOK).await;
                 }
+                Ok(())
             }
         }
     }

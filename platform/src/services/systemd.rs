@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use agentlab_domain::role::{Post, Role};
 
 use super::basis::{self, Basis, fill};
+use crate::spawn;
 
 /// What starts and stops all of them together.
 pub const TARGET: &str = "agentlab.target";
@@ -30,9 +31,11 @@ pub(super) fn file(post: Post) -> String {
 /// What the file of a post holds.
 pub(super) fn text(basis: &Basis, post: Post) -> String {
     let (what, arguments, output) = match post.role {
+        // Its slot stands in the name of the unit.
         Role::Worker => {
-            let output = basis.output(Post { slot: 0, ..post });
-            ("worker %i".to_owned(), "worker --slot %i".to_owned(), percent(&output).replace("worker-0", "worker-%i"))
+            let name = basis.output(post);
+            let folder = name.strip_suffix(&spawn::error_file(post)).unwrap_or(&name);
+            ("worker %i".to_owned(), "worker --slot %i".to_owned(), format!("{}worker-%i.err", percent(folder)))
         }
         Role::Bot | Role::Supervisor | Role::Console => {
             (post.to_string(), basis::arguments(post).join(" "), percent(&basis.output(post)))
