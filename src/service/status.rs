@@ -12,8 +12,9 @@ use super::Place;
 use crate::{failure::Failure, print};
 
 /// One unit.
+#[expect(clippy::struct_excessive_bools, reason = "independent observations")]
 #[derive(Debug, Serialize)]
-struct Unit {
+struct View {
     id: String,
     unit: String,
     wanted: bool,
@@ -33,8 +34,9 @@ pub(super) async fn status(place: &Place, as_json: bool) -> Result<u8, Failure> 
     let answers = manager.answers().await;
     let wanted = config::load(&place.home).map(|config| place.wanted(&config)).unwrap_or_default();
     let mut units = Vec::new();
+    let any = every_post().into_iter().any(|post| manager.is_installed(post));
     for post in every_post() {
-        if manager.is_installed(post) {
+        if manager.is_installed(post) || (any && wanted.contains(&post)) {
             let state = manager.state(post).await.unwrap_or_default();
             units.push(unit(place, post, wanted.contains(&post), state));
         }
@@ -60,13 +62,13 @@ pub(super) async fn status(place: &Place, as_json: bool) -> Result<u8, Failure> 
     Ok(if well { exit_code::DONE } else { exit_code::FAILED })
 }
 
-fn unit(place: &Place, post: Post, wanted: bool, state: State) -> Unit {
+fn unit(place: &Place, post: Post, wanted: bool, state: State) -> View {
     let found = place.manager.found(&place.basis, post);
-    Unit {
+    View {
         id: post.to_string(),
         unit: place.manager.name(post),
         wanted,
-        installed: true,
+        installed: place.manager.is_installed(post),
         enabled: state.enabled,
         last_exit: state.last_words(),
         state: if state.words.is_empty() { "not loaded".to_owned() } else { state.words },
@@ -76,7 +78,7 @@ fn unit(place: &Place, post: Post, wanted: bool, state: State) -> Unit {
     }
 }
 
-fn print(place: &Place, units: &[Unit], trouble: Option<String>) {
+fn print(place: &Place, units: &[View], trouble: Option<String>) {
     let name = place.manager.kind.as_str();
     if let Some(trouble) = trouble {
         print::line(&format!("{name} does not answer: {trouble}"));
@@ -87,6 +89,7 @@ fn print(place: &Place, units: &[Unit], trouble: Option<String>) {
     }
     let rows = units.iter().map(|unit| {
         let note = match (unit.foreign, unit.differs, unit.enabled) {
+            _ if !unit.installed => "not installed: `agentlab service install` repairs it",
             (true, _, _) => "belongs to another home",
             (false, true, _) => "differs: `agentlab service install` renews it",
             (false, false, false) => "not enabled",

@@ -118,21 +118,12 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
                 keeper.want(posts(workers, full, with_bot));
             }
         }
-        let passed = keeper.pass().await;
-        if let Some(refusal) = passed.refused.filter(|_| !keeper.announced && !is_kept) {
+        let mut passed = keeper.pass().await;
+        if let Some(refusal) = passed.refused.take().filter(|_| !keeper.announced && !is_kept) {
             stop::all(&mut keeper, spawn::Wish::End).await;
             return Err(refusal);
         }
-        for fallen in &passed.fallen {
-            news::tell_of(fallen, &tell);
-        }
-        for (post, words) in passed.diagnosed {
-            tell(News::Diagnosed { post, words });
-        }
-        for (post, words) in passed.not_started {
-            tracing::error!(%post, words);
-            tell(News::Died { post, words: Some(words) });
-        }
+        news::of_pass(&mut passed, &tell);
         if passed.all_ready && !keeper.announced {
             keeper.announced = true;
             tell(News::Ready {

@@ -43,6 +43,7 @@ mod scale;
 mod secrets;
 mod seen;
 mod services;
+mod services_faults;
 mod sessions;
 mod starting;
 mod steps;

@@ -163,10 +163,13 @@ impl Drop for UserManager {
         // The first process takes everybody inside along.
         let _ = kill(Pid::from_raw(self.first), Signal::SIGKILL);
         let _ = self.unshare.wait();
-        let _ = Command::new("find")
-            .arg(self.groups.join(&self.run))
-            .args(["-depth", "-type", "d", "-exec", "rmdir", "{}", "+"])
-            .stderr(Stdio::null())
-            .status();
+        // Groups of the same name stand in each hierarchy.
+        for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
+            let _ = Command::new("find")
+                .arg(hierarchy.path().join(&self.run))
+                .args(["-depth", "-type", "d", "-exec", "rmdir", "{}", ";"])
+                .stderr(Stdio::null())
+                .status();
+        }
     }
 }

@@ -100,11 +100,11 @@ pub fn read(text: &str) -> Result<Agent, Trouble> {
     plist::from_bytes(text.as_bytes()).map_err(|error| Trouble::Unit(format!("a property list is wrong: {error}")))
 }
 
-/// For which home a unit was written. One of another release may say more than ours do.
-pub(super) fn home(text: &str) -> Option<PathBuf> {
+/// What a unit sets this variable to. One of another release may say more than ours do.
+pub(super) fn variable(text: &str, name: &str) -> Option<String> {
     let value: plist::Value = plist::from_bytes(text.as_bytes()).ok()?;
     let variables = value.as_dictionary()?.get("EnvironmentVariables")?.as_dictionary()?;
-    Some(variables.get("AGENTLAB_HOME")?.as_string()?.into())
+    Some(variables.get(name)?.as_string()?.to_owned())
 }
 
 fn xml(text: &str) -> String {

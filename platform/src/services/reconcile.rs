@@ -34,11 +34,7 @@ impl Manager {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Absent,
             Err(_) => return Found::CannotTell,
         };
-        let home = match self.kind {
-            Kind::Systemd => systemd::home(&text),
-            Kind::Launchd => launchd::home(&text),
-        };
-        match home {
+        match self.home_in(&text) {
             Some(home) if home != basis.home => Found::Foreign,
             Some(_) | None if text == self.text(basis, post) => Found::Same,
             Some(_) | None => Found::Differs,

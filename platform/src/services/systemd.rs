@@ -1,7 +1,5 @@
 //! Units of systemd's user manager: their names, and what they hold. Paths are escaped for the place in which they stand.
 
-use std::path::PathBuf;
-
 use agentlab_domain::role::{Post, Role};
 
 use super::basis::{self, Basis, fill};
@@ -59,14 +57,17 @@ pub(super) fn text(basis: &Basis, post: Post) -> String {
     fill(include_str!("../../../systemd/agentlab.service"), &values)
 }
 
-/// For which home a unit was written.
-pub(super) fn home(text: &str) -> Option<PathBuf> {
-    let value = text.lines().find_map(|line| line.strip_prefix("Environment=\"AGENTLAB_HOME=")?.strip_suffix('"'))?;
-    let (mut home, mut letters) = (String::new(), value.chars());
-    while let Some(letter) = letters.next() {
-        home.push(if letter == '\\' || letter == '%' { letters.next()? } else { letter });
-    }
-    Some(home.into())
+/// What a unit sets this variable to.
+pub(super) fn variable(text: &str, name: &str) -> Option<String> {
+    let own = |line: &'_ str| -> Option<String> {
+        let quoted = line.strip_prefix("Environment=\"")?.strip_prefix(name)?.strip_prefix('=')?.strip_suffix('"')?;
+        let (mut value, mut letters) = (String::new(), quoted.chars());
+        while let Some(letter) = letters.next() {
+            value.push(if letter == '\\' || letter == '%' { letters.next()? } else { letter });
+        }
+        Some(value)
+    };
+    text.lines().find_map(own)
 }
 
 /// For a place between double quotes: the program of `ExecStart`, which is no place for variables, and `Environment`.

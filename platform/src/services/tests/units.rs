@@ -48,7 +48,8 @@ fn a_property_list_says_what_is_meant_and_a_key_that_launchd_would_pass_over_is_
         assert!(agent.run_at_load && !agent.keep_alive.successful_exit && agent.abandon_process_group);
         assert_eq!((agent.throttle_interval, agent.exit_time_out, agent.umask), (10, 30, 0o077));
         assert_eq!(agent.standard_error_path, odd.home.join(format!("logs/{post}.err")));
-        assert_eq!(launchd::home(&text), Some(odd.home.clone()));
+        assert_eq!(launchd::variable(&text, "AGENTLAB_HOME"), odd.home.to_str().map(str::to_owned));
+        assert_eq!(launchd::variable(&text, "PATH"), Some(odd.path.clone()));
     }
     let text = launchd::text(&odd, WORKER);
     for wrong in [
@@ -79,7 +80,8 @@ fn systemd_itself_finds_nothing_wrong_with_units_whose_paths_hold_everything() {
     let mut files = Vec::new();
     for post in kept(1, true) {
         let text = stand_in.manager.text(&basis, post);
-        assert_eq!(systemd::home(&text), Some(odd.clone()));
+        assert_eq!(systemd::variable(&text, "AGENTLAB_HOME"), odd.to_str().map(str::to_owned));
+        assert_eq!(systemd::variable(&text, "PATH"), Some(basis.path.clone()));
         assert!(text.contains("/worker-0 b%%h $HOME") && !text.contains("worker-%i b"), "{text}");
         fs::write(stand_in.manager.file(post), text).unwrap();
         files.push(match post.role {
