@@ -117,16 +117,19 @@ fn a_manager_that_hangs_stops_no_loop_of_the_supervisor_and_is_itself_the_backst
 #[test]
 fn a_frozen_loop_is_ended_by_systemd_while_no_supervisor_lives() {
     let mut world = World::new();
-    // The watch of the console freezes; nobody else would end it.
-    let frozen = world.path("frozen");
+    // The watch of a console freezes, but not yet.
+    let (frozen, spent) = (world.path("frozen"), world.path("frozen.spent"));
+    std::fs::write(&spent, "").unwrap();
     world.env.push(("AGENTLAB_TEST_FREEZE_AT".into(), format!("watch-sweep:{}", frozen.display())));
     world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.1".into()));
     let Some(manager) = UserManager::start(&mut world) else { return };
     let console = "agentlab-console.service";
     assert_eq!(world.run(&["service", "install"]).code, Some(0));
-    let pid = manager.property(console, "MainPID");
     // Stopped, and not started again: an end that somebody asked for.
     assert!(manager.systemctl(&["stop", SUPERVISOR]).0);
+    std::fs::remove_file(&spent).unwrap();
+    assert!(manager.systemctl(&["restart", console]).0);
+    let pid = manager.property(console, "MainPID");
     wait_until("systemd ended it", Duration::from_secs(90), || {
         let now = manager.property(console, "MainPID");
         now != "0" && now != pid
@@ -149,11 +152,13 @@ fn services_are_refused_where_they_cannot_be_and_it_is_said_what_to_do() {
     assert!(status.code == Some(1) && status.stdout.contains("does not answer"), "{status:?}");
     assert!(!world.path("user/.config/systemd").exists(), "nothing was written");
     let mut world = World::new();
-    let Some(_manager) = UserManager::start(&mut world) else { return };
+    let Some(manager) = UserManager::start(&mut world) else { return };
     let up = world.up();
     let refused = world.run(&["service", "install"]);
     assert!(refused.code == Some(75) && refused.stderr.contains("stop it first"), "{refused:?}");
-    up.stop();
+    // What stands in front of it outside knows nothing of signals.
+    manager.signal(&pulse(&world, "supervisor")["identity"]["pid"].to_string(), "-INT");
+    assert_eq!(up.end(LONG).code, Some(0));
     assert_eq!(world.run(&["service", "install"]).code, Some(0));
     let second = world.run(&["up"]);
     assert_eq!(second.code, Some(75), "{second:?}");
