@@ -1,9 +1,13 @@
 //! The services as `doctor` finds them: whether what stands there is what would be written, runs, and finds what agents need.
 
+use std::path::Path;
+
 use agentlab_domain::{role::posts, unit::Found};
 use agentlab_platform::{
+    agent::Agent,
     config::Config,
     home::Home,
+    lock,
     services::{Basis, Manager, SUPERVISOR, search_path},
 };
 
@@ -24,11 +28,23 @@ pub async fn check(home: &Home, config: &Config, workers: u32) -> Vec<(bool, Str
     let mut found = Vec::new();
     // What they find is what stands in their units, not what this shell has.
     let path = manager.path_of(SUPERVISOR).unwrap_or_default();
-    for program in search_path::missing_on(&path, config) {
+    let agent = config.agent.command.as_deref().unwrap_or(Path::new("claude")).display().to_string();
+    let rehearses = matches!(Agent::find(config), Ok(Agent::Rehearse(_)));
+    // Without an agent tasks are rehearsed, and that is said above. Not every agent needs Node.
+    for program in
+        search_path::missing_on(&path, config).into_iter().filter(|program| !(rehearses && *program == agent))
+    {
         let words = "is not found on the PATH of the services: install it, then `agentlab service install` in a shell that finds it";
-        found.push((false, format!("`{program}` {words}")));
+        found.push((program != agent, format!("`{program}` {words}")));
     }
     let Ok(basis) = Basis::of(home, path) else { return found };
+    let stopped =
+        manager.state(SUPERVISOR).await.is_ok_and(|state| state.pid.is_none() && !state.retries && !state.ends);
+    if stopped && !lock::is_held(&home.post_lock(SUPERVISOR)).unwrap_or(true) {
+        let words = "the services are installed and stopped: `agentlab service install` starts them";
+        found.push((false, words.to_owned()));
+        return found;
+    }
     let wanted = posts(workers, true, config.telegram.token.is_some());
     for post in [SUPERVISOR].into_iter().chain(wanted) {
         let (name, repair) = (manager.name(post), "`agentlab service install` repairs it");

@@ -28,6 +28,12 @@ use crate::{home::Home, kept};
 /// The post that keeps the others.
 pub const SUPERVISOR: Post = Post { role: Role::Supervisor, slot: 0 };
 
+/// What starts the system of this home, for people.
+pub fn what_starts(home: &Home) -> &'static str {
+    let installed = Manager::of_this_machine().and_then(|manager| manager.home_of(SUPERVISOR));
+    if installed.as_deref() == Some(home.path()) { "`agentlab service install`" } else { "`agentlab up`" }
+}
+
 /// Which service manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
