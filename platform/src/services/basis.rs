@@ -68,9 +68,15 @@ impl Basis {
     }
 }
 
-/// The program that units start.
+/// The program that units start: a path that means the same to another process.
 fn program(_home: &Home) -> io::Result<PathBuf> {
-    program::installed()
+    let path = program::installed()?;
+    if path.starts_with("/proc") {
+        return Err(io::Error::other(
+            "the program of agentlab is not in its place any more: put it back, then try again",
+        ));
+    }
+    Ok(path)
 }
 
 /// What the program is told to be at this post.
