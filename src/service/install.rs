@@ -33,6 +33,14 @@ pub(super) async fn install(place: &Place, as_json: bool) -> Result<u8, Failure>
     if let Some(words) = place.basis.refused_by(place.manager.kind) {
         return Err(Refusal::configuration(words).into());
     }
+    let variables = config::variables();
+    if !variables.is_empty() {
+        let (file, names) = (place.home.config().display().to_string(), variables.join(", "));
+        let message = format!(
+            "services do not see what this shell alone sets: put {names} into {file}, unset them, and install again"
+        );
+        return Err(Refusal::configuration(message).into());
+    }
     let config = config::load(&place.home)?;
     let agent = Agent::find(&config).map_err(Refusal::from)?;
     place.answers().await?;
@@ -56,6 +64,7 @@ pub(super) async fn install(place: &Place, as_json: bool) -> Result<u8, Failure>
     manager.start_all(&wanted).await?;
     if !as_json {
         say_what_is_missing(place, &agent);
+        say_what_stays_behind(&config);
         print::note(&format!("units are in {}; waiting until everything is ready", manager.folder().display()));
     }
     tokio::select! {
@@ -101,6 +110,27 @@ async fn take_over(place: &Place, wanted: &[Post]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// What agents may have had from the shell so far, and have not from a service.
+const OF_SHELLS: [&str; 6] = [
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "ANTHROPIC_BASE_URL",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+];
+
+/// Says what this shell sets and services will not have.
+fn say_what_stays_behind(config: &Config) {
+    let here = spawn::own_environment();
+    let is_set = |name: &&str| here.iter().any(|line| line.split_once('=').is_some_and(|(known, _)| known == *name));
+    for name in OF_SHELLS.into_iter().filter(is_set).filter(|name| !config.agent.env.contains_key(*name)) {
+        print::note(&format!(
+            "{name} is set in this shell alone, and agents under services do not get it: set agent.env.{name}"
+        ));
+    }
 }
 
 /// Waits until everybody is ready; says who is not, when it takes too long.

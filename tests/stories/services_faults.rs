@@ -151,6 +151,11 @@ fn services_are_refused_where_they_cannot_be_and_it_is_said_what_to_do() {
     let status = world.run(&["service", "status"]);
     assert!(status.code == Some(1) && status.stdout.contains("does not answer"), "{status:?}");
     assert!(!world.path("user/.config/systemd").exists(), "nothing was written");
+    // What only this shell sets no service would see.
+    let mut world = World::new();
+    world.env.push(("AGENTLAB_WORKERS__COUNT".into(), "2".into()));
+    let refused = world.run(&["service", "install"]);
+    assert!(refused.code == Some(78) && refused.stderr.contains("AGENTLAB_WORKERS__COUNT"), "{refused:?}");
     let mut world = World::new();
     let Some(manager) = UserManager::start(&mut world) else { return };
     let up = world.up();

@@ -5,8 +5,8 @@
 
 mod giver;
 mod look;
-mod manager;
 mod program;
+mod systemd;
 
 use std::{
     fs,
@@ -20,8 +20,8 @@ use serde_json::Value;
 
 pub(crate) use giver::Giver;
 pub(crate) use look::{Held, Look};
-pub(crate) use manager::UserManager;
 pub(crate) use program::{Ended, Running};
+pub(crate) use systemd::UserManager;
 
 /// How long anything may take on a slow machine.
 pub(crate) const LONG: Duration = Duration::from_mins(1);
