@@ -10,6 +10,7 @@ use std::{
 use agentlab_domain::{exit_code, role::Post};
 use agentlab_platform::{
     clock,
+    home::user_home,
     run_dir::{RunDir, keeper},
     services::reconcile::every_post,
 };
@@ -76,15 +77,20 @@ async fn stop_runs(place: &Place) -> Result<usize, Failure> {
 
 /// Asks whether the data shall go too, and removes it.
 fn removes_data(place: &Place) -> Result<bool, Failure> {
-    let home = place.home.path().display();
+    let home = place.home.path();
+    // Somebody's own home is more than ours, whatever is typed.
+    if user_home().is_some_and(|user| user.starts_with(home)) {
+        return Ok(false);
+    }
     print::line(&format!(
-        "The data is still in {home}: configuration, tasks, answers, logs. To remove it for good type `{WORDS}`; \
-         anything else keeps it"
+        "The services are stopped and removed. The data is still in {}: configuration, tasks, answers, logs, and whatever \
+         agents wrote into workspace/. To remove all of it for good type `{WORDS}`; anything else keeps it",
+        home.display()
     ));
     if line() != WORDS {
         return Ok(false);
     }
-    std::fs::remove_dir_all(place.home.path())?;
+    std::fs::remove_dir_all(home)?;
     Ok(true)
 }
 

@@ -83,13 +83,20 @@ fn what_was_installed_survives_kills_and_a_reboot_and_leaves_nothing_behind() {
     }
     assert!(ready(&world, "worker-2"));
 
+    // Nobody can be asked here: what runs is stopped, and that is said.
+    assert_eq!(world.run(&["ask", "--no-wait", "[[tool: Bash last]] [[fork: 600]] [[hang]]"]).code, Some(0));
+    wait_until("it runs", LONG, || world.count("SELECT COUNT(*) FROM v_runs WHERE state = 'running'") == 1);
     let removed = world.run(&["service", "uninstall"]);
     assert_eq!(removed.code, Some(0), "{removed:?}");
-    assert!(removed.stdout.contains("the data stays"), "{removed:?}");
+    assert!(
+        removed.stdout.contains("the data stays") && removed.stdout.contains("1 running task was stopped"),
+        "{removed:?}"
+    );
     assert_eq!(manager.inside(&["pgrep", "-c", "-f", "agentlab "]), "0", "nothing runs");
     let units = world.path("user/.config/systemd/user");
     let left: Vec<_> = walk(&units).into_iter().filter(|path| path.contains("agentlab")).collect();
     assert!(left.is_empty(), "{left:?}");
+    assert_eq!(manager.inside(&["pgrep", "-c", "-f", "sleep 600"]), "0", "nor anything that a task started");
     assert!(world.home().join("agentlab.db").exists() && world.home().join("config.toml").exists());
 }
 
