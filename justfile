@@ -21,6 +21,10 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo fmt --all --check
 
+# Types for macOS, on Debian, without a Mac: see the script for what it fetches. It proves types and no behaviour.
+check-macos:
+    tests/macos/check.sh
+
 # Figures, with their ratios to a floor in the same run.
 bench:
     cargo bench --bench figures

@@ -70,6 +70,11 @@ pub enum Verb {
         #[arg(long)]
         no_wait: bool,
     },
+    /// Run agentlab as services of this machine (systemd, launchd), which start it at boot and after a crash.
+    Service {
+        #[command(subcommand)]
+        what: Service,
+    },
     /// What is wrong, and what to do about it.
     Doctor,
     /// Ask the database (read only), such as "SELECT * FROM `v_queue`".
@@ -103,6 +108,17 @@ pub enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+}
+
+/// `service`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Service {
+    /// Install and start the services; again: repair them. Running tasks go on.
+    Install,
+    /// Stop everything and remove the services. The data stays.
+    Uninstall,
+    /// Each service: is it there, does it run, how did it end.
+    Status,
 }
 
 /// `ask`.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use agentlab_domain::{exit_code, intervention::State, role::Role};
-use agentlab_platform::{clock, life::Refusal, ping};
+use agentlab_platform::{clock, life::Refusal, ping, services};
 
 use crate::{
     failure::Failure,
@@ -64,6 +64,6 @@ pub async fn wait(system: &System, id: i64, as_json: bool) -> Result<u8, Failure
 
 /// Nobody is there who would do it.
 pub fn nobody(home: &agentlab_platform::home::Home) -> Failure {
-    Refusal::unavailable(format!("agentlab is not running in {}: start it with `agentlab up`", home.path().display()))
-        .into()
+    let start = services::what_starts(home);
+    Refusal::unavailable(format!("agentlab is not running in {}: start it with {start}", home.path().display())).into()
 }

@@ -20,6 +20,7 @@ mod restart;
 mod retry;
 mod runtime;
 mod scale;
+mod service;
 mod sql;
 mod status;
 mod system;
@@ -116,6 +117,7 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Restart { role } => runtime::block_on(restart::restart(role, json)),
         Verb::Recover { role } => runtime::block_on(recover::recover(role, json)),
         Verb::Scale { workers, no_wait } => runtime::block_on(scale::scale(workers, no_wait, json)),
+        Verb::Service { what } => runtime::block_on(service::service(what, json)),
         Verb::Doctor => runtime::block_on(doctor::doctor(json)),
         Verb::Completions { shell } => completions::completions(shell, json),
         Verb::Page => page::page(json),

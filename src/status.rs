@@ -7,7 +7,7 @@ use agentlab_domain::{
 use agentlab_platform::{
     db::status::Status,
     detectors::{self, Detectors},
-    instructions, pulse,
+    instructions, pulse, services,
 };
 use serde::Serialize;
 
@@ -34,7 +34,7 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     let alive = status.processes.iter().filter(|process| process.alive).count();
     print::line(&match (running, alive) {
         (true, _) => "agentlab is running".to_owned(),
-        (false, 0) => "agentlab is not running: start it with `agentlab up`".to_owned(),
+        (false, 0) => format!("agentlab is not running: start it with {}", services::what_starts(&system.home)),
         (false, alive) => format!(
             "the supervisor is dead, and {alive} of its processes live on: `agentlab up` takes them over. Until then nothing \
              that dies is started again"

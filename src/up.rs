@@ -17,7 +17,7 @@ pub async fn up(drain: bool, as_json: bool) -> Result<u8, Failure> {
 
 /// The supervisor as a process of its own.
 pub async fn supervise(private: bool) -> Result<u8, Refusal> {
-    let mode = if private { Mode::Private } else { Mode::Up { drain: false } };
+    let mode = if private { Mode::Private } else { Mode::Service };
     let ended = agentlab_supervisor::serve(mode, |_| {}).await?;
     successor(ended)
 }
@@ -27,10 +27,13 @@ pub async fn supervise(private: bool) -> Result<u8, Refusal> {
 fn successor(ended: Ended) -> Result<u8, Refusal> {
     match ended {
         Ended::Stopped => Ok(exit_code::DONE),
-        // Whoever keeps services starts it again, in its own way.
-        Ended::Replaced if kept::by().is_some() => Ok(exit_code::RESTART),
+        // Also as a service: the same process goes on, and its manager notices nothing.
         Ended::Replaced => {
             let error = spawn::become_another();
+            if kept::by().is_some() {
+                // Whoever keeps it starts it again, in its own time.
+                return Ok(exit_code::RESTART);
+            }
             Err(Refusal::unavailable(format!(
                 "the supervisor could not take its own place ({error}); the others go on: start `agentlab up` again"
             )))

@@ -40,4 +40,5 @@ pub mod run;
 pub mod schema;
 pub mod session;
 pub mod text;
+pub mod unit;
 pub mod watch;

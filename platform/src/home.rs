@@ -25,6 +25,11 @@ pub enum HomeError {
     Prepare { path: PathBuf, error: std::io::Error },
 }
 
+/// The home directory of the user, which is not ours.
+pub fn user_home() -> Option<PathBuf> {
+    std::env::var_os("HOME").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
 /// The home directory of this system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home(PathBuf);
@@ -35,8 +40,7 @@ impl Home {
         let path = if let Some(path) = std::env::var_os("AGENTLAB_HOME").filter(|path| !path.is_empty()) {
             PathBuf::from(path)
         } else {
-            let user = std::env::var_os("HOME").filter(|path| !path.is_empty()).ok_or(HomeError::Nowhere)?;
-            PathBuf::from(user).join(".agentlab")
+            user_home().ok_or(HomeError::Nowhere)?.join(".agentlab")
         };
         Self::at(path)
     }

@@ -26,6 +26,7 @@ use crate::{
     home::{Home, HomeError},
     identity::Identity,
     lock::{Lock, Mode},
+    notify::{self, Saying},
     ping,
     pulse::{self, Pulse},
     telemetry,
@@ -235,6 +236,7 @@ impl Life {
     pub async fn ready(&self) -> Result<(), Refusal> {
         patiently(|| self.db.mark_ready(&self.name)).await?;
         self.pulse.ready();
+        notify::say(Saying::Ready);
         ping::ping(&self.home.socket(Role::Supervisor.as_str()));
         let (db, name) = (self.db.clone(), self.name.clone());
         let (progress, note) = (self.progress.clone(), self.note.clone());

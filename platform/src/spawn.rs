@@ -30,7 +30,7 @@ use crate::{
     home::Home,
     identity::{Identity, Living},
     lock::Lock,
-    program, run_dir,
+    notify, program, run_dir,
     run_dir::RunDir,
 };
 
@@ -73,6 +73,10 @@ fn detached(command: &mut Command, home: &Home, post: Post) -> io::Result<()> {
     let path = error_path(home, post);
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     let errors = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path).map_err(named)?;
+    // What a service manager told us is not for others.
+    for name in notify::OURS_ALONE {
+        command.env_remove(name);
+    }
     command
         .env("AGENTLAB_HOME", home.path())
         // Started from within an agent's run, it is still no part of that run.
@@ -86,7 +90,12 @@ fn detached(command: &mut Command, home: &Home, post: Post) -> io::Result<()> {
 
 /// Where the process of a post prints what it has to say.
 pub(crate) fn error_path(home: &Home, post: Post) -> std::path::PathBuf {
-    home.logs().join(format!("{post}.err"))
+    home.logs().join(error_file(post))
+}
+
+/// The name of that file.
+pub(crate) fn error_file(post: Post) -> String {
+    format!("{post}.err")
 }
 
 /// The last thing that the process of a post said, in one line: why it refused, when it did.
@@ -244,8 +253,9 @@ fn clean_environment(config: &Config, id: &str) -> Vec<(OsString, OsString)> {
         .filter(|(name, value)| {
             let for_tests = fail::has_failpoints() && (name == failpoints::KILL_AT || name == failpoints::PAUSE_AT);
             let ours = name.to_string_lossy().starts_with("AGENTLAB_") && !for_tests;
+            let managers = notify::OURS_ALONE.iter().any(|ours| name == ours);
             let secret = !token.is_empty() && value.to_string_lossy().contains(&token);
-            !ours && !secret
+            !ours && !managers && !secret
         })
         .collect();
     for (name, value) in &config.agent.env {
@@ -271,6 +281,7 @@ mod tests {
         assert!(has("ANTHROPIC_API_KEY", "key") && has(run_dir::MARK, "run-1"));
         let leaked = clean.iter().any(|(n, v)| {
             (n.to_string_lossy().starts_with("AGENTLAB_") && n != run_dir::MARK)
+                || notify::OURS_ALONE.iter().any(|ours| n == ours)
                 || v.to_string_lossy().contains("1:never")
         });
         assert!(!leaked);

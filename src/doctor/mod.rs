@@ -1,6 +1,7 @@
 //! `doctor`: what is wrong, and what to do about it. It looks at each part as the roles would find it.
 
 mod processes;
+mod services;
 
 use agentlab_domain::exit_code;
 use agentlab_platform::{
@@ -92,6 +93,9 @@ async fn checks() -> Vec<Check> {
     }
     for (ok, what) in processes::check(&home, &config, workers) {
         check("system", ok, what);
+    }
+    for (ok, what) in services::check(&home, &config, workers).await {
+        check("services", ok, what);
     }
     checks
 }

@@ -5,7 +5,7 @@ use agentlab_domain::{
     hang::Standing,
     role::{self, Post, Role},
 };
-use agentlab_platform::{config::Config, home::Home, lock, pulse, spawn};
+use agentlab_platform::{config::Config, home::Home, lock, pulse, services, spawn};
 
 const SUPERVISOR: Post = Post { role: Role::Supervisor, slot: 0 };
 
@@ -24,7 +24,7 @@ pub fn check(home: &Home, config: &Config, workers: u32) -> Vec<(bool, String)> 
             .map(|post| post.to_string())
             .collect();
         found.push(if alive.is_empty() {
-            (true, "not running: `agentlab up` starts it".to_owned())
+            (true, format!("not running: {} starts it", services::what_starts(home)))
         } else {
             let words = "the supervisor is dead, and these live on without it";
             (

@@ -56,6 +56,10 @@ fn ask(keeper: &mut Keeper<'_>, post: Post, wish: Wish, asked: Asked) {
 fn start(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
     let drain = keeper.drain;
     let Some(state) = keeper.posts.get_mut(&post) else { return };
+    if let Some(sender) = &keeper.sender {
+        state.errand = Some(sender.start(post));
+        return;
+    }
     match spawn::daemon(&keeper.life.home, post, drain) {
         Ok(child) => {
             tracing::info!(%post, pid = child.id(), "started");

@@ -15,12 +15,14 @@ use agentlab_platform::{
     life::{Life, Refusal},
     lock,
     pulse::{self, Turns},
+    services::Manager,
 };
 use tokio::sync::Notify;
 
 use crate::{
     alerts::Alerts,
     crashes::Recorder,
+    errand::Sender,
     execute,
     holders::Holders,
     look::{self, Ran},
@@ -28,6 +30,7 @@ use crate::{
     probe::Probe,
     recoveries::Recoveries,
     release,
+    units::Units,
     vigil::Vigil,
 };
 
@@ -37,6 +40,15 @@ pub(crate) const LOOK: Duration = Duration::from_secs(1);
 const PASS: Duration = Duration::from_secs(20);
 /// Slots that a worker may have.
 const SLOTS: std::ops::RangeInclusive<u32> = 1..=16;
+
+/// How posts are filled.
+#[derive(Debug, Default)]
+pub(crate) struct How {
+    /// Workers finish what they run before they stop.
+    pub(crate) drain: bool,
+    /// The service manager that starts them; without one they are children of ours.
+    pub(crate) manager: Option<Manager>,
+}
 
 /// What a pass found and did.
 #[derive(Debug, Default)]
@@ -65,6 +77,9 @@ pub(crate) struct Keeper<'a> {
     /// The names of processes that others are to take the place of.
     pub(crate) replaced: HashSet<String>,
     pub(crate) recoveries: Recoveries,
+    /// Who starts processes for us; without it we do so ourselves.
+    pub(crate) sender: Option<Sender>,
+    units: Option<Units>,
     found_died: Arc<Notify>,
     pub(crate) alerts: Alerts,
     pub(crate) recorder: Recorder,
@@ -76,7 +91,12 @@ pub(crate) struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    pub(crate) fn new(life: &'a Life, holders: &'a Holders, wanted: Vec<Post>, drain: bool) -> Self {
+    pub(crate) fn new(life: &'a Life, holders: &'a Holders, wanted: Vec<Post>, how: How) -> Self {
+        let How { drain, manager } = how;
+        let found_died: Arc<Notify> = Arc::default();
+        let units = manager.clone().map(|manager| Units::begin(manager, life.home.clone()));
+        let back = Arc::clone(&found_died);
+        let sender = manager.map(|manager| Sender { manager, home: life.home.clone(), back });
         let probe = wanted.iter().any(|post| look::is_asked(*post)).then(|| Probe::begin(life.config.console.port));
         let alerts = holders.alerts();
         let mut keeper = Self {
@@ -89,7 +109,9 @@ impl<'a> Keeper<'a> {
             drain,
             replaced: HashSet::new(),
             recoveries: Recoveries::default(),
-            found_died: Arc::default(),
+            sender,
+            units,
+            found_died,
             probe,
             announced: false,
             looked_at: clock::monotonic_ms(),
@@ -129,6 +151,9 @@ impl<'a> Keeper<'a> {
         for seen in gone {
             self.posts.remove(&seen.post);
         }
+        if let Some(units) = &self.units {
+            units.keep(self.posts.keys().copied());
+        }
         passed
     }
 
@@ -152,11 +177,11 @@ impl<'a> Keeper<'a> {
             let config = self.life.config.fingerprint();
             let beat = state.person.as_ref().and_then(|person| person.beat.as_ref());
             let asked = answers.filter(|_| look::is_asked(post) && beat.is_some_and(|beat| beat.config == config));
-            let (held, fallen) = look::look(&self.life.home, post, state, ran, asked);
+            let (held, fallen) = look::look(&self.life.home, post, state, ran, asked, self.sender.as_ref());
             if let Some(fallen) = fallen {
                 self.recorder.died(&self.life.home, &fallen);
                 bury(state, &fallen);
-                if fallen.fall == Fall::Refused && self.announced {
+                if fallen.fall == Fall::Refused && (self.announced || self.sender.is_some()) {
                     let words = fallen.how().unwrap_or_default();
                     let told = format!(
                         "agentlab: {post} refuses to start: {words}. It is tried again every minute, or at once with \
@@ -175,11 +200,11 @@ impl<'a> Keeper<'a> {
             let beat = state.person.as_ref().and_then(|person| person.beat.as_ref());
             // Who was found may run under an earlier configuration. What was started here runs under the present one, which
             // may be newer than ours: to replace that would never end.
-            let found = state.child.is_none();
+            let found = state.child.is_none() && !state.was_empty;
             let replace = beat.is_some_and(|beat| found && beat.config != config || self.replaced.contains(&beat.name));
             let ready = state.person.as_ref().is_some_and(|person| person.is_ready() && person.hang.is_none());
             passed.all_ready &= !state.wanted || (ready && !replace);
-            let empty = held == Held::No && state.child.is_none();
+            let empty = held == Held::No && !state.is_started();
             let leases = empty && release::is_left(self.life, post).await;
             // Now, not when the pass began: who fell in this pass is due in this pass.
             snapshot.push(look::seen(post, state, held, replace, leases, clock::monotonic_ms()));

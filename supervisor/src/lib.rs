@@ -7,6 +7,7 @@ mod alone;
 mod control;
 mod crashes;
 pub mod diagnosis;
+mod errand;
 mod execute;
 mod holders;
 mod interventions;
@@ -22,6 +23,7 @@ mod release;
 mod rung;
 mod start;
 mod stop;
+mod units;
 mod vigil;
 
 use std::time::{Duration, Instant};
@@ -35,12 +37,13 @@ use agentlab_platform::{
     life::{self, Life, Refusal},
     lock,
     ping::Ear,
+    services::Manager,
     spawn,
 };
 
 pub use alone::{end_hung, recover_alone};
 use interventions::Interventions;
-use keeper::Keeper;
+use keeper::{How, Keeper};
 pub use news::News;
 use start::{begin, settle, take_up_lock, telling};
 
@@ -52,6 +55,8 @@ const ASKED: Duration = Duration::from_secs(5);
 pub enum Mode {
     /// In the foreground: everything, until Ctrl-C; with `drain` until the running tasks have ended after it.
     Up { drain: bool },
+    /// The same as a service, until it is asked to stop; where a service manager keeps it, that starts the others too.
+    Service,
     /// For `ask`: workers only; ends when nothing is left to do.
     Private,
 }
@@ -69,7 +74,7 @@ pub enum Ended {
 pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let home = Home::open()?;
     let _up = match mode {
-        Mode::Up { .. } => Some(take_up_lock(&home)?),
+        Mode::Up { .. } | Mode::Service => Some(take_up_lock(&home)?),
         Mode::Private => None,
     };
     let (life, holders, mut locked) = begin(mode, &tell).await?;
@@ -82,7 +87,9 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let wanted = posts(workers, full, with_bot);
     life::locks_are_files(&life.home, &wanted)?;
     let drain = mode == Mode::Up { drain: true };
-    let mut keeper = Keeper::new(&life, &holders, wanted, drain);
+    let manager = if mode == Mode::Service { Manager::of_us(&life.home) } else { None };
+    let is_kept = manager.is_some();
+    let mut keeper = Keeper::new(&life, &holders, wanted, How { drain, manager });
     let mut interventions = Interventions::default();
     let mut stop = life.stop();
     tokio::select! {
@@ -96,6 +103,10 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     children::collect_left();
     let mut looked = None;
     loop {
+        // A service manager that ends us may be ending the others too: they are not started against it.
+        if is_kept && stop.is_asked_to_finish() {
+            break;
+        }
         // Who asks for something says so with a ping: the database is not asked at every look and at every death.
         let asks = interventions.are_open() || looked.is_none_or(|at: Instant| at.elapsed() >= clock::scaled(ASKED));
         if asks {
@@ -107,21 +118,12 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
                 keeper.want(posts(workers, full, with_bot));
             }
         }
-        let passed = keeper.pass().await;
-        if let Some(refusal) = passed.refused.filter(|_| !keeper.announced) {
+        let mut passed = keeper.pass().await;
+        if let Some(refusal) = passed.refused.take().filter(|_| !keeper.announced && !is_kept) {
             stop::all(&mut keeper, spawn::Wish::End).await;
             return Err(refusal);
         }
-        for fallen in &passed.fallen {
-            news::tell_of(fallen, &tell);
-        }
-        for (post, words) in passed.diagnosed {
-            tell(News::Diagnosed { post, words });
-        }
-        for (post, words) in passed.not_started {
-            tracing::error!(%post, words);
-            tell(News::Died { post, words: Some(words) });
-        }
+        news::of_pass(&mut passed, &tell);
         if passed.all_ready && !keeper.announced {
             keeper.announced = true;
             tell(News::Ready {
@@ -152,6 +154,10 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     keeper.rest();
     if life.code() == exit_code::RESTART {
         return Ok(Ended::Replaced);
+    }
+    // They are the manager's, and go on without us.
+    if is_kept {
+        return Ok(Ended::Stopped);
     }
     if drain {
         tell(News::Draining);

@@ -15,7 +15,10 @@ use agentlab_platform::{
     lock, pulse, spawn, telemetry,
 };
 
-use crate::post::{Fallen, Person, State};
+use crate::{
+    errand::Sender,
+    post::{Fallen, Person, State},
+};
 
 /// The time since the last look, and what it should have been.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +34,7 @@ pub(crate) fn look(
     state: &mut State,
     ran: Ran,
     answers: Option<u64>,
+    sender: Option<&Sender>,
 ) -> (Held, Option<Fallen>) {
     let status = ended(state);
     let mut fallen = status.map(|status| fallen(home, post, state, Some(status)));
@@ -38,24 +42,43 @@ pub(crate) fn look(
     match (held, &state.child) {
         (Held::No, None) => {
             state.vigil = None;
-            if fallen.is_none()
-                && let Some(person) = &state.person
-            {
-                // One that was our child before this program took its own place is still ours to collect.
-                let status = children::collect(&person.identity);
-                fallen = Some(self::fallen(home, post, state, status));
+            state.was_empty = true;
+            if fallen.is_none() {
+                fallen = empty(home, post, state, sender);
             }
-            state.person = None;
+            if state.errand.is_none() {
+                state.person = None;
+            }
         }
         (Held::Yes | Held::CannotTell, None) | (Held::Yes | Held::No | Held::CannotTell, Some(_)) => {
             recognise(home, post, state);
             if let Some(person) = &mut state.person {
+                // Whoever was asked for is there, and has said who he is.
+                state.errand = None;
                 examine(home, post, person, ran, answers);
                 state.climb = ladder::stood(state.climb, person.ready_for);
             }
         }
     }
     (held, fallen)
+}
+
+/// Nobody is at the post: whether somebody ended since the last look, and how.
+fn empty(home: &Home, post: Post, state: &mut State, sender: Option<&Sender>) -> Option<Fallen> {
+    if let Some(errand) = &mut state.errand {
+        let answer = errand.answer()?;
+        state.errand = None;
+        let words = answer.words.or_else(|| spawn::last_words(home, post));
+        return Some(Fallen::of(post, state.person.take(), answer.status, words));
+    }
+    let person = state.person.as_ref()?;
+    // One that was our child before this program took its own place is still ours to collect.
+    let status = children::collect(&person.identity);
+    if let (None, Some(sender)) = (status, sender) {
+        state.errand = Some(sender.how_it_ended(post, person.identity.pid));
+        return None;
+    }
+    Some(fallen(home, post, state, status))
 }
 
 /// What the plan is told of the post.
@@ -65,7 +88,7 @@ pub(crate) fn seen(post: Post, state: &State, held: Held, replace: bool, leases:
         post,
         wanted: state.wanted,
         lock: held,
-        started: state.child.is_some(),
+        started: state.is_started(),
         known: state.person.as_ref().map(known),
         leases,
         due: state.not_before <= now,
@@ -181,7 +204,7 @@ mod tests {
         assert_eq!(state.person.as_ref().map(|person| &person.identity), Some(&identity));
         let ended = loop {
             if let (_, Some(fallen)) =
-                look(&home, post, &mut state, Ran { since: Duration::ZERO, every: Duration::ZERO }, None)
+                look(&home, post, &mut state, Ran { since: Duration::ZERO, every: Duration::ZERO }, None, None)
             {
                 break fallen;
             }

@@ -14,7 +14,7 @@ use agentlab_domain::{
 use agentlab_platform::{clock, identity::Identity, pulse::Beat};
 use tokio::process::Child;
 
-use crate::vigil::Vigil;
+use crate::{errand::Errand, vigil::Vigil};
 
 /// How long a process that was asked to make place may take.
 const GRACE: Duration = Duration::from_secs(10);
@@ -25,6 +25,10 @@ pub(crate) struct State {
     pub(crate) wanted: bool,
     /// The process, where we started it; one that we found is known by its lock alone.
     pub(crate) child: Option<Child>,
+    /// Under a service manager: what it is asked about this post.
+    pub(crate) errand: Option<Errand>,
+    /// Nobody was here at some time since we look: whoever is here now was started after us.
+    pub(crate) was_empty: bool,
     /// Waits for the lock of a process that we found.
     pub(crate) vigil: Option<Vigil>,
     pub(crate) person: Option<Person>,
@@ -33,6 +37,13 @@ pub(crate) struct State {
     pub(crate) not_before: i64,
     /// How many looks in a row could not tell whether anybody is there.
     pub(crate) untold: u32,
+}
+
+impl State {
+    /// A process was started here and has not ended, or is being started; it may not hold the lock yet.
+    pub(crate) const fn is_started(&self) -> bool {
+        self.child.is_some() || self.errand.is_some()
+    }
 }
 
 /// Who is at a post.

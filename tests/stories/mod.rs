@@ -46,6 +46,8 @@ mod runs;
 mod scale;
 mod secrets;
 mod seen;
+mod services;
+mod services_faults;
 mod sessions;
 mod shell;
 mod starting;

@@ -252,24 +252,25 @@ fn a_changed_configuration_is_taken_over_by_a_restart_and_by_nobody_again_and_ag
 }
 
 #[test]
-fn where_a_service_manager_keeps_it_the_supervisor_ends_with_42_and_its_successor_brings_the_restart_to_its_end() {
+fn where_a_service_manager_keeps_it_the_supervisor_stays_the_process_that_is_kept() {
     let mut world = World::new();
     let program = std::mem::take(&mut world.program);
     world.program = world.path("bin/kept");
     let kept = format!("#!/bin/sh\nINVOCATION_ID=4fe1 SYSTEMD_EXEC_PID=$$ exec {} \"$@\"\n", program.display());
     write_script(&world.program, &kept);
-    let up = world.up();
+    let mut up = world.up();
     let look = Look::into(&world);
     let before = names(&look);
-    let restart = world.start(&["restart"]);
-    assert_eq!(up.end(LONG).code, Some(42));
-    let daemons = names(&look);
-    let _up = world.up();
-    let restart = restart.end(LONG);
-    assert!(restart.code == Some(0) && restart.stdout.starts_with("back after"), "{restart:?}");
+    let restarted = world.run(&["restart"]);
+    assert!(restarted.code == Some(0) && restarted.stdout.starts_with("back after"), "{restarted:?}");
     all_replaced(&look, &before);
-    let others = |names: Vec<(String, String)>| names.into_iter().filter(|(post, _)| !post.starts_with("supervisor"));
-    assert!(others(names(&look)).eq(others(daemons)), "the successor finds them, and starts nobody again");
+    assert_eq!(up.ended(), None);
+    let pulse = std::fs::read_to_string(world.home().join("run/supervisor.pulse")).unwrap();
+    let pulse: serde_json::Value = serde_json::from_str(&pulse).unwrap();
+    assert_eq!(
+        (pulse["kept_by"].as_str(), pulse["identity"]["pid"].as_i64()),
+        (Some("systemd"), Some(i64::from(up.pid())))
+    );
 }
 
 /// How many descriptors a process has open, where the system tells.

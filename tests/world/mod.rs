@@ -7,6 +7,7 @@ mod browser;
 mod giver;
 mod look;
 mod program;
+mod systemd;
 
 use std::{
     fs,
@@ -22,6 +23,7 @@ pub(crate) use browser::Browser;
 pub(crate) use giver::Giver;
 pub(crate) use look::{Held, Look};
 pub(crate) use program::{Ended, Running};
+pub(crate) use systemd::UserManager;
 
 /// How long anything may take on a slow machine.
 pub(crate) const LONG: Duration = Duration::from_mins(1);

@@ -52,6 +52,14 @@ fn fingerprint(text: &str) -> String {
     digest::sha256(&format!("{text}\0{over:?}"))
 }
 
+/// The variables by which this environment configures, in order.
+pub fn variables() -> Vec<String> {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with("AGENTLAB_") && name.contains("__")).collect();
+    names.sort();
+    names
+}
+
 /// `AGENTLAB_SECTION__KEY`: only names with `__` are configuration (`AGENTLAB_HOME` is not).
 fn environment() -> Env {
     Env::prefixed("AGENTLAB_").filter(|name| name.as_str().contains("__")).split("__")

@@ -12,7 +12,7 @@ use agentlab_domain::{budget, isolation::Isolation, rate::Limits};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-pub use load::{ConfigError, load};
+pub use load::{ConfigError, load, variables};
 
 /// The whole configuration.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -28,7 +28,14 @@ use nix::fcntl::OFlag;
 
 pub use beat::{Beat, LoopBeat, all, read};
 
-use crate::{clock, identity::Identity, kept, release, stop::Stop};
+use crate::{
+    clock,
+    identity::Identity,
+    kept,
+    notify::{self, Saying},
+    release,
+    stop::Stop,
+};
 
 /// Between two beats.
 const BEAT: Duration = Duration::from_secs(1);
@@ -150,6 +157,7 @@ impl Pulse {
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             stop.asked(1).await;
+            notify::say(Saying::Stopping);
             shared.say(|beat| beat.asked = true);
         });
     }
@@ -246,6 +254,10 @@ fn beat_on(shared: &Shared, (runtime, handle): &(Turns, tokio::runtime::Handle),
         }
         let ran = passed(&mut last, every);
         let loops = look(shared, &mut known, ran);
+        // Before the disk is touched: one that hangs is no reason to end us.
+        if loops.values().all(|turns| turns.late_ms == 0) {
+            notify::say(Saying::Alive);
+        }
         // A disk that is full now is written to in a second.
         let _ = shared.write(&loops);
     }

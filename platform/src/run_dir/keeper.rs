@@ -3,7 +3,7 @@
 use std::{fs, io};
 
 use super::{RunDir, read};
-use crate::identity::Identity;
+use crate::{home::Home, identity::Identity};
 
 impl RunDir {
     /// Records the shim. Not synced: no shim survives the power cut that would lose it.
@@ -17,4 +17,10 @@ impl RunDir {
     pub fn shim(&self) -> io::Result<Option<Identity>> {
         read(&self.path().join("shim.json"))
     }
+}
+
+/// The runs of this home that somebody keeps, by their locks alone: no database is needed.
+pub fn living(home: &Home) -> Vec<RunDir> {
+    let entries = fs::read_dir(home.runs()).into_iter().flatten().flatten();
+    entries.map(|entry| RunDir::at(entry.path())).filter(|run| run.lock_held().unwrap_or(false)).collect()
 }

@@ -5,7 +5,7 @@
 //! place from a file whose space was taken beforehand, then the directory synced, so that a full disk cannot keep the
 //! end of a run from being told.
 
-mod keeper;
+pub mod keeper;
 mod place;
 mod remains;
 mod settle;
