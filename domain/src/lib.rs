@@ -39,4 +39,5 @@ pub mod run;
 pub mod schema;
 pub mod session;
 pub mod text;
+pub mod trial;
 pub mod watch;
