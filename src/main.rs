@@ -5,6 +5,7 @@ mod ask;
 mod cancel;
 mod doctor;
 mod failure;
+mod fit;
 mod follow;
 mod intervention;
 mod job;
@@ -15,16 +16,18 @@ mod recover;
 mod rehearse;
 mod restart;
 mod retry;
+mod rollback;
 mod runtime;
 mod scale;
 mod sql;
 mod status;
 mod system;
 mod up;
+mod update;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use agentlab_platform::{failpoints, life, program, release};
+use agentlab_platform::{failpoints, life, program, release, succession};
 use clap::Parser;
 
 use args::{Args, Verb};
@@ -76,6 +79,10 @@ fn keep_run() -> Option<Result<u8, Failure>> {
     let kept = match role.to_str()? {
         "shim" => keep(|| agentlab_worker::shim::hold(directory).map(|()| 0)),
         "gate" => keep(|| agentlab_worker::shim::gate(directory).map(|()| 127)),
+        succession::STANDBY => {
+            let arguments: Vec<_> = std::env::args_os().skip(2).collect();
+            runtime::block_on(async { up::stand_by(&arguments).await })
+        }
         "check" => {
             let number = arguments.next()?.to_str()?.parse().ok()?;
             keep(|| agentlab_worker::shim::check(directory, number).map(|()| 127))
@@ -113,6 +120,15 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Restart { role } => runtime::block_on(restart::restart(role, json)),
         Verb::Recover { role } => runtime::block_on(recover::recover(role, json)),
         Verb::Scale { workers, no_wait } => runtime::block_on(scale::scale(workers, no_wait, json)),
+        Verb::Update(update) => {
+            failpoints::arm();
+            runtime::block_on(update::update(update, json))
+        }
+        Verb::Rollback { name } => {
+            failpoints::arm();
+            runtime::block_on(rollback::rollback(name.as_deref(), json))
+        }
+        Verb::Fit => runtime::block_on(fit::fit(json)),
         Verb::Doctor => runtime::block_on(doctor::doctor(json)),
         Verb::Sql { statement } => runtime::block_on(sql::sql(&statement, json)),
     }

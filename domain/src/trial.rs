@@ -10,7 +10,7 @@ mod tests;
 
 use std::time::Duration;
 
-use crate::{crash, fall::Ended, health::Hang, ladder::Fall, watch};
+use crate::{crash, exit_code, fall::Ended, health::Hang, ladder::Fall, watch};
 
 /// So long every wanted process has to be ready, in all, under a supervisor of the same release.
 pub const HEALTHY: Duration = Duration::from_mins(10);
@@ -112,6 +112,36 @@ pub fn act(verdict: &watch::Verdict, unready_for: Duration, limit: Duration) -> 
             Act::End { fault: true }
         }
         watch::Verdict::Well | watch::Verdict::Gone | watch::Verdict::Silent => Act::Leave,
+    }
+}
+
+/// What follows for whoever stands by from the end of the supervisor behind which he stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It is over for both.
+    End,
+    /// It is started again.
+    Again,
+    /// It is started again, and the release brought its end upon itself.
+    Fault,
+}
+
+/// Decides it. `asked`: somebody asked it to end; `on_trial`: its release still has to prove itself.
+pub fn after(ended: Ended, asked: bool, on_trial: bool) -> Next {
+    match ended {
+        Ended::Code(code) if code == i32::from(exit_code::RESTART) => Next::Again,
+        Ended::Code(_) | Ended::Signal(_) | Ended::NobodyKnows if asked => Next::End,
+        Ended::Code(0) => Next::End,
+        // A new release may refuse what the one before took.
+        Ended::Code(code) if exit_code::is_refusal(code) => {
+            if on_trial {
+                Next::Again
+            } else {
+                Next::End
+            }
+        }
+        Ended::Code(_) | Ended::Signal(_) | Ended::NobodyKnows if on_trial && ended.is_its_own() => Next::Fault,
+        Ended::Code(_) | Ended::Signal(_) | Ended::NobodyKnows => Next::Again,
     }
 }
 

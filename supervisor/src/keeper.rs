@@ -14,7 +14,8 @@ use agentlab_platform::{
     identity::{Identity, Living},
     life::{Life, Refusal},
     lock,
-    pulse::{self, Turns},
+    pulse::{self, Beat, Turns},
+    releases,
 };
 use tokio::sync::Notify;
 
@@ -64,6 +65,8 @@ pub(crate) struct Keeper<'a> {
     pub(crate) drain: bool,
     /// The names of processes that others are to take the place of.
     pub(crate) replaced: HashSet<String>,
+    /// The releases that were left for an earlier one.
+    pub(crate) left: Vec<String>,
     pub(crate) recoveries: Recoveries,
     found_died: Arc<Notify>,
     pub(crate) alerts: Alerts,
@@ -88,6 +91,7 @@ impl<'a> Keeper<'a> {
             order: Vec::new(),
             drain,
             replaced: HashSet::new(),
+            left: Vec::new(),
             recoveries: Recoveries::default(),
             found_died: Arc::default(),
             probe,
@@ -145,6 +149,7 @@ impl<'a> Keeper<'a> {
         let answers = self.probe.as_ref().map(Probe::answers);
         let unwanted = self.posts.keys().copied().filter(|post| !self.order.contains(post));
         let order: Vec<Post> = self.order.iter().copied().chain(unwanted).collect();
+        self.left = releases::going_back::left(&self.life.home);
         let mut snapshot = Vec::new();
         for post in order {
             let Some(state) = self.posts.get_mut(&post) else { continue };
@@ -176,7 +181,9 @@ impl<'a> Keeper<'a> {
             // Who was found may run under an earlier configuration. What was started here runs under the present one, which
             // may be newer than ours: to replace that would never end.
             let found = state.child.is_none();
-            let replace = beat.is_some_and(|beat| found && beat.config != config || self.replaced.contains(&beat.name));
+            let of_left = |beat: &Beat| beat.commit.as_ref().is_some_and(|release| self.left.contains(release));
+            let old = |beat: &Beat| found && beat.config != config || self.replaced.contains(&beat.name);
+            let replace = beat.is_some_and(|beat| old(beat) || of_left(beat));
             let ready = state.person.as_ref().is_some_and(|person| person.is_ready() && person.hang.is_none());
             passed.all_ready &= !state.wanted || (ready && !replace);
             let empty = held == Held::No && state.child.is_none();

@@ -4,10 +4,12 @@
 
 pub mod alerts;
 mod alone;
+mod boot;
 mod control;
 mod crashes;
 pub mod diagnosis;
 mod execute;
+mod going_back;
 mod holders;
 mod interventions;
 mod keeper;
@@ -21,7 +23,9 @@ mod recoveries;
 mod release;
 mod rung;
 mod start;
+pub mod standby;
 mod stop;
+mod trials;
 mod vigil;
 
 use std::time::{Duration, Instant};
@@ -43,6 +47,8 @@ use interventions::Interventions;
 use keeper::Keeper;
 pub use news::News;
 use start::{begin, settle, take_up_lock, telling};
+pub use start::wait_for_recovery;
+use trials::Trials;
 
 /// Between two looks at what people asked for, when nobody pings.
 const ASKED: Duration = Duration::from_secs(5);
@@ -68,10 +74,21 @@ pub enum Ended {
 /// Runs the system until it is asked to stop (or, when private, until nothing is left to do).
 pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let home = Home::open()?;
+    let ended = keep(&home, mode, tell).await;
+    if mode != Mode::Private {
+        boot::ended(&home, &ended);
+    }
+    ended
+}
+
+async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let _up = match mode {
-        Mode::Up { .. } => Some(take_up_lock(&home)?),
+        Mode::Up { .. } => Some(take_up_lock(home)?),
         Mode::Private => None,
     };
+    if mode != Mode::Private && boot::begin(home) {
+        return Ok(Ended::Replaced);
+    }
     let (life, holders, mut locked) = begin(mode, &tell).await?;
     let life = std::sync::Arc::new(life);
     let agent = Agent::find(&life.config)?;
@@ -84,6 +101,8 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let drain = mode == Mode::Up { drain: true };
     let mut keeper = Keeper::new(&life, &holders, wanted, drain);
     let mut interventions = Interventions::default();
+    let mut trials = Trials::new();
+    going_back::tell(home, &keeper.alerts);
     let mut stop = life.stop();
     tokio::select! {
         settled = telling(&mut locked, &tell, settle(&life, workers)) => settled?,
@@ -108,6 +127,9 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
             }
         }
         let passed = keeper.pass().await;
+        if full && trials.look(&keeper, &passed) {
+            return Ok(Ended::Replaced);
+        }
         if let Some(refusal) = passed.refused.filter(|_| !keeper.announced) {
             stop::all(&mut keeper, spawn::Wish::End).await;
             return Err(refusal);
@@ -124,6 +146,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
         }
         if passed.all_ready && !keeper.announced {
             keeper.announced = true;
+            boot::ready(home);
             tell(News::Ready {
                 bot: with_bot,
                 console_port: full.then_some(life.config.console.port),

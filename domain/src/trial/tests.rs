@@ -86,6 +86,35 @@ fn a_supervisor_is_ended_on_proof_or_when_it_never_gets_ready() {
 }
 
 #[test]
+fn whoever_stands_by_starts_again_what_nobody_asked_to_end() {
+    for asked in [false, true] {
+        for on_trial in [false, true] {
+            let next = |ended| after(ended, asked, on_trial);
+            assert_eq!(next(Ended::Code(42)), Next::Again, "a restart is asked for by this code alone");
+            assert_eq!(next(Ended::Code(0)), Next::End);
+            for refusal in [69, 75, 78] {
+                let expected = if !asked && on_trial { Next::Again } else { Next::End };
+                assert_eq!(next(Ended::Code(refusal)), expected, "{refusal} {asked} {on_trial}");
+            }
+            for (ended, own) in [
+                (Ended::Code(1), true),
+                (Ended::Code(101), true),
+                (Ended::Signal(6), true),
+                (Ended::Signal(9), false),
+                (Ended::NobodyKnows, false),
+            ] {
+                let expected = match (asked, on_trial && own) {
+                    (true, _) => Next::End,
+                    (false, true) => Next::Fault,
+                    (false, false) => Next::Again,
+                };
+                assert_eq!(next(ended), expected, "{ended:?} {asked} {on_trial}");
+            }
+        }
+    }
+}
+
+#[test]
 fn rung_four_returns_from_what_never_proved_itself_and_else_only_where_that_is_allowed() {
     for suspect in [false, true] {
         for auto_revert in [false, true] {
