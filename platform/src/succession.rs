@@ -12,7 +12,7 @@ use std::{
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{home::Home, identity::Identity, program, releases::start::becoming, spawn::Wish};
+use crate::{home::Home, identity::Identity, program, releases::{PROGRAM, start::becoming}, spawn::Wish};
 
 /// The verb of whoever stands by; what follows is the command line of the supervisor behind which it stands.
 pub const STANDBY: &str = "standby";
@@ -33,7 +33,8 @@ pub fn become_another(home: &Home) -> io::Error {
 /// Becomes, in the same release, whoever stands behind the supervisor that is installed by now. Returns only if that failed.
 pub fn stand_by() -> io::Error {
     match program::own() {
-        Ok(path) => Command::new(path).arg(STANDBY).args(arguments()).exec(),
+        // Whoever looks at the processes sees a name.
+        Ok(path) => Command::new(path).arg0(PROGRAM).arg(STANDBY).args(arguments()).exec(),
         Err(error) => error,
     }
 }

@@ -34,6 +34,8 @@ mod real_claude;
 mod real_claude_sessions;
 mod real_claude_stop;
 mod recover;
+mod releases;
+mod releases_bad;
 mod restart;
 mod retry;
 mod reused_pid;

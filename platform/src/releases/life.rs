@@ -8,7 +8,8 @@ pub fn described(home: &Home, name: &str, fit: &Fit) -> Result<Release, ReleaseE
     let _turn = turn(home)?;
     change(home, name, |release| {
         release.version.clone_from(&fit.version);
-        if release.commit.is_none() {
+        // Of a checkout that has changed files nobody can say which commit it is.
+        if release.source.is_none() {
             release.commit.clone_from(&fit.commit);
         }
     })?;
