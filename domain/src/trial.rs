@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::{crash, exit_code, fall::Ended, health::Hang, ladder::Fall, watch};
 
-/// So long every wanted process has to be ready, in all, under a supervisor of the same release.
+/// So long every wanted process has to be ready, in all, under a supervisor of the same release, since the last fault.
 pub const HEALTHY: Duration = Duration::from_mins(10);
 /// For so long without a break a wanted process may not be ready: restarts take seconds, a start at most half a minute.
 pub const UNREADY: Duration = Duration::from_mins(3);
@@ -28,7 +28,7 @@ pub struct Seen {
     pub faults: usize,
     /// For how long, without a break, something that is wanted was not ready.
     pub unready_for: Duration,
-    /// For how long all was well, in all.
+    /// For how long all was well since the last fault, in all.
     pub healthy_for: Duration,
 }
 

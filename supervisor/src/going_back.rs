@@ -37,11 +37,12 @@ pub(crate) fn by_rung(keeper: &Keeper<'_>, post: Post) -> Vec<String> {
         return Vec::new();
     }
     // On trial it counts what the release did, not what somebody did to it.
-    if releases::trial::in_force(home).is_some_and(|trial| trial.faults.is_empty()) {
+    let trial = releases::trial::in_force(home);
+    if trial.as_ref().is_some_and(|trial| trial.faults.is_empty()) {
         return Vec::new();
     }
-    let done = go_back(keeper, &format!("{post} does not start"));
-    done.into_iter().collect()
+    let last = trial.and_then(|trial| trial.last_fault()).map(|last| format!("; the last fault: {last}"));
+    go_back(keeper, &format!("{post} does not stay up{}", last.unwrap_or_default())).into_iter().collect()
 }
 
 /// Whether the release came under suspicion within the last half hour.

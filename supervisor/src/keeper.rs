@@ -17,6 +17,7 @@ use agentlab_platform::{
     pulse::{self, Beat, Turns},
     releases,
 };
+use fail::fail_point;
 use tokio::sync::Notify;
 
 use crate::{
@@ -122,6 +123,7 @@ impl<'a> Keeper<'a> {
     /// One pass: snapshot, plan, actions.
     pub(crate) async fn pass(&mut self) -> Passed {
         self.turns.turn(clock::scaled(PASS));
+        fail_point!("keeper-pass");
         let mut passed = Passed { all_ready: true, ..Passed::default() };
         let snapshot = self.snapshot(&mut passed).await;
         for action in plan::plan(&snapshot) {

@@ -94,6 +94,7 @@ impl Trials {
         }
         for (process, why) in faults(passed, &current.name) {
             if let Some(trial) = releases::trial::fault(home, &process, &why)? {
+                self.healthy_for = Duration::ZERO;
                 tracing::error!(process, why, faults = trial.together(), "a fault of the release on trial");
             }
         }

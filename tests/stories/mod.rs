@@ -36,6 +36,7 @@ mod real_claude_stop;
 mod recover;
 mod releases;
 mod releases_bad;
+mod releases_steps;
 mod restart;
 mod retry;
 mod reused_pid;

@@ -24,7 +24,7 @@ pub struct Trial {
     /// Starts of its supervisor, one after the other, that came to nothing so far.
     #[serde(default)]
     pub starts: u32,
-    /// For how long all was well, in all.
+    /// For how long all was well since the last fault, in all.
     #[serde(default)]
     pub healthy_ms: u64,
     #[serde(default)]
@@ -102,7 +102,11 @@ pub fn note(home: &Home, change: impl FnOnce(&mut Trial)) -> Result<Option<Trial
 pub fn fault(home: &Home, process: &str, why: &str) -> Result<Option<Trial>, ReleaseError> {
     let why: String = why.chars().take(400).collect();
     let fault = Fault { at: clock::now_ms(), process: process.to_owned(), why };
-    note(home, |trial| trial.faults.push(fault))
+    note(home, |trial| {
+        trial.faults.push(fault);
+        // One that falls over every five minutes has not been healthy for ten.
+        trial.healthy_ms = 0;
+    })
 }
 
 /// It is over.
