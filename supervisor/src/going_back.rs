@@ -2,10 +2,13 @@
 //! release that is left is marked bad; whoever still runs it then makes place, the supervisor first of all. Files only: it works
 //! while the database is locked.
 
-use agentlab_domain::{role::Post, trial};
+use agentlab_domain::{ladder::Rung, role::Post, trial};
 use agentlab_platform::{clock, crash_history, home::Home, releases};
 
-use crate::{alerts::Alerts, keeper::Keeper};
+use crate::{
+    alerts::Alerts,
+    keeper::{Keeper, Passed},
+};
 
 /// Goes back because of `why`; says in words what was done, nothing where there is nothing to go back to.
 pub(crate) fn go_back(keeper: &Keeper<'_>, why: &str) -> Option<String> {
@@ -41,8 +44,20 @@ pub(crate) fn by_rung(keeper: &Keeper<'_>, post: Post) -> Vec<String> {
     if trial.as_ref().is_some_and(|trial| trial.faults.is_empty()) {
         return Vec::new();
     }
+    // A revert of the commit in the checkout, where `suspect` is why the release was left, joins behind this return.
     let last = trial.and_then(|trial| trial.last_fault()).map(|last| format!("; the last fault: {last}"));
     go_back(keeper, &format!("{post} does not stay up{}", last.unwrap_or_default())).into_iter().collect()
+}
+
+/// The same for what fell over although that rung was taken: with each fall more speaks against the release.
+pub(crate) fn by_falls(keeper: &Keeper<'_>, passed: &Passed) {
+    let above = |post: &Post| keeper.posts.get(post).is_some_and(|state| state.climb.taken > Some(Rung::Release));
+    for post in passed.fallen.iter().map(|fallen| fallen.post).filter(above) {
+        let done = by_rung(keeper, post);
+        if !done.is_empty() {
+            keeper.recorder.recovered(post, Rung::Release, true, done.join("; "));
+        }
+    }
 }
 
 /// Whether the release came under suspicion within the last half hour.

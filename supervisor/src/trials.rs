@@ -16,7 +16,7 @@ use agentlab_platform::{
 };
 
 use crate::{
-    going_back::go_back,
+    going_back::{self, go_back},
     keeper::{self, Keeper, Passed},
     post::Fallen,
 };
@@ -100,6 +100,7 @@ impl Trials {
         }
         let limits = Limits { healthy: clock::scaled(trial::HEALTHY), unready: clock::scaled(trial::UNREADY) };
         let Some(trial) = releases::trial::in_force(home) else {
+            going_back::by_falls(keeper, passed);
             if current.healthy_at.is_none() && self.healthy_for >= limits.healthy {
                 releases::healthy(home, &current.name)?;
             }

@@ -8,7 +8,7 @@ use super::{
     releases::{answered_once, current, home, release, runs, three_tasks, update},
     restart::side_by_side,
 };
-use crate::world::{ANN, LONG, World, kill_9, wait_until};
+use crate::world::{ANN, LONG, World, kill_9, wait_until, write_script};
 
 fn told(api: &BotApi, needle: &str) -> usize {
     api.messages(ANN).iter().filter(|message| message.text.contains(needle)).count()
@@ -194,5 +194,72 @@ impl Switches {
     fn end(self) -> Vec<String> {
         self.1.store(true, std::sync::atomic::Ordering::Relaxed);
         self.0.join().unwrap()
+    }
+}
+
+/// A service manager: starts the supervisor again whenever it ends otherwise than well, as its own process.
+fn manager(world: &World) -> std::path::PathBuf {
+    let path = world.path("bin/manager");
+    let current = world.home().join("releases/current/agentlab");
+    let text = format!(
+        "#!/bin/sh\nwhile true; do\n\
+         INVOCATION_ID=1 sh -c 'SYSTEMD_EXEC_PID=$$ exec {} supervisor' && exit 0\nsleep 0.2\ndone\n",
+        current.display()
+    );
+    write_script(&path, &text);
+    path
+}
+
+#[test]
+fn kept_by_a_service_manager_one_that_never_gets_ready_goes_back_at_its_third_start() {
+    let api = BotApi::start();
+    let mut world = side_by_side(&api);
+    assert_eq!(update(&world, &release(&world, "good", "")).code, Some(0));
+    let good = current(&world);
+    releases::trial::pass(&home(&world), &good).unwrap();
+    let breaks = "echo \"$1\" >>$dir/starts\n\
+                  if [ \"$1\" = supervisor ]; then export AGENTLAB_TEST_KILL_AT=keeper-pass:$dir/breaks.$$; fi";
+    world.program = manager(&world);
+    let _manager = world.start(&[]);
+    world.program = env!("CARGO_BIN_EXE_agentlab").into();
+    wait_until("it is ready", LONG, || world.home().join("agentlab.db").exists() && runs(&world).len() == 6);
+    let ended = update(&world, &release(&world, "bad", breaks));
+    assert!(ended.code == Some(1) && ended.stderr.contains("started 2 times and did not get ready"), "{ended:?}");
+    wait_until("everything runs from the earlier one", LONG, || runs(&world) == vec![good.clone(); 6]);
+    wait_until("the owner is told", LONG, || told(&api, "was left") == 1);
+    let bad = releases::all(&home(&world)).into_iter().find(|release| release.bad.is_some()).unwrap();
+    let starts = std::fs::read_to_string(world.home().join("releases").join(bad.name).join("starts")).unwrap();
+    assert_eq!(starts.lines().filter(|role| *role == "supervisor").count(), 3, "{starts}");
+}
+
+#[test]
+fn one_that_had_proved_itself_is_left_only_when_it_is_suspect_and_that_is_allowed() {
+    for allowed in [false, true] {
+        let api = BotApi::start();
+        let mut world = side_by_side(&api);
+        world.configure(&format!("[recovery]\nauto_revert = {allowed}\n"));
+        let _up = world.up();
+        let good = kept(&world);
+        let broken = world.path("broken");
+        let what = format!("if [ \"$1\" = console ] && [ -e {} ]; then exit 101; fi", broken.display());
+        assert_eq!(update(&world, &release(&world, "old", &what)).code, Some(0));
+        let old = current(&world);
+        releases::trial::pass(&home(&world), &old).unwrap();
+        releases::healthy(&home(&world), &good).unwrap();
+        std::fs::write(&broken, "").unwrap();
+        kill_9(world.pid("console", 0));
+        if allowed {
+            wait_until("it is left", LONG, || current(&world) == good);
+            wait_until("everything runs from the earlier one", LONG, || runs(&world) == vec![good.clone(); 6]);
+            wait_until("it has its row", LONG, || {
+                world.count("SELECT COUNT(*) FROM v_recoveries WHERE rung = 'release' AND changed = 1") == 1
+            });
+        } else {
+            wait_until("the owner hears of the suspicion", LONG, || told(&api, "is suspect") == 1);
+            wait_until("and gets a diagnosis", LONG, || told(&api, "console does not start") == 1);
+            let crashes = || world.count("SELECT COUNT(*) FROM crash WHERE kind = 'crash' AND role = 'console'");
+            wait_until("it goes on failing", LONG, || crashes() >= 5);
+            assert_eq!(current(&world), old);
+        }
     }
 }
