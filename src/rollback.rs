@@ -48,7 +48,8 @@ fn chosen(home: &Home, current: &Release, name: Option<&str>) -> Result<Release,
             Failure::words(format!("there is no release {name}. Kept are: {}", others.join(", ")))
         }),
         None => releases::last_healthy(home).ok_or_else(|| {
-            let words = format!("there is nothing to go back to from release {}: no other one ran here", current.words());
+            let words =
+                format!("there is nothing to go back to from release {}: no other one ran here", current.words());
             Failure::words(words)
         }),
     }

@@ -98,7 +98,9 @@ pub const fn goes_back_at_start(starts: u32) -> bool {
 pub enum Act {
     Leave,
     /// It is ended and started anew; `fault` says whether the release brought that upon itself.
-    End { fault: bool },
+    End {
+        fault: bool,
+    },
 }
 
 /// Whether the supervisor is ended. A stopped one is ended too, since somebody stands behind it who starts it anew.

@@ -54,14 +54,12 @@ impl Death {
     pub fn of(home: &Home, post: Post, who: Option<&Identity>, how: How) -> Self {
         let beat = pulse::read(home, post).filter(|beat| who.is_none_or(|who| *who == beat.identity));
         let last = spawn::last_words(home, post);
-        match beat {
-            Some(beat) => Self { last, ..Self::after(post, beat, how) },
-            None => {
-                let (release, born) = installed(home);
-                let was_ready = who.map(|_| false);
-                Self { at: clock::now_ms(), post, name: None, release, born, how, last, was_ready, asked: false }
-            }
+        if let Some(beat) = beat {
+            return Self { last, ..Self::after(post, beat, how) };
         }
+        let (release, born) = installed(home);
+        let was_ready = who.map(|_| false);
+        Self { at: clock::now_ms(), post, name: None, release, born, how, last, was_ready, asked: false }
     }
 
     /// The death of whoever said this last; what it printed is not known.

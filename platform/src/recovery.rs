@@ -150,7 +150,10 @@ mod tests {
         let (_folder, home) = home();
         let mut child = other(&home, |_| {});
         let refused = take(&home, "a rollback", MINUTE).unwrap_err();
-        assert!(refused.to_string().contains(&format!("an update is in progress (process {}", child.id())), "{refused}");
+        assert!(
+            refused.to_string().contains(&format!("an update is in progress (process {}", child.id())),
+            "{refused}"
+        );
         assert!(of_another(&home).is_some());
         child.kill().unwrap();
         child.wait().unwrap();

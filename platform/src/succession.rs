@@ -12,7 +12,13 @@ use std::{
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{home::Home, identity::Identity, program, releases::{PROGRAM, start::becoming}, spawn::Wish};
+use crate::{
+    home::Home,
+    identity::Identity,
+    program,
+    releases::{PROGRAM, start::becoming},
+    spawn::Wish,
+};
 
 /// The verb of whoever stands by; what follows is the command line of the supervisor behind which it stands.
 pub const STANDBY: &str = "standby";

@@ -83,7 +83,7 @@ fn already(release: &Release, as_json: bool) -> Result<u8, Failure> {
 fn put_in_place(home: &Home, release: &Release, running: &Release) -> Result<(), Failure> {
     releases::forgive(home, &release.name)?;
     // What an earlier update has put in place, and nothing runs from yet, keeps its trial.
-    if !trial::in_force(home).is_some_and(|trial| trial.release == release.name) {
+    if trial::in_force(home).is_none_or(|trial| trial.release != release.name) {
         if running.name == release.name {
             releases::switch(home, &release.name)?;
             return Ok(());

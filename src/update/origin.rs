@@ -28,19 +28,15 @@ pub struct Origin {
 
 /// Finds it; builds it where it is a checkout.
 pub async fn find(home: &Home, path: Option<&Path>) -> Result<Origin, Failure> {
-    match path {
-        Some(path) => {
-            let path = std::fs::canonicalize(path)
-                .map_err(|error| Failure::words(format!("{}: {error}", path.display())))?;
-            if path.is_dir() { build(home, &path).await } else { Ok(Origin { executable: path, source: None }) }
-        }
-        None => {
-            let source = releases::current(home).and_then(|current| current.source).filter(|source| source.is_dir());
-            let Some(source) = source else { return Err(nowhere()) };
-            print::note(&checkout::pull(&source).await.map_err(Failure::words)?);
-            build(home, &source).await
-        }
+    if let Some(path) = path {
+        let path =
+            std::fs::canonicalize(path).map_err(|error| Failure::words(format!("{}: {error}", path.display())))?;
+        return if path.is_dir() { build(home, &path).await } else { Ok(Origin { executable: path, source: None }) };
     }
+    let source = releases::current(home).and_then(|current| current.source).filter(|source| source.is_dir());
+    let Some(source) = source else { return Err(nowhere()) };
+    print::note(&checkout::pull(&source).await.map_err(Failure::words)?);
+    build(home, &source).await
 }
 
 fn nowhere() -> Failure {
@@ -57,7 +53,8 @@ async fn build(home: &Home, folder: &Path) -> Result<Origin, Failure> {
     let before = Source::of(folder).await;
     print::note(&format!("building in {}; what cargo says is in {}", folder.display(), log.display()));
     let started = checkout::build(folder, &log);
-    let (mut cargo, executable) = started.map_err(|error| Failure::words(format!("cargo cannot be started: {error}")))?;
+    let (mut cargo, executable) =
+        started.map_err(|error| Failure::words(format!("cargo cannot be started: {error}")))?;
     let shown = shown();
     let status = loop {
         tokio::select! {

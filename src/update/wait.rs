@@ -34,7 +34,9 @@ pub async fn until_back(system: &System, asked: i64, release: &Release) -> Resul
             let words = format!("release {} was left: {}. {} runs again", release.words(), bad.why, bad.returned_to);
             return Err(Failure::words(words));
         }
-        let Some(view) = system.db.intervention(asked).await? else { return Err(Failure::words("the request is gone")) };
+        let Some(view) = system.db.intervention(asked).await? else {
+            return Err(Failure::words("the request is gone"));
+        };
         match view.state() {
             Some(State::Finished) => return Ok(()),
             Some(State::Dropped) => {

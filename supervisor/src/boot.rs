@@ -44,7 +44,8 @@ fn counted(home: &Home) -> Result<bool, ReleaseError> {
 /// manager does not tell.
 fn died(home: &Home) -> Result<Option<Trial>, ReleaseError> {
     let before = pulse::read(home, SUPERVISOR).filter(|beat| beat.commit.as_deref() == release::current().name);
-    let death = before.as_ref().filter(|_| kept::by().is_some()).and_then(|beat| crash_history::left_behind(SUPERVISOR, beat));
+    let death =
+        before.as_ref().filter(|_| kept::by().is_some()).and_then(|beat| crash_history::left_behind(SUPERVISOR, beat));
     match death.filter(|death| !death.asked && death.was_ready == Some(true)) {
         Some(_) => releases::trial::fault(home, "supervisor", "it ended, and nobody had asked for it"),
         None => Ok(None),

@@ -22,8 +22,8 @@ mod probe;
 mod recoveries;
 mod release;
 mod rung;
-mod start;
 pub mod standby;
+mod start;
 mod stop;
 mod trials;
 mod vigil;
@@ -46,8 +46,8 @@ pub use alone::{end_hung, recover_alone};
 use interventions::Interventions;
 use keeper::Keeper;
 pub use news::News;
-use start::{begin, settle, take_up_lock, telling};
 pub use start::wait_for_recovery;
+use start::{begin, settle, take_up_lock, telling};
 use trials::Trials;
 
 /// Between two looks at what people asked for, when nobody pings.
@@ -130,20 +130,11 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         if full && trials.look(&keeper, &passed) {
             return Ok(Ended::Replaced);
         }
-        if let Some(refusal) = passed.refused.filter(|_| !keeper.announced) {
+        if let Some(refusal) = passed.refused.clone().filter(|_| !keeper.announced) {
             stop::all(&mut keeper, spawn::Wish::End).await;
             return Err(refusal);
         }
-        for fallen in &passed.fallen {
-            news::tell_of(fallen, &tell);
-        }
-        for (post, words) in passed.diagnosed {
-            tell(News::Diagnosed { post, words });
-        }
-        for (post, words) in passed.not_started {
-            tracing::error!(%post, words);
-            tell(News::Died { post, words: Some(words) });
-        }
+        news::tell_all(&passed, &tell);
         if passed.all_ready && !keeper.announced {
             keeper.announced = true;
             boot::ready(home);

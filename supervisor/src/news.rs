@@ -3,7 +3,7 @@
 
 use agentlab_domain::{ladder::Fall, role::Post};
 
-use crate::post::Fallen;
+use crate::{keeper::Passed, post::Fallen};
 
 /// What the person in front of the terminal is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +24,22 @@ pub enum News {
     LeftRunning { runs: usize },
 }
 
+/// Says what a pass found.
+pub(crate) fn tell_all(passed: &Passed, tell: &impl Fn(News)) {
+    for fallen in &passed.fallen {
+        tell_of(fallen, tell);
+    }
+    for (post, words) in &passed.diagnosed {
+        tell(News::Diagnosed { post: *post, words: words.clone() });
+    }
+    for (post, words) in &passed.not_started {
+        tracing::error!(%post, words);
+        tell(News::Died { post: *post, words: Some(words.clone()) });
+    }
+}
+
 /// Says who ended, where nobody asked for it.
-pub(crate) fn tell_of(fallen: &Fallen, tell: &impl Fn(News)) {
+fn tell_of(fallen: &Fallen, tell: &impl Fn(News)) {
     let (post, words) = (fallen.post, fallen.how());
     match fallen.fall {
         Fall::Asked => tracing::info!(%post, "ended as it was asked to"),

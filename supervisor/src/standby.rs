@@ -124,7 +124,9 @@ fn go_back(home: &Home, in_vain: u32, why: &str) -> Option<String> {
     // What is to be started from the earlier release is its supervisor's business.
     recovery::over(home);
     match returned {
-        Ok(returned) => returned.map(|back| format!("release {} was left; {} runs instead", back.left.words(), back.to.words())),
+        Ok(returned) => {
+            returned.map(|back| format!("release {} was left; {} runs instead", back.left.words(), back.to.words()))
+        }
         Err(error) => Some(format!("cannot go back to an earlier release: {error}")),
     }
 }
@@ -210,7 +212,8 @@ impl Child {
             beats: beat.beats,
             late: beat.latest().map(|(name, _)| (name, beat.loops.get(name).map_or(0, |turns| turns.turns))),
         });
-        let (watch, verdict) = std::mem::take(&mut self.watch).look(Look { held: Held::Yes, beat: seen }, passed, every, patience);
+        let (watch, verdict) =
+            std::mem::take(&mut self.watch).look(Look { held: Held::Yes, beat: seen }, passed, every, patience);
         self.watch = watch;
         let limit = clock::scaled(trial::UNREADY);
         match trial::act(&verdict, self.unready_for, limit) {

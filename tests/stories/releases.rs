@@ -66,7 +66,8 @@ pub(super) fn three_tasks(api: &BotApi, seconds: u32) -> [i64; 3] {
 pub(super) fn answered_once(world: &World, api: &BotApi, chats: [i64; 3]) {
     for (n, chat) in chats.into_iter().enumerate() {
         api.wait_for_text(chat, &format!("answer-{n}."), LONG);
-        let answers = api.messages(chat).iter().filter(|message| message.text.contains(&format!("answer-{n}."))).count();
+        let answers =
+            api.messages(chat).iter().filter(|message| message.text.contains(&format!("answer-{n}."))).count();
         assert_eq!(answers, 1, "{}", api.transcript(chat));
     }
     assert_eq!(world.count("SELECT COUNT(*) FROM run WHERE attempt > 1"), 0, "no task was begun again");
@@ -91,6 +92,8 @@ fn an_update_while_three_tasks_run_is_noticed_by_none_of_them_and_is_on_trial() 
     // The old one can be returned to: it was taken as a release before it was left.
     let old = releases::last_healthy(&home(&world)).unwrap();
     assert!(old.name != new && old.ran_at.is_some());
+    let status = world.run(&["status"]).stdout;
+    assert!(status.contains(&format!("release: {new} (")) && status.contains("on trial after"), "{status}");
     let again = update(&world, &world.path("bin/new"));
     assert!(again.code == Some(0) && again.stdout.contains("runs already"), "{again:?}");
     assert_eq!(world.count("SELECT COUNT(*) FROM audit WHERE action = 'update' AND actor = 'the terminal'"), 1);
@@ -126,7 +129,10 @@ fn a_rollback_by_hand_returns_to_what_ran_before_and_marks_what_it_left() {
     assert_eq!((bad.why.as_str(), bad.by_itself), ("rolled back by hand", false));
     // What a person left comes back only when a person says so.
     let refused = update(&world, &second);
-    assert!(refused.code == Some(1) && refused.stderr.contains("--again") && refused.stderr.contains("by hand"), "{refused:?}");
+    assert!(
+        refused.code == Some(1) && refused.stderr.contains("--again") && refused.stderr.contains("by hand"),
+        "{refused:?}"
+    );
     assert_eq!(current(&world), before);
     let again = world.run(&["update", second.to_str().unwrap(), "--again"]);
     assert_eq!((again.code, current(&world)), (Some(0), left.clone()), "{again:?}");

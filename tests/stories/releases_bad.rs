@@ -127,12 +127,15 @@ fn a_good_one_that_somebody_kills_again_and_again_passes_its_trial() {
     let up = world.up();
     assert_eq!(update(&world, &release(&world, "new", "")).code, Some(0));
     let new = current(&world);
-    for (role, slot) in [("worker", 1), ("supervisor", 0), ("console", 0), ("worker", 1), ("supervisor", 0), ("worker", 1)] {
+    for (role, slot) in
+        [("worker", 1), ("supervisor", 0), ("console", 0), ("worker", 1), ("supervisor", 0), ("worker", 1)]
+    {
         let old = world.pid(role, slot);
         assert_ne!(old, up.pid(), "the earlier release stands behind it");
         kill_9(old);
         wait_until("another is ready", LONG, || {
-            let ready = format!("SELECT COUNT(*) FROM process WHERE role = '{role}' AND slot = {slot} AND ready_at > 0");
+            let ready =
+                format!("SELECT COUNT(*) FROM process WHERE role = '{role}' AND slot = {slot} AND ready_at > 0");
             world.count(&format!("{ready} AND pid <> {old}")) == 1
         });
     }
@@ -147,7 +150,8 @@ fn where_the_old_one_is_bad_too_nothing_takes_turns() {
     let world = side_by_side(&api);
     let _up = world.up();
     let broken = world.path("broken");
-    let old = release(&world, "old", &format!("if [ \"$1\" = console ] && [ -e {} ]; then exit 101; fi", broken.display()));
+    let old =
+        release(&world, "old", &format!("if [ \"$1\" = console ] && [ -e {} ]; then exit 101; fi", broken.display()));
     assert_eq!(update(&world, &old).code, Some(0));
     let old = current(&world);
     releases::trial::pass(&home(&world), &old).unwrap();

@@ -31,7 +31,11 @@ fn an_update_that_is_killed_between_two_steps_leaves_a_system_that_starts_and_go
         assert_eq!(runs(&world), vec![current(&world); 5], "{point}");
         assert_ne!(current(&world), before, "{point}");
         let halves = fs::read_dir(world.home().join("releases")).unwrap().filter_map(Result::ok);
-        assert_eq!(halves.filter(|entry| entry.file_name().to_string_lossy().starts_with(".new")).count(), 0, "{point}");
+        assert_eq!(
+            halves.filter(|entry| entry.file_name().to_string_lossy().starts_with(".new")).count(),
+            0,
+            "{point}"
+        );
         assert_eq!(up.stop().code, Some(0));
     }
 }
@@ -112,7 +116,11 @@ fn what_was_installed_last_wins_whoever_starts_it() {
     // Another installation, which is another executable.
     let path = world.path("release");
     assert!(Command::new("cp").arg(&real).arg(&path).status().unwrap().success());
-    fs::OpenOptions::new().append(true).open(&path).and_then(|mut file| std::io::Write::write_all(&mut file, b"x")).unwrap();
+    fs::OpenOptions::new()
+        .append(true)
+        .open(&path)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, b"x"))
+        .unwrap();
     install(&path, &world.program);
     let mut up = world.start(&["up"]);
     up.wait_for_line("was installed: it is on trial", LONG);
@@ -168,7 +176,9 @@ fn a_checkout_is_built_and_named_after_its_commit_and_the_next_update_takes_what
     assert_eq!((ended.code, current(&world)), (Some(0), first.clone()), "{ended:?}");
     let kept = releases::current(&home(&world)).unwrap();
     assert_eq!((kept.commit, kept.source), (Some(first.clone()), Some(checkout.canonicalize().unwrap())));
-    assert!(fs::read_to_string(world.home().join("logs/update.log")).unwrap().contains("cargo build --release --locked"));
+    assert!(
+        fs::read_to_string(world.home().join("logs/update.log")).unwrap().contains("cargo build --release --locked")
+    );
     let again = world.run(&["update"]);
     assert!(again.code == Some(0) && again.stdout.contains("runs already"), "{again:?}");
     let second = commit(&world, &origin, "second");

@@ -38,9 +38,9 @@ mod said;
 pub mod session;
 pub mod sql;
 pub mod status;
-pub mod update;
 #[cfg(test)]
 mod tests;
+pub mod update;
 pub mod write;
 
 use std::{path::Path, sync::Arc, time::Duration};

@@ -27,9 +27,9 @@ struct Unfit {
 
 /// Asks an executable.
 pub async fn check(home: &Home, program: &Path) -> Result<Fit, String> {
-    let output = spawn::answer(home, program, &["--json", VERB], ANSWER).await.map_err(|error| {
-        format!("it cannot be started here ({error}): was it built for another machine?")
-    })?;
+    let output = spawn::answer(home, program, &["--json", VERB], ANSWER)
+        .await
+        .map_err(|error| format!("it cannot be started here ({error}): was it built for another machine?"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     if output.status.success() {
         return serde_json::from_str(&text).map_err(|_| "it does not answer as agentlab does".to_owned());

@@ -79,5 +79,10 @@ pub fn untold(home: &Home) -> Vec<(String, String)> {
 pub fn left(home: &Home) -> Vec<String> {
     let own = |release: &Release| release.bad.as_ref().is_some_and(|bad| bad.by_itself);
     let current = current(home).map(|current| current.name);
-    all(home).into_iter().filter(own).map(|release| release.name).filter(|name| Some(name) != current.as_ref()).collect()
+    all(home)
+        .into_iter()
+        .filter(own)
+        .map(|release| release.name)
+        .filter(|name| Some(name) != current.as_ref())
+        .collect()
 }

@@ -47,7 +47,11 @@ pub fn start(home: &Home) -> Result<Start, ReleaseError> {
     }
     trial::begin(home, &taken, &in_place.name)?;
     switch(home, &taken.name)?;
-    Ok(Start::Become(Some(format!("release {} was installed: it is on trial, after {}", taken.words(), in_place.words()))))
+    Ok(Start::Become(Some(format!(
+        "release {} was installed: it is on trial, after {}",
+        taken.words(),
+        in_place.words()
+    ))))
 }
 
 /// Whether our executable was written after a release was put in place.

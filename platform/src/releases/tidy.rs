@@ -18,7 +18,8 @@ pub fn tidy(home: &Home) {
     let back = current.as_ref().and_then(|current| target(home, current));
     let from = trial::read(home).map(|trial| trial.release);
     let folder = |release: &Release| fs::canonicalize(home.releases().join(&release.name)).ok();
-    let runs = |release: &&Release| folder(release).is_none_or(|folder| running.iter().any(|path| path.starts_with(&folder)));
+    let runs =
+        |release: &&Release| folder(release).is_none_or(|folder| running.iter().any(|path| path.starts_with(&folder)));
     let mut needed: Vec<&str> = all.iter().filter(runs).map(|release| release.name.as_str()).collect();
     needed.extend([&current, &back].into_iter().flatten().map(|release| release.name.as_str()));
     needed.extend(from.as_deref());

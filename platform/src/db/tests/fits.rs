@@ -34,8 +34,7 @@ async fn one_that_lacks_migrations_fits_and_they_are_not_made_for_the_question()
     change(&home, "DELETE FROM _sqlx_migrations WHERE version = 20261122000014").await;
     migrate::fits(&home).await.unwrap();
     let db = Db::as_it_is(&home).unwrap();
-    let last: i64 =
-        sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(db.read()).await.unwrap();
+    let last: i64 = sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(db.read()).await.unwrap();
     assert!(last < 20_261_122_000_014);
 }
 
