@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, path::PathBuf};
 
 use agentlab_domain::role::{MOST_WORKERS, Role};
 use clap::{Parser, Subcommand};
@@ -75,6 +75,13 @@ pub enum Verb {
         #[command(subcommand)]
         what: Service,
     },
+    /// Run a newer release: an executable, or a checkout that is built. Running tasks go on; a bad one is left by itself.
+    Update(Update),
+    /// Go back to the release before, or to that one. Running tasks go on.
+    Rollback {
+        /// The name of a release.
+        name: Option<String>,
+    },
     /// What is wrong, and what to do about it.
     Doctor,
     /// Ask the database (read only), such as "SELECT * FROM `v_queue`".
@@ -102,6 +109,9 @@ pub enum Verb {
     },
     /// The role that serves HTTP on this machine.
     Console,
+    /// Says whether this executable fits this home; asked before it is put in place.
+    #[command(hide = true)]
+    Fit,
     /// Speaks like Claude from directives in the prompt, without one.
     #[command(hide = true, disable_help_flag = true)]
     Rehearse {
@@ -119,6 +129,16 @@ pub enum Service {
     Uninstall,
     /// Each service: is it there, does it run, how did it end.
     Status,
+}
+
+/// `update`.
+#[derive(Debug, clap::Args)]
+pub struct Update {
+    /// An executable, or a checkout that is built; by default the checkout that the present release was built from.
+    pub path: Option<PathBuf>,
+    /// Try a release again that was left.
+    #[arg(long)]
+    pub again: bool,
 }
 
 /// `ask`.

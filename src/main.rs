@@ -6,6 +6,7 @@ mod cancel;
 mod completions;
 mod doctor;
 mod failure;
+mod fit;
 mod follow;
 mod intervention;
 mod job;
@@ -18,6 +19,7 @@ mod recover;
 mod rehearse;
 mod restart;
 mod retry;
+mod rollback;
 mod runtime;
 mod scale;
 mod service;
@@ -25,10 +27,11 @@ mod sql;
 mod status;
 mod system;
 mod up;
+mod update;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use agentlab_platform::{failpoints, life, program, release};
+use agentlab_platform::{failpoints, life, program, release, succession};
 use clap::Parser;
 
 use args::{Args, Verb};
@@ -80,6 +83,10 @@ fn keep_run() -> Option<Result<u8, Failure>> {
     let kept = match role.to_str()? {
         "shim" => keep(|| agentlab_worker::shim::hold(directory).map(|()| 0)),
         "gate" => keep(|| agentlab_worker::shim::gate(directory).map(|()| 127)),
+        succession::STANDBY => {
+            let arguments: Vec<_> = std::env::args_os().skip(2).collect();
+            runtime::block_on(async { up::stand_by(&arguments).await })
+        }
         "check" => {
             let number = arguments.next()?.to_str()?.parse().ok()?;
             keep(|| agentlab_worker::shim::check(directory, number).map(|()| 127))
@@ -118,6 +125,15 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Recover { role } => runtime::block_on(recover::recover(role, json)),
         Verb::Scale { workers, no_wait } => runtime::block_on(scale::scale(workers, no_wait, json)),
         Verb::Service { what } => runtime::block_on(service::service(what, json)),
+        Verb::Update(update) => {
+            failpoints::arm();
+            runtime::block_on(update::update(update, json))
+        }
+        Verb::Rollback { name } => {
+            failpoints::arm();
+            runtime::block_on(rollback::rollback(name.as_deref(), json))
+        }
+        Verb::Fit => runtime::block_on(fit::fit(json)),
         Verb::Doctor => runtime::block_on(doctor::doctor(json)),
         Verb::Completions { shell } => completions::completions(shell, json),
         Verb::Page => page::page(json),

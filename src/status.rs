@@ -3,11 +3,15 @@
 use agentlab_domain::{
     exit_code,
     role::{Post, Role},
+    trial::HEALTHY,
 };
 use agentlab_platform::{
+    clock,
     db::status::Status,
     detectors::{self, Detectors},
-    instructions, pulse, services,
+    instructions, pulse,
+    releases::{self, Release, trial::Trial},
+    services,
 };
 use serde::Serialize;
 
@@ -19,6 +23,21 @@ struct Whole<'a> {
     #[serde(flatten)]
     status: &'a Status,
     detectors: Detectors,
+    /// What is in place; `null` in a home that was never updated.
+    release: Option<Release>,
+    trial: Option<Trial>,
+}
+
+/// The release in place and its trial, for people; nothing where it has none.
+fn release_line(release: &Release, trial: Option<&Trial>) -> String {
+    let Some(trial) = trial else { return format!("release: {}", release.words()) };
+    let (healthy, all) = (trial.healthy_ms / 1000, clock::scaled(HEALTHY).as_secs());
+    let faults = match trial.together() {
+        0 => String::new(),
+        1 => ", 1 fault".into(),
+        faults => format!(", {faults} faults"),
+    };
+    format!("release: {}, on trial after {}: {healthy} of {all} s healthy{faults}", release.words(), trial.from)
 }
 
 /// Prints what runs, what waits and what is wrong.
@@ -26,8 +45,9 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     let system = system::open().await?;
     let status = system.db.status().await?;
     let detectors = detectors::all(&system.home);
+    let (release, trial) = (releases::current(&system.home), releases::trial::in_force(&system.home));
     if as_json {
-        print::json(&Whole { status: &status, detectors })?;
+        print::json(&Whole { status: &status, detectors, release, trial })?;
         return Ok(exit_code::DONE);
     }
     let running = agentlab_supervisor::is_running(&system.home);
@@ -58,6 +78,9 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     }
     for words in detectors::silent(&detectors) {
         print::line(&words);
+    }
+    if let Some(release) = &release {
+        print::line(&release_line(release, trial.as_ref()));
     }
     if let Some(suspicion) = &status.suspicion {
         print::line(&suspicion.words);

@@ -14,6 +14,17 @@ pub enum Ended {
     NobodyKnows,
 }
 
+impl Ended {
+    /// Whether it is known that the process brought this end upon itself.
+    pub fn is_its_own(self) -> bool {
+        match self {
+            Self::Code(_) => true,
+            Self::Signal(signal) => !FROM_OUTSIDE.contains(&signal),
+            Self::NobodyKnows => false,
+        }
+    }
+}
+
 /// What was known of it before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Before {

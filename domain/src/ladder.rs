@@ -3,8 +3,7 @@
 //! no last rung on which anything gets stuck: from the top the component goes on being started, at capped intervals, and its
 //! owner is told beside it.
 //!
-//! A *climb* begins with the first start that failed and is over when the component was steady. Returning to an earlier
-//! release is a rung that belongs here once releases exist.
+//! A *climb* begins with the first start that failed and is over when the component was steady.
 
 use std::time::Duration;
 
@@ -19,13 +18,15 @@ pub enum Rung {
     EndHolders,
     /// What earlier processes left is put back to its first state: sockets, pulses; the WAL is checkpointed.
     Reset,
+    /// The system returns to the last release that was healthy, where that may help.
+    Release,
     /// The owner gets everything that is known; from now on it is started at capped intervals.
     Capped,
 }
 
 impl Rung {
     /// Every rung, lowest first.
-    pub const ALL: [Self; 4] = [Self::Restart, Self::EndHolders, Self::Reset, Self::Capped];
+    pub const ALL: [Self; 5] = [Self::Restart, Self::EndHolders, Self::Reset, Self::Release, Self::Capped];
 
     /// The word in rows.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +34,7 @@ impl Rung {
             Self::Restart => "restart",
             Self::EndHolders => "end_holders",
             Self::Reset => "reset",
+            Self::Release => "release",
             Self::Capped => "capped",
         }
     }
@@ -41,7 +43,8 @@ impl Rung {
         match self {
             Self::Restart => Some(Self::EndHolders),
             Self::EndHolders => Some(Self::Reset),
-            Self::Reset => Some(Self::Capped),
+            Self::Reset => Some(Self::Release),
+            Self::Release => Some(Self::Capped),
             Self::Capped => None,
         }
     }
@@ -164,10 +167,10 @@ mod tests {
     }
 
     /// A fall, and what the rungs change that follow from it.
-    type Step = (Fall, [bool; 3]);
+    type Step = (Fall, [bool; 4]);
 
     fn every_sequence(length: usize, visit: &mut dyn FnMut(&[Step])) {
-        let results = [[false; 3], [true, false, false], [false, true, false], [false, false, true]];
+        let results = [0, 1, 2, 3, 4].map(|nth| [1, 2, 3, 4].map(|place| place == nth));
         let choices: Vec<Step> = FALLS.into_iter().flat_map(|fall| results.map(|result| (fall, result))).collect();
         let mut indices = vec![0; length];
         loop {
@@ -212,7 +215,7 @@ mod tests {
         }
         assert_eq!(waits, [2, 5, 10, 30, 30, 30]);
         let rungs: Vec<Rung> = taken.iter().map(|(rung, _)| *rung).collect();
-        assert_eq!(rungs, [Rung::EndHolders, Rung::Reset, Rung::Capped]);
+        assert_eq!(rungs, [Rung::EndHolders, Rung::Reset, Rung::Release, Rung::Capped]);
         assert_eq!(climb.failed, 6);
     }
 
@@ -221,7 +224,7 @@ mod tests {
         let (climb, _) = fell(fell(Climb::default(), Fall::NeverReady, 0.0).0, Fall::NeverReady, 0.0);
         let mut taken = Vec::new();
         settle(climb, &[], &mut taken);
-        assert_eq!(taken, [(Rung::EndHolders, false), (Rung::Reset, false), (Rung::Capped, false)]);
+        assert_eq!(taken, [Rung::EndHolders, Rung::Reset, Rung::Release, Rung::Capped].map(|rung| (rung, false)));
     }
 
     #[test]

@@ -40,5 +40,6 @@ pub mod run;
 pub mod schema;
 pub mod session;
 pub mod text;
+pub mod trial;
 pub mod unit;
 pub mod watch;

@@ -21,6 +21,23 @@ pub fn collect(process: &Identity) -> Option<ExitStatus> {
     }
 }
 
+/// Collects every child that ended, and says how `one` did if it is among them. For a process that has one child of its own, and
+/// others from before it became what it is.
+pub fn collect_all(one: &Identity) -> Option<ExitStatus> {
+    let mut found = None;
+    loop {
+        let (pid, status) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, code)) => (pid, ExitStatus::from_raw(code << 8)),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, ExitStatus::from_raw(signal as i32)),
+            Ok(WaitStatus::StillAlive) | Err(_) => return found,
+            Ok(_) => continue,
+        };
+        if pid.as_raw() == one.pid {
+            found = Some(status);
+        }
+    }
+}
+
 /// Collects every child that ended already. For a program that has just become what it is, by `exec`, and has started nobody
 /// itself: whoever ended while it did so is told to nobody else.
 pub fn collect_left() {

@@ -8,7 +8,7 @@ use agentlab_domain::{
     role::Post,
 };
 
-use crate::{clock, home::Home, identity::Identity, pulse, pulse::Beat, release, spawn};
+use crate::{clock, home::Home, identity::Identity, pulse, pulse::Beat, release, releases, spawn};
 
 /// One process that is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,26 +38,28 @@ pub fn how(status: ExitStatus) -> How {
     }
 }
 
+/// The release that whoever said nothing of itself was started from: the one in place, else what is installed, as we were.
+fn installed(home: &Home) -> (Release, Born) {
+    match releases::current(home) {
+        Some(current) => {
+            let born = Born { installed_at: Some(current.taken_at), committed_at: None };
+            (Release { version: current.version, commit: Some(current.name) }, born)
+        }
+        None => (release::current().named(), release::current().born()),
+    }
+}
+
 impl Death {
     /// The death of `who` at a post; `None`: of whoever was there last. To be called before its post is filled again.
     pub fn of(home: &Home, post: Post, who: Option<&Identity>, how: How) -> Self {
         let beat = pulse::read(home, post).filter(|beat| who.is_none_or(|who| *who == beat.identity));
         let last = spawn::last_words(home, post);
-        match beat {
-            Some(beat) => Self { last, ..Self::after(post, beat, how) },
-            // It said nothing of itself: it was started from what is installed, as we were.
-            None => Self {
-                at: clock::now_ms(),
-                post,
-                name: None,
-                release: release::current().named(),
-                born: release::current().born(),
-                how,
-                last,
-                was_ready: who.map(|_| false),
-                asked: false,
-            },
+        if let Some(beat) = beat {
+            return Self { last, ..Self::after(post, beat, how) };
         }
+        let (release, born) = installed(home);
+        let was_ready = who.map(|_| false);
+        Self { at: clock::now_ms(), post, name: None, release, born, how, last, was_ready, asked: false }
     }
 
     /// The death of whoever said this last; what it printed is not known.

@@ -93,6 +93,14 @@ impl Home {
     pub fn runs(&self) -> PathBuf {
         self.0.join("runs")
     }
+    /// The releases that are kept; not there in a home that was never updated.
+    pub fn releases(&self) -> PathBuf {
+        self.0.join("releases")
+    }
+    /// Who changes at this moment what all others run from or stand on.
+    pub fn recovery(&self) -> PathBuf {
+        self.0.join("run").join("recovery-in-progress")
+    }
     /// Log files.
     pub fn logs(&self) -> PathBuf {
         self.0.join("logs")

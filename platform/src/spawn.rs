@@ -13,7 +13,8 @@ use std::{
         process::CommandExt,
     },
     path::Path,
-    process::Stdio,
+    process::{Output, Stdio},
+    time::Duration,
 };
 
 use agentlab_domain::role::{Post, Role};
@@ -25,6 +26,7 @@ use secrecy::ExposeSecret;
 use tokio::process::{Child, Command};
 
 use crate::{
+    clock,
     config::Config,
     failpoints,
     home::Home,
@@ -37,7 +39,7 @@ use crate::{
 /// Starts the process of a post, in a process group of its own, so that Ctrl-C in a terminal reaches `up` alone. A worker
 /// that drains finishes its run before it stops.
 pub fn daemon(home: &Home, post: Post, drain: bool) -> io::Result<Child> {
-    let mut command = Command::new(program::installed()?);
+    let mut command = Command::new(program::installed(home)?);
     command.arg(post.role.as_str());
     match post.role {
         Role::Worker => {
@@ -49,21 +51,9 @@ pub fn daemon(home: &Home, post: Post, drain: bool) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Becomes what is installed by now, with the arguments of this process: the same PID, in the same terminal. Every lock and
-/// socket of ours is closed by it. Returns only if that failed.
-pub fn become_another() -> io::Error {
-    let become_it = |path: io::Result<std::path::PathBuf>| match path {
-        Ok(path) => std::process::Command::new(path).args(std::env::args_os().skip(1)).exec(),
-        Err(error) => error,
-    };
-    let error = become_it(program::installed());
-    tracing::error!(%error, "what is installed cannot be started; the release that ran takes the place");
-    become_it(program::own())
-}
-
 /// Starts a private system for `ask`: a supervisor without bot and console that ends when nothing is left to do.
 pub fn private_system(home: &Home) -> io::Result<Child> {
-    let mut command = Command::new(program::installed()?);
+    let mut command = Command::new(program::installed(home)?);
     command.args(["supervisor", "--private"]);
     detached(&mut command, home, Post { role: Role::Supervisor, slot: 0 })?;
     command.spawn()
@@ -199,6 +189,13 @@ pub async fn version(program: &Path) -> io::Result<String> {
     let output = tokio::time::timeout(std::time::Duration::from_secs(10), output).await.map_err(io::Error::other)??;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if output.status.success() { Ok(text) } else { Err(io::Error::other(output.status.to_string())) }
+}
+
+/// What a program answers to these words, in this home and within so long.
+pub(crate) async fn answer(home: &Home, program: &Path, words: &[&str], limit: Duration) -> io::Result<Output> {
+    let mut command = Command::new(program);
+    command.args(words).env("AGENTLAB_HOME", home.path()).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    tokio::time::timeout(clock::scaled(limit), command.output()).await.map_err(io::Error::other)?
 }
 
 /// What Git says to these words, within ten seconds, in `directory` and in the environment of the run `id`; `None` when it

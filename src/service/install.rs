@@ -29,7 +29,7 @@ const ENDS: Duration = Duration::from_secs(10);
 /// Nobody is ready so soon after a start that was not waited for.
 const SHORTEST: Duration = Duration::from_secs(20);
 
-pub(super) async fn install(place: &Place, as_json: bool) -> Result<u8, Failure> {
+pub(super) async fn install(place: Place, as_json: bool) -> Result<u8, Failure> {
     if let Some(words) = place.basis.refused_by(place.manager.kind) {
         return Err(Refusal::configuration(words).into());
     }
@@ -52,6 +52,7 @@ pub(super) async fn install(place: &Place, as_json: bool) -> Result<u8, Failure>
         return Err(Refusal { code: exit_code::ALREADY_RUNNING, message }.into());
     }
     place.refuse_strangers()?;
+    let place = &place.with_release()?;
     let wanted = place.wanted(&config);
     let (manager, mut stop) = (&place.manager, Stop::listen()?);
     take_over(place, &wanted).await?;

@@ -12,18 +12,18 @@ use agentlab_platform::{
     config::{self, Config},
     home::Home,
     life::Refusal,
-    lock, pulse,
+    lock, pulse, releases,
     services::{Basis, Manager, SUPERVISOR, Trouble, search_path},
 };
 
-use crate::{args::Service, failure::Failure};
+use crate::{args::Service, failure::Failure, print};
 
 /// Does what was asked.
 pub async fn service(what: Service, as_json: bool) -> Result<u8, Failure> {
     let home = Home::open()?;
     let place = Place::of(home)?;
     match what {
-        Service::Install => install::install(&place, as_json).await,
+        Service::Install => install::install(place, as_json).await,
         Service::Uninstall => uninstall::uninstall(&place, as_json).await,
         Service::Status => status::status(&place, as_json).await,
     }
@@ -47,6 +47,15 @@ impl Place {
         let search = search_path::of_shell(&config);
         let basis = Basis::of(&home, search.path).map_err(Refusal::configuration)?;
         Ok(Self { home, manager, basis, missing: search.missing })
+    }
+
+    /// With a release in place, which the units name: an update then reaches every one of them.
+    fn with_release(self) -> Result<Self, Failure> {
+        if let Some(words) = releases::start::put_in_place(&self.home).map_err(Refusal::unavailable)? {
+            print::note(&words);
+        }
+        let basis = Basis::of(&self.home, self.basis.path).map_err(Refusal::configuration)?;
+        Ok(Self { basis, ..self })
     }
 
     /// Refuses where no manager answers.

@@ -10,6 +10,7 @@ use agentlab_domain::{
 use agentlab_platform::{
     clock,
     identity::Identity,
+    recovery,
     spawn::{self, Wish},
 };
 
@@ -18,6 +19,9 @@ use crate::{
     post::Person,
     recoveries, release, rung,
 };
+
+/// How long the rungs of one component may take.
+const HEALING: Duration = Duration::from_mins(1);
 
 /// Does one action.
 pub(crate) async fn execute(keeper: &mut Keeper<'_>, action: Action, passed: &mut Passed) {
@@ -78,11 +82,19 @@ fn start(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
     }
 }
 
+/// Says that something is being healed: nobody puts another release in place meanwhile. Where somebody does so at this moment,
+/// healing goes on all the same.
+pub(crate) fn healing(keeper: &Keeper<'_>, post: Post) -> Option<recovery::Hold> {
+    let held = recovery::take(&keeper.life.home, &format!("the healing of {post}"), HEALING);
+    held.inspect_err(|error| tracing::warn!(%error, %post, "healed beside it")).ok()
+}
+
 /// Takes the rung that is due, and the next one where it changed nothing.
 async fn climb(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
     if recoveries::take(keeper, post).await {
         return;
     }
+    let _held = healing(keeper, post);
     while let Some((climb, rung)) = keeper.posts.get(&post).and_then(|state| Some((state.climb, state.climb.due?))) {
         let done = rung::take(keeper, post, rung).await;
         if rung == Rung::Capped {

@@ -14,9 +14,11 @@ use agentlab_platform::{
     identity::{Identity, Living},
     life::{Life, Refusal},
     lock,
-    pulse::{self, Turns},
+    pulse::{self, Beat, Turns},
+    releases,
     services::Manager,
 };
+use fail::fail_point;
 use tokio::sync::Notify;
 
 use crate::{
@@ -76,6 +78,8 @@ pub(crate) struct Keeper<'a> {
     pub(crate) drain: bool,
     /// The names of processes that others are to take the place of.
     pub(crate) replaced: HashSet<String>,
+    /// The releases that were left for an earlier one.
+    pub(crate) left: Vec<String>,
     pub(crate) recoveries: Recoveries,
     /// Who starts processes for us; without it we do so ourselves.
     pub(crate) sender: Option<Sender>,
@@ -95,8 +99,7 @@ impl<'a> Keeper<'a> {
         let How { drain, manager } = how;
         let found_died: Arc<Notify> = Arc::default();
         let units = manager.clone().map(|manager| Units::begin(manager, life.home.clone()));
-        let back = Arc::clone(&found_died);
-        let sender = manager.map(|manager| Sender { manager, home: life.home.clone(), back });
+        let sender = manager.map(|manager| Sender { manager, home: life.home.clone(), back: Arc::clone(&found_died) });
         let probe = wanted.iter().any(|post| look::is_asked(*post)).then(|| Probe::begin(life.config.console.port));
         let alerts = holders.alerts();
         let mut keeper = Self {
@@ -108,6 +111,7 @@ impl<'a> Keeper<'a> {
             order: Vec::new(),
             drain,
             replaced: HashSet::new(),
+            left: Vec::new(),
             recoveries: Recoveries::default(),
             sender,
             units,
@@ -140,6 +144,7 @@ impl<'a> Keeper<'a> {
     /// One pass: snapshot, plan, actions.
     pub(crate) async fn pass(&mut self) -> Passed {
         self.turns.turn(clock::scaled(PASS));
+        fail_point!("keeper-pass");
         let mut passed = Passed { all_ready: true, ..Passed::default() };
         let snapshot = self.snapshot(&mut passed).await;
         for action in plan::plan(&snapshot) {
@@ -170,6 +175,7 @@ impl<'a> Keeper<'a> {
         let answers = self.probe.as_ref().map(Probe::answers);
         let unwanted = self.posts.keys().copied().filter(|post| !self.order.contains(post));
         let order: Vec<Post> = self.order.iter().copied().chain(unwanted).collect();
+        self.left = releases::going_back::left(&self.life.home);
         let mut snapshot = Vec::new();
         for post in order {
             let Some(state) = self.posts.get_mut(&post) else { continue };
@@ -201,7 +207,9 @@ impl<'a> Keeper<'a> {
             // Who was found may run under an earlier configuration. What was started here runs under the present one, which
             // may be newer than ours: to replace that would never end.
             let found = state.child.is_none() && !state.was_empty;
-            let replace = beat.is_some_and(|beat| found && beat.config != config || self.replaced.contains(&beat.name));
+            let of_left = |beat: &Beat| beat.commit.as_ref().is_some_and(|release| self.left.contains(release));
+            let old = |beat: &Beat| found && beat.config != config || self.replaced.contains(&beat.name);
+            let replace = beat.is_some_and(|beat| old(beat) || of_left(beat));
             let ready = state.person.as_ref().is_some_and(|person| person.is_ready() && person.hang.is_none());
             passed.all_ready &= !state.wanted || (ready && !replace);
             let empty = held == Held::No && !state.is_started();

@@ -4,11 +4,13 @@
 
 pub mod alerts;
 mod alone;
+mod boot;
 mod control;
 mod crashes;
 pub mod diagnosis;
 mod errand;
 mod execute;
+mod going_back;
 mod holders;
 mod interventions;
 mod keeper;
@@ -21,8 +23,10 @@ mod probe;
 mod recoveries;
 mod release;
 mod rung;
+pub mod standby;
 mod start;
 mod stop;
+mod trials;
 mod units;
 mod vigil;
 
@@ -45,7 +49,9 @@ pub use alone::{end_hung, recover_alone};
 use interventions::Interventions;
 use keeper::{How, Keeper};
 pub use news::News;
+pub use start::wait_for_recovery;
 use start::{begin, settle, take_up_lock, telling};
+use trials::Trials;
 
 /// Between two looks at what people asked for, when nobody pings.
 const ASKED: Duration = Duration::from_secs(5);
@@ -73,10 +79,21 @@ pub enum Ended {
 /// Runs the system until it is asked to stop (or, when private, until nothing is left to do).
 pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let home = Home::open()?;
+    let ended = keep(&home, mode, tell).await;
+    if mode != Mode::Private {
+        boot::ended(&home, &ended);
+    }
+    ended
+}
+
+async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let _up = match mode {
-        Mode::Up { .. } | Mode::Service => Some(take_up_lock(&home)?),
+        Mode::Up { .. } | Mode::Service => Some(take_up_lock(home)?),
         Mode::Private => None,
     };
+    if mode != Mode::Private && boot::begin(home) {
+        return Ok(Ended::Replaced);
+    }
     let (life, holders, mut locked) = begin(mode, &tell).await?;
     let life = std::sync::Arc::new(life);
     let agent = Agent::find(&life.config)?;
@@ -91,6 +108,8 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let is_kept = manager.is_some();
     let mut keeper = Keeper::new(&life, &holders, wanted, How { drain, manager });
     let mut interventions = Interventions::default();
+    let mut trials = Trials::new();
+    going_back::tell(home, &keeper.alerts);
     let mut stop = life.stop();
     tokio::select! {
         settled = telling(&mut locked, &tell, settle(&life, workers)) => settled?,
@@ -119,6 +138,9 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
             }
         }
         let mut passed = keeper.pass().await;
+        if full && trials.look(&keeper, &passed) {
+            return Ok(Ended::Replaced);
+        }
         if let Some(refusal) = passed.refused.take().filter(|_| !keeper.announced && !is_kept) {
             stop::all(&mut keeper, spawn::Wish::End).await;
             return Err(refusal);
@@ -126,6 +148,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
         news::of_pass(&mut passed, &tell);
         if passed.all_ready && !keeper.announced {
             keeper.announced = true;
+            boot::ready(home);
             tell(News::Ready {
                 bot: with_bot,
                 console_port: full.then_some(life.config.console.port),

@@ -156,12 +156,18 @@ impl Fallen {
     }
 }
 
+/// How the system says that a process ended.
+pub(crate) fn ended(status: ExitStatus) -> Ended {
+    let ended = status.code().map(Ended::Code).or(status.signal().map(Ended::Signal));
+    ended.unwrap_or(Ended::NobodyKnows)
+}
+
 fn fall(person: Option<&Person>, status: Option<ExitStatus>) -> Fall {
-    let ended = status.and_then(|status| status.code().map(Ended::Code).or(status.signal().map(Ended::Signal)));
+    let ended = status.map_or(Ended::NobodyKnows, ended);
     let before = Before {
         asked: person.map_or(Asked::Nothing, |person| person.asked),
         hang: person.and_then(|person| person.hang),
         ready_for: person.filter(|person| person.is_ready()).map(|person| person.ready_for),
     };
-    fall::read(ended.unwrap_or(Ended::NobodyKnows), before)
+    fall::read(ended, before)
 }

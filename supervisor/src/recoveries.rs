@@ -10,6 +10,7 @@ use agentlab_domain::{
 };
 
 use crate::{
+    execute,
     keeper::Keeper,
     post::{Fallen, State},
     rung,
@@ -85,6 +86,7 @@ pub(crate) fn over(keeper: &mut Keeper<'_>, id: i64) {
 /// Takes the rungs at a post that is empty and is being recovered; false where it is not.
 pub(crate) async fn take(keeper: &mut Keeper<'_>, post: Post) -> bool {
     let Some(id) = keeper.recoveries.due.remove(&post) else { return false };
+    let _held = execute::healing(keeper, post);
     let mut changed = Vec::new();
     for rung in RUNGS {
         let done = rung::take(keeper, post, rung).await;

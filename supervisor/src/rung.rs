@@ -5,6 +5,7 @@ use agentlab_platform::{life::Life, reset};
 
 use crate::{
     diagnosis::{self, Trouble},
+    going_back,
     keeper::Keeper,
 };
 
@@ -14,6 +15,7 @@ pub(crate) async fn take(keeper: &mut Keeper<'_>, post: Post, rung: Rung) -> Vec
         Rung::Restart => Vec::new(),
         Rung::EndHolders => keeper.holders.end_stale(),
         Rung::Reset => put_back(keeper.life, post).await,
+        Rung::Release => going_back::by_rung(keeper, post),
         Rung::Capped => {
             let tried = keeper.posts.get(&post).map_or(0, |state| state.climb.failed);
             let trouble = Trouble { post, tried, more: Vec::new() };

@@ -12,6 +12,7 @@ use agentlab_platform::{
     home::Home,
     life::{self, Life, Refusal, Taken},
     lock::{Lock, Mode as LockMode},
+    recovery,
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -19,6 +20,21 @@ use crate::{Mode, News, holders::Holders};
 
 /// How long a private system may take to make room for `up`.
 const HANDOVER: Duration = Duration::from_secs(15);
+
+/// Between two looks whether a recovery is over.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Waits until nobody changes what this system would start from; `tell` is called once where that takes its time. It ends: whoever
+/// changes something says for how long at most.
+pub async fn wait_for_recovery(home: &Home, tell: impl Fn(&str)) {
+    let mut told = false;
+    while let Some(other) = recovery::of_another(home) {
+        if !std::mem::replace(&mut told, true) {
+            tell(&format!("{}: I begin when it is over", other.words()));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
 
 pub(crate) fn take_up_lock(home: &Home) -> Result<Lock, Refusal> {
     let path = home.lock("up");

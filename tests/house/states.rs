@@ -104,7 +104,10 @@ fn words() -> BTreeMap<String, Vec<&'static str>> {
         ("job.channel", vec!["telegram", "terminal", "page"]),
         ("outbox.kind", vec!["status", "part", "notice", "reply"]),
         ("outbox.state", vec!["pending", "sending", "delivered", "given_up"]),
-        ("audit.action", vec!["stranger", "cancel", "retry", "session", "restart", "recover", "scale"]),
+        (
+            "audit.action",
+            vec!["stranger", "cancel", "retry", "session", "restart", "recover", "scale", "update", "rollback"],
+        ),
         ("session.state", session::State::ALL.map(session::State::as_str).to_vec()),
         ("run.opened", Opened::ALL.map(Opened::as_str).to_vec()),
         ("job.parked_for", ParkedFor::ALL.map(ParkedFor::as_str).to_vec()),

@@ -38,6 +38,8 @@ pub struct Config {
 pub struct Recovery {
     /// Whether a program that is not ours and keeps the database locked for over a minute is ended, instead of named.
     pub kill_foreign_holders: bool,
+    /// Whether a release that had proved itself is left too when it comes under suspicion and something does not start.
+    pub auto_revert: bool,
 }
 
 /// `[telegram]`.

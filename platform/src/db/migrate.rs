@@ -4,7 +4,7 @@
 use sqlx::migrate::Migrator;
 
 use super::{Db, DbError};
-use crate::{lock::Lock, queue};
+use crate::{home::Home, lock::Lock, queue};
 
 /// Our migrations.
 pub fn ours() -> Migrator {
@@ -55,6 +55,34 @@ async fn is_current(db: &Db) -> Result<bool, DbError> {
     }
     let ours = ours();
     Ok(ours.iter().all(|migration| known.contains(&migration.version)))
+}
+
+/// Whether this release knows the database of this home as it is; nothing is changed. Where there is none, it does.
+pub async fn fits(home: &Home) -> Result<(), DbError> {
+    if !home.database().exists() {
+        return Ok(());
+    }
+    let db = Db::as_it_is(home)?;
+    if is_current(&db).await? {
+        // Nothing would be checked at the start.
+        return Ok(());
+    }
+    let applied: Vec<(i64, Vec<u8>)> =
+        match sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations").fetch_all(db.read()).await {
+            Ok(applied) => applied,
+            Err(sqlx::Error::Database(error)) if error.message().contains("no such table") => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+    let ours = ours();
+    let theirs = queue::migrations();
+    let known = ours.iter().chain(theirs.iter());
+    let changed = known.filter(|known| {
+        applied.iter().any(|(version, checksum)| *version == known.version && **checksum != *known.checksum)
+    });
+    match changed.map(|known| known.version).next() {
+        Some(version) => Err(sqlx::migrate::MigrateError::VersionMismatch(version).into()),
+        None => Ok(()),
+    }
 }
 
 /// Whether a database at `home` could be opened by this release, without changing it. For `doctor`.

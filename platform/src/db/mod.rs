@@ -42,6 +42,7 @@ pub mod sql;
 pub mod status;
 #[cfg(test)]
 mod tests;
+pub mod update;
 pub mod write;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -91,19 +92,24 @@ pub struct Db {
 impl Db {
     /// Opens the database of this home and brings its schema up to date.
     pub async fn open(home: &Home) -> Result<Self, DbError> {
+        let db = Self::as_it_is(home)?;
+        migrate::run(&db).await?;
+        Ok(db)
+    }
+
+    /// The same without bringing its schema up to date.
+    fn as_it_is(home: &Home) -> Result<Self, DbError> {
         let path = home.database();
         let in_use = Lock::try_take(&home.lock("db"), Mode::Shared)
             .map_err(|error| DbError::File { path: home.lock("db"), error })?
             .ok_or(DbError::SetAside)?;
-        let db = Self {
+        Ok(Self {
             full: pool(&path, SqliteSynchronous::Full, 1),
             normal: pool(&path, SqliteSynchronous::Normal, 2),
             home: home.clone(),
             terms: Arc::default(),
             _in_use: Arc::new(in_use),
-        };
-        migrate::run(&db).await?;
-        Ok(db)
+        })
     }
 
     /// The same database under the terms of a configuration.

@@ -10,7 +10,7 @@ use std::{
 use agentlab_domain::role::{Post, Role};
 
 use super::Kind;
-use crate::{clock, home::Home, program, spawn};
+use crate::{clock, home::Home, program, releases, spawn};
 
 /// How long a service manager waits before it starts again what failed; the supervisor is sooner.
 const RESTART: Duration = Duration::from_secs(10);
@@ -68,9 +68,14 @@ impl Basis {
     }
 }
 
-/// The program that units start: a path that means the same to another process.
-fn program(_home: &Home) -> io::Result<PathBuf> {
-    let path = program::installed()?;
+/// The program that units start: the link to the release in place, so that an update reaches every one of them; else a path
+/// that means the same to another process.
+fn program(home: &Home) -> io::Result<PathBuf> {
+    let current = releases::current_program(home);
+    if current.exists() {
+        return Ok(current);
+    }
+    let path = program::installed(home)?;
     if path.starts_with("/proc") {
         return Err(io::Error::other(
             "the program of agentlab is not in its place any more: put it back, then try again",

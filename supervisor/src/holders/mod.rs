@@ -84,6 +84,12 @@ impl Holders {
         self.reports.entered(db);
     }
 
+    /// Whether somebody keeps the database locked at this moment, and not only for a moment.
+    pub(crate) fn is_locked(&self) -> bool {
+        let watching = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
+        watching.hold.as_ref().is_some_and(|hold| hold.held >= patience().wake)
+    }
+
     /// One sweep for the ladder, which writes its own row: what was done in it, in words. For how long somebody holds is
     /// known from the watch.
     pub(crate) fn end_stale(&self) -> Vec<String> {

@@ -3,6 +3,7 @@
 mod breaker;
 mod crashes;
 mod delivery;
+mod fits;
 mod holder;
 mod interventions;
 mod orphans;

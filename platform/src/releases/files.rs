@@ -1,0 +1,46 @@
+//! Files that are whole or not there: written beside their place, synced, renamed into it.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+/// Puts a file in its place.
+pub(crate) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = beside(path);
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    let placed = written.and_then(|()| fs::rename(&new, path));
+    if placed.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    placed?;
+    sync_folder(path)
+}
+
+/// Removes a file for good.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_folder(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// A name beside `path` that nobody else uses.
+pub(super) fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{NEW}{name}-{}", ulid::Ulid::generate()))
+}
+
+/// How the names begin of what is not in its place yet.
+pub(super) const NEW: &str = ".new-";
+
+/// What happened in the folder of `path` survives a power cut.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
