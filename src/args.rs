@@ -72,6 +72,11 @@ pub enum Verb {
     },
     /// What is wrong, and what to do about it.
     Doctor,
+    /// What was told about the system itself, and where such alerts go.
+    Alerts {
+        #[command(subcommand)]
+        what: Option<Alerts>,
+    },
     /// Ask the database (read only), such as "SELECT * FROM `v_queue`".
     Sql { statement: String },
     /// The role that talks to Telegram.
@@ -97,6 +102,13 @@ pub enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+}
+
+/// `alerts`.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Alerts {
+    /// Send one through every channel, and say what each answered.
+    Test,
 }
 
 /// `ask`.

@@ -1,5 +1,6 @@
 //! agentlab: one executable, one role per process. `argv[1]` is the verb.
 
+mod alerts;
 mod args;
 mod ask;
 mod cancel;
@@ -113,6 +114,7 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Restart { role } => runtime::block_on(restart::restart(role, json)),
         Verb::Recover { role } => runtime::block_on(recover::recover(role, json)),
         Verb::Scale { workers, no_wait } => runtime::block_on(scale::scale(workers, no_wait, json)),
+        Verb::Alerts { what } => runtime::block_on(alerts::alerts(what, json)),
         Verb::Doctor => runtime::block_on(doctor::doctor(json)),
         Verb::Sql { statement } => runtime::block_on(sql::sql(&statement, json)),
     }

@@ -5,6 +5,7 @@ use agentlab_domain::{
     role::{Post, Role},
 };
 use agentlab_platform::{
+    alert::book::{self, Entry},
     db::status::Status,
     detectors::{self, Detectors},
     instructions, pulse,
@@ -19,6 +20,8 @@ struct Whole<'a> {
     #[serde(flatten)]
     status: &'a Status,
     detectors: Detectors,
+    /// What fires now.
+    alerts: Vec<Entry>,
 }
 
 /// Prints what runs, what waits and what is wrong.
@@ -26,11 +29,13 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     let system = system::open().await?;
     let status = system.db.status().await?;
     let detectors = detectors::all(&system.home);
+    let running = agentlab_supervisor::is_running(&system.home);
+    // Without a supervisor nobody would notice that something is over.
+    let alerts = if running { book::firing(&system.home) } else { Vec::new() };
     if as_json {
-        print::json(&Whole { status: &status, detectors })?;
+        print::json(&Whole { status: &status, detectors, alerts })?;
         return Ok(exit_code::DONE);
     }
-    let running = agentlab_supervisor::is_running(&system.home);
     let alive = status.processes.iter().filter(|process| process.alive).count();
     print::line(&match (running, alive) {
         (true, _) => "agentlab is running".to_owned(),
@@ -55,6 +60,9 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     }
     for outage in &status.circuits {
         print::line(&outage.words);
+    }
+    for alert in &alerts {
+        print::line(&format!("ALERT ({}): {}", alert.severity, alert.words));
     }
     for words in detectors::silent(&detectors) {
         print::line(&words);

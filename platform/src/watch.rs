@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, time::Duration, time::Instant};
 
 use agentlab_domain::{
-    alert::{Rule, Severity, delivery::Occasion, words::over},
+    alert::{Rule, Severity, delivery::Occasion, words::span},
     hang::Standing,
     role::{Post, Role},
     watch::{self, Action, Held, Look, PATIENCE, Patience, Verdict, Watch},
@@ -114,10 +114,14 @@ fn act(verdict: &Verdict, beat: &Beat, desk: &Desk, told: &mut Told) {
     let words = watch::words(verdict, beat.identity.pid, kept_by);
     let key = format!("supervisor-{}.{}", verdict.as_str(), beat.name);
     let now = clock::instant();
-    // Another life, or the same one that goes on: what was said of it is over.
-    for (_, (alert, since, _)) in told.extract_if(.., |known, _| words.is_none() || *known != key) {
-        let words = over(&alert.words, since.elapsed());
-        desk.tell(&Alert { words, occasion: Occasion::Over, ..alert });
+    // Another life, or the same one that goes on: what was said of it is over. What took its place is said by itself.
+    for (_, (alert, since, _)) in told.extract_if(.., |known, _| *known != key) {
+        if words.is_none() {
+            let words = format!("agentlab: the supervisor is well again, after {}.", span(since.elapsed()));
+            desk.tell(&Alert { words, occasion: Occasion::Over, ..alert });
+        } else {
+            desk.book().over(&alert.key);
+        }
     }
     let Some(words) = words else { return };
     if let Some((alert, _, last)) = told.get_mut(&key) {

@@ -10,7 +10,7 @@ use agentlab_domain::{
     role::{Post, Role},
 };
 use agentlab_platform::{
-    clock,
+    clock, failpoints,
     identity::{Identity, Living},
     life::{Life, Refusal},
     lock,
@@ -95,6 +95,7 @@ impl<'a> Keeper<'a> {
             looked_at: clock::monotonic_ms(),
             turns: life.pulse.turns("posts"),
         };
+        keeper.alerts.keeps(&keeper.turns);
         keeper.want(wanted);
         // Workers that an earlier supervisor left at slots which nobody wants any more.
         let left = SLOTS.map(|slot| Post { role: Role::Worker, slot });
@@ -118,6 +119,7 @@ impl<'a> Keeper<'a> {
     /// One pass: snapshot, plan, actions.
     pub(crate) async fn pass(&mut self) -> Passed {
         self.turns.turn(clock::scaled(PASS));
+        failpoints::freeze("posts-pass").await;
         let mut passed = Passed { all_ready: true, ..Passed::default() };
         let snapshot = self.snapshot(&mut passed).await;
         for action in plan::plan(&snapshot) {

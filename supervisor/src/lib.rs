@@ -19,9 +19,11 @@ mod post;
 mod probe;
 mod recoveries;
 mod release;
+mod rules;
 mod rung;
 mod start;
 mod stop;
+mod switch;
 mod vigil;
 
 use std::time::{Duration, Instant};
@@ -41,6 +43,7 @@ use agentlab_platform::{
 pub use alone::{end_hung, recover_alone};
 use interventions::Interventions;
 use keeper::Keeper;
+use rules::Rules;
 pub use news::News;
 use start::{begin, settle, take_up_lock, telling};
 
@@ -72,7 +75,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
         Mode::Up { .. } => Some(take_up_lock(&home)?),
         Mode::Private => None,
     };
-    let (life, holders, mut locked) = begin(mode, &tell).await?;
+    let (life, holders, rules, mut locked) = begin(mode, &tell).await?;
     let life = std::sync::Arc::new(life);
     let agent = Agent::find(&life.config)?;
     let ear = Ear::of(&life)?;
@@ -81,6 +84,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let mut workers = control::workers(&life, life.config.workers.count).await;
     let wanted = posts(workers, full, with_bot);
     life::locks_are_files(&life.home, &wanted)?;
+    wanted_now(rules.as_ref(), workers);
     let drain = mode == Mode::Up { drain: true };
     let mut keeper = Keeper::new(&life, &holders, wanted, drain);
     let mut interventions = Interventions::default();
@@ -92,7 +96,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
             return Err(Refusal { code: life.code(), message });
         }
     }
-    let _sweeps = orphans::begin(&life);
+    let _sweeps = orphans::begin(&life, holders.alerts());
     children::collect_left();
     let mut looked = None;
     loop {
@@ -105,6 +109,7 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
                 tracing::warn!(wanted, "so many workers from now on");
                 workers = wanted;
                 keeper.want(posts(workers, full, with_bot));
+                wanted_now(rules.as_ref(), workers);
             }
         }
         let passed = keeper.pass().await;
@@ -150,6 +155,8 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
         }
     }
     keeper.rest();
+    // Whoever ends now ends on purpose.
+    drop(rules);
     if life.code() == exit_code::RESTART {
         return Ok(Ended::Replaced);
     }
@@ -163,6 +170,11 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
         stop::runs(&life, &mut stop, if drain { 3 } else { 2 }, &tell).await?;
     }
     Ok(Ended::Stopped)
+}
+
+/// The rules of alerts know how many workers there should be.
+fn wanted_now(rules: Option<&Rules>, workers: u32) {
+    rules.into_iter().for_each(|rules| rules.want(workers));
 }
 
 /// Whether a private system ends: `up` wants its place, or no `ask` waits and nothing is left to run.

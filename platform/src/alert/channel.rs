@@ -41,6 +41,9 @@ pub enum SendError {
 }
 
 impl Channel {
+    /// The name of every channel.
+    pub const NAMES: [&str; 5] = ["telegram", "desktop", "email", "sms", "webhook"];
+
     /// The channels that are configured.
     pub fn configured(config: &Config) -> Vec<Self> {
         let alerts = &config.alerts;
@@ -54,12 +57,13 @@ impl Channel {
 
     /// The word in the book, in rows and for people.
     pub const fn name(&self) -> &'static str {
+        let [telegram, desktop, email, sms, webhook] = Self::NAMES;
         match self {
-            Self::Telegram(_) => "telegram",
-            Self::Desktop(_) => "desktop",
-            Self::Email(_) => "email",
-            Self::Sms(_) => "sms",
-            Self::Webhook(_) => "webhook",
+            Self::Telegram(_) => telegram,
+            Self::Desktop(_) => desktop,
+            Self::Email(_) => email,
+            Self::Sms(_) => sms,
+            Self::Webhook(_) => webhook,
         }
     }
 
