@@ -26,9 +26,8 @@ CREATE TABLE alert_delivery (
     PRIMARY KEY (alert_id, channel, at)
 ) STRICT, WITHOUT ROWID;
 
--- The rules look every few seconds: at what ended lately, and at what was spent since a day or a month began.
+-- The rules look every few seconds at what ended lately.
 CREATE INDEX run_ended ON run (ended_at) WHERE state = 'over';
-CREATE INDEX spend_by_time ON spend (reserved_at);
 
 CREATE VIEW v_alerts AS
 SELECT

@@ -18,6 +18,7 @@ use agentlab_domain::{
 use agentlab_platform::{
     clock,
     db::{DbError, orphans::LiveRun},
+    failpoints,
     life::Life,
     lock,
     pulse::Turns,
@@ -61,6 +62,7 @@ async fn sweep_on(life: Arc<Life>, alerts: Alerts) {
     let (mut orphans, mut leftovers, mut looked) = (Orphans::default(), Leftovers::default(), None);
     loop {
         turns.turn(clock::scaled(LIMIT));
+        failpoints::freeze("orphans-sweep").await;
         let unfollowed = orphans.sweep((&life, &alerts), &turns).await;
         if looked.is_none_or(|at: Instant| at.elapsed() >= clock::scaled(LEFTOVERS)) {
             looked = Some(clock::instant());

@@ -6,6 +6,7 @@
 mod giver;
 mod look;
 mod program;
+mod roads;
 
 use std::{
     fs,
@@ -20,6 +21,7 @@ use serde_json::Value;
 pub(crate) use giver::Giver;
 pub(crate) use look::{Held, Look};
 pub(crate) use program::{Ended, Running};
+pub(crate) use roads::{Roads, SECRETS, SWITCH_PATH, logs};
 
 /// How long anything may take on a slow machine.
 pub(crate) const LONG: Duration = Duration::from_mins(1);
