@@ -14,9 +14,12 @@ use crate::{alert, home::Home, pulse, watch};
 
 /// The loops that are detectors: the supervisor's looks at posts, at holders of locks, at orphans and at what its rules name, and
 /// the looks of bot and console at the supervisor.
-const NAMES: [&str; 5] = ["posts", "holders", "orphans", RULES, watch::LOOP];
+const NAMES: [&str; 6] = ["posts", "holders", "orphans", RULES, FACTS, watch::LOOP];
 /// The supervisor's look at what the rules of alerts name.
 pub const RULES: &str = "rules";
+
+/// What these need that may take long.
+pub const FACTS: &str = "facts";
 
 /// Whether a loop finds what is wrong, or tells of it.
 fn is_one(name: &str) -> bool {

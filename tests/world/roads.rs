@@ -90,7 +90,9 @@ impl Roads {
             arrived("email", mail.at, mail.text());
         }
         for sms in self.sms.got().into_iter().filter(|got| got.taken) {
-            arrived("sms", sms.at, sms.body.replace('+', " ").replace("%27", "'").replace("%25", "%"));
+            let form = reqwest::Url::parse(&format!("http://sms/?{}", sms.body)).unwrap();
+            let text = form.query_pairs().find(|(name, _)| name == "Body").unwrap().1.into_owned();
+            arrived("sms", sms.at, text);
         }
         for hook in self.hook.got().into_iter().filter(|got| got.taken) {
             let body: Value = serde_json::from_str(&hook.body).unwrap();

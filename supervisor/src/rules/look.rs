@@ -10,13 +10,13 @@ use std::{
 };
 
 use agentlab_domain::{
-    alert::facts::{Facts, Rows, WORKERS},
+    alert::facts::{Facts, WORKERS},
     hang::Standing,
     health::age,
     role::{Post, Role, posts},
 };
 use agentlab_platform::{
-    clock, db::Db, detectors, disk,
+    detectors,
     home::Home,
     life::Taken,
     lock,
@@ -24,10 +24,8 @@ use agentlab_platform::{
     spawn,
 };
 
-/// How long rows may take.
-pub(super) const ROWS: Duration = Duration::from_secs(10);
-/// How long the disk may.
-const DISK: Duration = Duration::from_secs(5);
+use super::slow::Slow;
+
 /// The bot.
 const BOT: Post = Post { role: Role::Bot, slot: 0 };
 
@@ -53,7 +51,7 @@ impl Look {
     }
 
     /// Looks now; the last look was `ran` ago and should have been `every`.
-    pub(super) async fn look(&mut self, db: Option<&Db>, (ran, every): (Duration, Duration)) -> Facts {
+    pub(super) fn look(&mut self, slow: &Slow, (ran, every): (Duration, Duration)) -> Facts {
         let wanted = posts(self.workers.load(Ordering::Relaxed), true, self.with_bot);
         let seen: Vec<(Post, Option<Beat>)> =
             wanted.into_iter().map(|post| (post, pulse::read(&self.home, post))).collect();
@@ -66,8 +64,8 @@ impl Look {
         Facts {
             posts,
             bot_quiet: self.with_bot.then_some(self.bot_quiet),
-            disk: disk(&self.home).await,
-            rows: rows(db).await,
+            disk: slow.disk(),
+            rows: slow.rows(),
             detectors: named(&detectors::all(&self.home)),
         }
     }
@@ -92,23 +90,6 @@ fn is_ready(home: &Home, post: Post, beat: Option<&Beat>) -> Option<bool> {
         Standing::Gone | Standing::Stopped => Some(false),
         Standing::Running | Standing::Blocked => Some(beat.ready && beat.latest().is_none()),
         Standing::CannotTell => None,
-    }
-}
-
-/// How full the disk is; a disk that hangs is not waited for.
-async fn disk(home: &Home) -> Option<u64> {
-    let home = home.clone();
-    let asked = tokio::task::spawn_blocking(move || disk::percent_full(home.path()));
-    tokio::time::timeout(clock::scaled(DISK), asked).await.ok()?.ok()?
-}
-
-async fn rows(db: Option<&Db>) -> Option<Rows> {
-    match tokio::time::timeout(clock::scaled(ROWS), db?.alert_facts()).await.ok()? {
-        Ok(rows) => Some(rows),
-        Err(error) => {
-            tracing::debug!(%error, "the rules cannot read the rows");
-            None
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! posts; rules about rows wait where these cannot be read.
 
 mod look;
+mod slow;
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use agentlab_domain::alert::{
@@ -28,13 +29,12 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::alerts::Alerts;
 use look::Look;
+use slow::Slow;
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(5);
 /// Tests shorten it no further.
 const SHORTEST: Duration = Duration::from_millis(200);
-/// What one look may wait for: disk, rows, and writing rows.
-const LOOKING: Duration = Duration::from_secs(30);
 /// What lasts is handed over again.
 const AGAIN: Duration = Duration::from_secs(30);
 /// So long it must be well until it is over.
@@ -59,15 +59,16 @@ impl Rules {
     pub(crate) fn begin(taken: &Taken, alerts: Alerts) -> Self {
         let (db, opened) = watch::channel(None);
         let workers = Arc::new(AtomicU32::new(taken.config.workers.count));
+        let (facts, every) = (taken.pulse.turns(detectors::FACTS), clock::scaled(EVERY).max(SHORTEST));
         let watching = Watching {
             home: taken.home.clone(),
             limits: scaled(&taken.config),
             looks: Look::of(taken, Arc::clone(&workers)),
+            slow: Slow::begin(taken.home.clone(), alerts.book().clone(), opened, facts, every),
             episodes: adopted(&alerts),
             alerts,
-            noted: None,
         };
-        let looks = tokio::spawn(watching.watch(opened, taken.pulse.turns(detectors::RULES)));
+        let looks = tokio::spawn(watching.watch(taken.pulse.turns(detectors::RULES), every));
         Self { db, workers, looks }
     }
 
@@ -126,26 +127,20 @@ struct Watching {
     limits: Limits,
     looks: Look,
     episodes: BTreeMap<String, Episode>,
+    slow: Slow,
     alerts: Alerts,
-    /// The book as it was when its rows were written.
-    noted: Option<SystemTime>,
 }
 
 impl Watching {
-    async fn watch(mut self, opened: watch::Receiver<Option<Db>>, turns: Turns) {
-        let every = clock::scaled(EVERY).max(SHORTEST);
+    async fn watch(mut self, turns: Turns, every: Duration) {
         let mut last = clock::instant();
         loop {
-            turns.turn(limit::within(LOOKING + EVERY));
+            turns.turn(limit::within(EVERY));
             failpoints::freeze("rules-look").await;
-            let db = opened.borrow().clone();
             let ran = last.elapsed();
             last = clock::instant();
-            let facts = self.looks.look(db.as_ref(), (ran, every)).await;
+            let facts = self.looks.look(&self.slow, (ran, every));
             self.follow(facts::judge(&facts, &self.limits), (ran, every));
-            if let Some(db) = &db {
-                self.note(db).await;
-            }
             tokio::time::sleep(every).await;
         }
     }
@@ -209,20 +204,6 @@ impl Watching {
             subject: finding.subject,
             occasion: Occasion::Lasts,
             ..Alert::once(key.to_owned(), words)
-        }
-    }
-
-    /// Writes the rows of what the book has new.
-    async fn note(&mut self, db: &Db) {
-        let changed = self.alerts.book().changed_at();
-        if changed.is_none() || changed == self.noted {
-            return;
-        }
-        let entries = self.alerts.book().read();
-        match tokio::time::timeout(clock::scaled(look::ROWS), db.note_alerts(&entries)).await {
-            Ok(Ok(())) => self.noted = changed,
-            Ok(Err(error)) => tracing::debug!(%error, "alerts have no row yet"),
-            Err(_) => tracing::debug!("alerts have no row yet: the database is slow"),
         }
     }
 }
