@@ -71,7 +71,8 @@ fn list(home: &Home, config: &Config, as_json: bool) -> Result<u8, Failure> {
     for road in &channels {
         print::line(&format!("{}: to {}, from {} on", road.channel, road.to, road.least));
     }
-    let switch = if dead_mans_switch { "told once a minute that agentlab lives" } else { "none (alerts.dead_mans_switch_url)" };
+    let switch =
+        if dead_mans_switch { "told once a minute that agentlab lives" } else { "none (alerts.dead_mans_switch_url)" };
     print::line(&format!("dead man's switch: {switch}"));
     print::line("");
     if alerts.is_empty() {
@@ -125,7 +126,8 @@ async fn test(config: &Config, as_json: bool) -> Result<u8, Failure> {
             Err(SendError::Nobody(why)) => (None, Some(why)),
             Err(error) => (Some(false), Some(error.to_string())),
         };
-        let said = Said { channel: channel.name(), to: channel.whom(), taken, seconds: seconds(began.elapsed()), error };
+        let said =
+            Said { channel: channel.name(), to: channel.whom(), taken, seconds: seconds(began.elapsed()), error };
         if !as_json {
             print::line(&words(&said));
         }

@@ -15,8 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     alert::{Alert, Desk},
-    clock,
-    failpoints,
+    clock, failpoints,
     home::Home,
     life::{Stop, Taken},
     lock,

@@ -119,9 +119,8 @@ fn instructions(home: &Home, config: &Config) -> Vec<(String, bool, String)> {
 /// Where alerts go. Nothing is sent: whoever looks is not to wake anybody.
 fn channels(config: &Config) -> Vec<(bool, String)> {
     let channels = Channel::configured(config);
-    let to = |channel: &Channel| {
-        format!("{}: to {}, from {} on", channel.name(), channel.whom(), channel.least().as_str())
-    };
+    let to =
+        |channel: &Channel| format!("{}: to {}, from {} on", channel.name(), channel.whom(), channel.least().as_str());
     let mut found: Vec<(bool, String)> = channels.iter().map(|channel| (true, to(channel))).collect();
     if !channels.iter().any(|channel| !matches!(channel, Channel::Desktop(_))) {
         let what = "nobody is told when something is wrong while no one looks: set telegram.token, alerts.email, alerts.sms or \

@@ -23,7 +23,8 @@ pub async fn give(life: &Life, alerts: &Alerts, trouble: &Trouble) -> String {
     let last = spawn::last_words(&life.home, post).map(|last| secrets.text(&last));
     let said = last.map_or_else(|| "It printed nothing.".to_owned(), |last| format!("Its last words: \"{last}\"."));
     let head = format!("{post} does not start: it was tried {} times. {said}", trouble.tried);
-    let written = diagnosis::write(&life.home, &secrets, Some(&life.db), (&head, &trouble.more)).await;
+    let written =
+        diagnosis::write(&life.home, &secrets, (Some(&life.db), Some(&life.config)), (&head, &trouble.more)).await;
     let known = match &written {
         Ok(path) => format!("What is known is in {}", path.display()),
         Err(error) => format!("What is known could not be written ({error})"),

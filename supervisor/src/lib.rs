@@ -43,8 +43,8 @@ use agentlab_platform::{
 pub use alone::{end_hung, recover_alone};
 use interventions::Interventions;
 use keeper::Keeper;
-use rules::Rules;
 pub use news::News;
+use rules::Rules;
 use start::{begin, settle, take_up_lock, telling};
 
 /// Between two looks at what people asked for, when nobody pings.
@@ -174,7 +174,9 @@ pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
 
 /// The rules of alerts know how many workers there should be.
 fn wanted_now(rules: Option<&Rules>, workers: u32) {
-    rules.into_iter().for_each(|rules| rules.want(workers));
+    if let Some(rules) = rules {
+        rules.want(workers);
+    }
 }
 
 /// Whether a private system ends: `up` wants its place, or no `ask` waits and nothing is left to run.

@@ -41,7 +41,9 @@ pub(crate) async fn begin(
     let rules = (mode != Mode::Private).then(|| Rules::begin(&taken, holders.alerts()));
     let life = telling(&mut locked, tell, taken.enter()).await?;
     holders.entered(&life.db);
-    rules.iter().for_each(|rules| rules.entered(&life.db));
+    if let Some(rules) = &rules {
+        rules.entered(&life.db);
+    }
     Ok((life, holders, rules, locked))
 }
 

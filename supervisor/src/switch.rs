@@ -77,7 +77,9 @@ async fn tell(switch: Switch, posts: Arc<OnceLock<Turns>>, book: Book, mut wrong
         }
         let turns = posts.get().map_or(0, Turns::count);
         if turns == known {
-            tracing::warn!("the loop that keeps the posts has not turned: the dead man's switch is not told that we live");
+            tracing::warn!(
+                "the loop that keeps the posts has not turned: the dead man's switch is not told that we live"
+            );
             continue;
         }
         known = turns;

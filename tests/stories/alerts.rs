@@ -3,12 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use agentlab_stand_ins::{
-    BotApi,
-    bot_api::Fault,
-    receiver::Manner,
-    smtp::Conduct,
-};
+use agentlab_stand_ins::{BotApi, bot_api::Fault, receiver::Manner, smtp::Conduct};
 use serde_json::Value;
 
 use crate::world::{ANN, LONG, Roads, SECRETS, World, kill_9, logs, wait_until};
@@ -42,10 +37,17 @@ fn a_test_alert_goes_through_every_channel_and_says_what_each_answered() {
     for (key, expected) in [("rule", "recovery_action"), ("severity", "info"), ("key", "test")] {
         assert_eq!(body[key], expected, "{body}");
     }
-    assert!(body["resolved"] == false && body["host"].is_string() && body["at"].as_str().unwrap().ends_with('Z'), "{body}");
+    assert!(
+        body["resolved"] == false && body["host"].is_string() && body["at"].as_str().unwrap().ends_with('Z'),
+        "{body}"
+    );
 
     // Each may fail in its own way, and the others are tried all the same.
-    roads.api.fail_next("sendMessage", Fault::Status { code: 403, description: format!("no {}", roads.api.token()) }, 1);
+    roads.api.fail_next(
+        "sendMessage",
+        Fault::Status { code: 403, description: format!("no {}", roads.api.token()) },
+        1,
+    );
     roads.smtp.set(Conduct::NoSuchUser);
     let answer = format!("{{\"code\": 20003, \"message\": \"Authenticate {}\"}}", SECRETS[1]);
     roads.sms.set(Manner::Answer(401, answer));
@@ -54,7 +56,8 @@ fn a_test_alert_goes_through_every_channel_and_says_what_each_answered() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     clean(&format!("{}{}", ended.stdout, ended.stderr));
     let said: Vec<Value> = serde_json::from_str(&ended.stdout).unwrap();
-    let of = |channel: &str| said.iter().find(|said| said["channel"] == channel).unwrap()["error"].as_str().unwrap_or("");
+    let of =
+        |channel: &str| said.iter().find(|said| said["channel"] == channel).unwrap()["error"].as_str().unwrap_or("");
     assert!(of("telegram").contains("403 Forbidden no [secret]"), "{said:?}");
     assert!(of("email").contains("no such user"), "{said:?}");
     assert!(of("sms").contains("401 Unauthorized Authenticate [secret] (20003)"), "{said:?}");

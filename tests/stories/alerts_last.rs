@@ -23,7 +23,12 @@ fn with_bot_workers_and_console_dead_and_the_database_locked_the_alert_arrives_w
     for pid in pids {
         kill_9(pid);
     }
-    for needle in ["agentlab: bot is dead or hangs", "agentlab: console is dead or hangs", "no worker has been ready", "The database is locked"] {
+    for needle in [
+        "agentlab: bot is dead or hangs",
+        "agentlab: console is dead or hangs",
+        "no worker has been ready",
+        "The database is locked",
+    ] {
         for (channel, after) in roads.wait_for_all(needle, began, PROMISED) {
             eprintln!("{needle:?}: {channel} after {:.1} s", after.as_secs_f64());
             assert!(after < PROMISED);

@@ -94,14 +94,16 @@ fn every_rule_fires_through_every_channel_none_is_repeated_within_its_cooldown_a
         scope.spawn(|| fail_calls(&world, &stop));
         for (rule, needle) in NEEDLES {
             let had = roads.wait_for_all(needle, began, Duration::from_secs(90));
-            let words: Vec<String> = had.iter().map(|(channel, after)| format!("{channel} {:.1} s", after.as_secs_f64())).collect();
+            let words: Vec<String> =
+                had.iter().map(|(channel, after)| format!("{channel} {:.1} s", after.as_secs_f64())).collect();
             eprintln!("{rule}: {}", words.join(", "));
             assert!(hooked(&roads).iter().any(|(fired, ..)| fired == rule), "{rule}");
         }
         let status = world.run(&["status"]).stdout;
         assert!(status.contains("ALERT (critical): agentlab: the bot is down"), "{status}");
         // What lasts is told again after the cooldown, and not before.
-        let again = |key: &str| hooked(&roads).iter().filter(|(_, known, resolved, _)| known == key && !resolved).count() > 1;
+        let again =
+            |key: &str| hooked(&roads).iter().filter(|(_, known, resolved, _)| known == key && !resolved).count() > 1;
         wait_until("what lasts is told again", LONG, || again("disk_full:disk") && again("bot_down:bot"));
         none_is_repeated(&roads);
         stop.store(true, Ordering::Relaxed);
@@ -110,7 +112,9 @@ fn every_rule_fires_through_every_channel_none_is_repeated_within_its_cooldown_a
     roads.api.clear_faults();
     drop(taken);
     std::fs::remove_file(frozen).unwrap();
-    for what in ["the bot is down", "many errors", "console is dead or hangs", "the detector supervisor/orphans is silent"] {
+    for what in
+        ["the bot is down", "many errors", "console is dead or hangs", "the detector supervisor/orphans is silent"]
+    {
         roads.wait_for_all(&format!(": {what}"), healed, Duration::from_secs(90));
         wait_until(what, LONG, || roads.with("webhook", "over after").iter().any(|over| over.text.contains(what)));
     }

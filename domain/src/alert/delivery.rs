@@ -56,7 +56,9 @@ mod tests {
     fn every_occasion_meets_everything_that_may_have_been_given() {
         let cooldown = Duration::from_mins(30);
         for occasion in [Occasion::Once, Occasion::Event, Occasion::Lasts, Occasion::Over] {
-            for given in [None, Some((0, true)), Some((29, false)), Some((29, true)), Some((30, false)), Some((30, true))] {
+            for given in
+                [None, Some((0, true)), Some((29, false)), Some((29, true)), Some((30, false)), Some((30, true))]
+            {
                 let expected = match (occasion, given) {
                     (Occasion::Over, given) => given.is_some_and(|(_, open)| open),
                     (Occasion::Once, given) => given.is_none(),

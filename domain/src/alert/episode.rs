@@ -33,7 +33,9 @@ pub enum Change {
     /// It fires from now on.
     Began,
     /// It is over, after so long.
-    Over { after: Duration },
+    Over {
+        after: Duration,
+    },
 }
 
 /// How long what takes.
@@ -46,7 +48,12 @@ pub struct Terms {
 }
 
 /// The phase after one more look, `ran` after the last one, which should have been `every`.
-pub fn step(phase: Option<Phase>, sign: Sign, (ran, every): (Duration, Duration), terms: Terms) -> (Option<Phase>, Change) {
+pub fn step(
+    phase: Option<Phase>,
+    sign: Sign,
+    (ran, every): (Duration, Duration),
+    terms: Terms,
+) -> (Option<Phase>, Change) {
     match (phase, sign) {
         (phase @ (None | Some(Phase::Pending { .. })), Sign::CannotTell) => (phase, Change::Nothing),
         (None | Some(Phase::Pending { .. }), Sign::Well) => (None, Change::Nothing),
@@ -129,7 +136,14 @@ mod tests {
                 let change;
                 (phase, change) = step(phase, *sign, (S, S), TERMS);
                 let before = &signs[..=at];
-                let count = |which: Sign| before.iter().rev().take_while(|sign| **sign != opposite(which)).filter(|sign| **sign == which).count();
+                let count = |which: Sign| {
+                    before
+                        .iter()
+                        .rev()
+                        .take_while(|sign| **sign != opposite(which))
+                        .filter(|sign| **sign == which)
+                        .count()
+                };
                 match change {
                     Change::Began => {
                         assert!(!fires && count(Sign::Wrong) >= 4, "{signs:?}");

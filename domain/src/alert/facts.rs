@@ -190,7 +190,12 @@ mod tests {
         let spent = |spent| Some(Spent { spent, limit: 1_000 });
         for (facts, rule, subject, expected) in [
             (Facts { bot_quiet: Some(Duration::from_secs(299)), ..Facts::default() }, Rule::BotDown, "bot", Sign::Well),
-            (Facts { bot_quiet: Some(Duration::from_secs(300)), ..Facts::default() }, Rule::BotDown, "bot", Sign::Wrong),
+            (
+                Facts { bot_quiet: Some(Duration::from_secs(300)), ..Facts::default() },
+                Rule::BotDown,
+                "bot",
+                Sign::Wrong,
+            ),
             (rows(Rows { errors: 10, ..Rows::default() }), Rule::HighErrorRate, "tasks", Sign::Well),
             (rows(Rows { errors: 11, ..Rows::default() }), Rule::HighErrorRate, "tasks", Sign::Wrong),
             (rows(Rows { depth: 20, ..Rows::default() }), Rule::WorkerPoolSaturated, "queue", Sign::Well),
@@ -202,7 +207,12 @@ mod tests {
             (rows(Rows { month: spent(i64::MAX), ..Rows::default() }), Rule::ApiCostLimit, "month", Sign::Wrong),
             (rows(Rows { day: spent(-5), ..Rows::default() }), Rule::ApiCostLimit, "day", Sign::Well),
             (rows(Rows::default()), Rule::ApiCostLimit, "month", Sign::Well),
-            (Facts { detectors: vec![("bot/watch".into(), true)], ..Facts::default() }, Rule::DetectorSilent, "bot/watch", Sign::Wrong),
+            (
+                Facts { detectors: vec![("bot/watch".into(), true)], ..Facts::default() },
+                Rule::DetectorSilent,
+                "bot/watch",
+                Sign::Wrong,
+            ),
         ] {
             assert_eq!(sign(&facts, rule, subject), Some(expected), "{facts:?}");
         }

@@ -96,7 +96,10 @@ mod tests {
                 assert!(over.starts_with("agentlab: over after 12 min: ") && over.len() < words.len() + 40, "{over}");
             }
         }
-        assert_eq!(over("agentlab: X is dead. Do this.", Duration::from_secs(5)), "agentlab: over after 5 s: X is dead.");
+        assert_eq!(
+            over("agentlab: X is dead. Do this.", Duration::from_secs(5)),
+            "agentlab: over after 5 s: X is dead."
+        );
         assert_eq!(over("something else", Duration::from_hours(9)), "agentlab: over after 9 h: something else.");
     }
 }

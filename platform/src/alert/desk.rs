@@ -155,7 +155,11 @@ impl Road {
             return;
         }
         if self.waiting.len() >= WAITING {
-            tracing::error!(channel = self.channel.name(), "too many alerts wait; this one is only here: {}", alert.words);
+            tracing::error!(
+                channel = self.channel.name(),
+                "too many alerts wait; this one is only here: {}",
+                alert.words
+            );
             return;
         }
         let now = clock::instant();

@@ -34,7 +34,8 @@ impl Desktop {
 async fn show(message: &Message) -> Result<(), String> {
     use notify_rust::{Hint, Notification, Urgency};
     let by_name = std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some_and(|address| !address.is_empty());
-    let of_user = std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|folder| std::path::Path::new(&folder).join(BUS).exists());
+    let of_user =
+        std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|folder| std::path::Path::new(&folder).join(BUS).exists());
     if !by_name && !of_user {
         return Err("no desktop session is to be seen (DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR)".into());
     }
@@ -59,9 +60,15 @@ fn escaped(words: &str) -> String {
 /// The words are arguments of a program that reads them as such: none of them is ever part of the script.
 #[cfg(target_os = "macos")]
 async fn show(message: &Message) -> Result<(), String> {
-    const SCRIPT: [&str; 3] = ["on run argv", "display notification (item 2 of argv) with title (item 1 of argv)", "end run"];
+    const SCRIPT: [&str; 3] =
+        ["on run argv", "display notification (item 2 of argv) with title (item 1 of argv)", "end run"];
     let mut command = tokio::process::Command::new("/usr/bin/osascript");
     command.args(SCRIPT.iter().flat_map(|line| ["-e", *line])).arg(message.title()).arg(&message.words);
-    let done = command.stdin(std::process::Stdio::null()).kill_on_drop(true).output().await.map_err(|error| error.to_string())?;
+    let done = command
+        .stdin(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|error| error.to_string())?;
     if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).trim().to_owned()) }
 }

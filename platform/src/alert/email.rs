@@ -31,7 +31,10 @@ impl Email {
         for to in self.0.to.parse::<Mailboxes>()? {
             mail = mail.to(to);
         }
-        let text = format!("{}\n\nhost: {}\nnoticed: {}\nkey: {}\n", message.words, message.host, message.at, message.alert.key);
+        let text = format!(
+            "{}\n\nhost: {}\nnoticed: {}\nkey: {}\n",
+            message.words, message.host, message.at, message.alert.key
+        );
         Ok(match message.bundle().await {
             Some((name, bytes)) => {
                 let attached = Attachment::new(name).body(bytes, ContentType::TEXT_PLAIN);

@@ -22,10 +22,12 @@ struct Refusal {
 impl Sms {
     pub(super) async fn send(&self, message: &Message) -> Result<(), SendError> {
         let sms = &self.0;
-        let url = format!("{}/2010-04-01/Accounts/{}/Messages.json", sms.api_url.trim_end_matches('/'), sms.account_sid);
+        let url =
+            format!("{}/2010-04-01/Accounts/{}/Messages.json", sms.api_url.trim_end_matches('/'), sms.account_sid);
         let body = shortened(&message.words, LONGEST);
         let form = [("To", sms.to.as_str()), ("From", sms.from.as_str()), ("Body", body.as_str())];
-        let request = http::client()?.post(url).basic_auth(&sms.account_sid, Some(sms.auth_token.expose_secret())).form(&form);
+        let request =
+            http::client()?.post(url).basic_auth(&sms.account_sid, Some(sms.auth_token.expose_secret())).form(&form);
         let said = |text: &str| {
             let refusal: Refusal = serde_json::from_str(text).ok()?;
             Some(format!("{} ({})", refusal.message, refusal.code))

@@ -39,7 +39,10 @@ impl Telegram {
         http::ask(http::client()?.post(self.url("sendMessage")).json(&body), said).await?;
         // The words have arrived, and that is what counts.
         if let Err(error) = self.document(message).await {
-            tracing::warn!(error = error.replace(self.token.expose_secret(), "[token]"), "the bundle was not sent along");
+            tracing::warn!(
+                error = error.replace(self.token.expose_secret(), "[token]"),
+                "the bundle was not sent along"
+            );
         }
         Ok(())
     }

@@ -182,9 +182,11 @@ impl Email {
         let is_private = url.scheme() == "smtps" || tls.as_deref() == Some("required");
         let is_here = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
         if url.password().is_some() && !is_private && !is_here {
-            return Err("alerts.email.smtp_url has a password that would be sent in the clear: add ?tls=required, or use \
+            return Err(
+                "alerts.email.smtp_url has a password that would be sent in the clear: add ?tls=required, or use \
                         smtps://"
-                .into());
+                    .into(),
+            );
         }
         for (key, addresses) in [("from", &self.from), ("to", &self.to)] {
             let boxes = addresses.parse::<lettre::message::Mailboxes>();
@@ -204,7 +206,8 @@ impl Sms {
             return Err("alerts.sms.account_sid must be the account's SID, such as AC0123…".into());
         }
         let is_number = |text: &str| {
-            text.strip_prefix('+').is_some_and(|rest| (6..=15).contains(&rest.len()) && rest.chars().all(|c| c.is_ascii_digit()))
+            text.strip_prefix('+')
+                .is_some_and(|rest| (6..=15).contains(&rest.len()) && rest.chars().all(|c| c.is_ascii_digit()))
         };
         if !is_number(&self.to) {
             return Err("alerts.sms.to must be a number such as +4915112345678".into());
@@ -251,4 +254,3 @@ fn percent_decoded(text: &str) -> String {
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
-

@@ -3,7 +3,10 @@
 use agentlab_domain::alert::facts::{Rows, Spent};
 
 use super::{Db, DbError, Durability, Write};
-use crate::{alert::book::{Entries, Entry}, calendar, clock};
+use crate::{
+    alert::book::{Entries, Entry},
+    calendar, clock,
+};
 
 /// Rows are kept for thirty days.
 const KEEP_MS: i64 = 30 * 24 * 3_600_000;
@@ -43,7 +46,8 @@ impl Db {
     /// What is really spent of a budget: what running tasks have set aside may come back.
     async fn spent(&self, limit: Option<i64>, from: i64, until: i64) -> Result<Option<Spent>, DbError> {
         let Some(limit) = limit else { return Ok(None) };
-        let query = "SELECT COALESCE(SUM(settled_micro_usd), 0) FROM spend WHERE reserved_at >= ?1 AND reserved_at < ?2";
+        let query =
+            "SELECT COALESCE(SUM(settled_micro_usd), 0) FROM spend WHERE reserved_at >= ?1 AND reserved_at < ?2";
         let spent = sqlx::query_scalar(query).bind(from).bind(until).fetch_one(self.read()).await?;
         Ok(Some(Spent { spent, limit }))
     }

@@ -102,6 +102,7 @@ fn named(detectors: &detectors::Detectors) -> Vec<(String, bool)> {
 pub(super) fn why(home: &Home, subject: &str) -> String {
     let note = pulse::read(home, Post { role: Role::Supervisor, slot: 0 }).and_then(|beat| beat.note);
     let post = if subject == WORKERS { Post::parse("worker-1") } else { Post::parse(subject) };
-    let last = post.and_then(|post| spawn::last_words(home, post)).map(|last| format!("Its last words: \"{last}\"."));
-    [note.map(|note| format!("Now: {note}.")), last].into_iter().flatten().map(|words| format!(" {words}")).collect()
+    let last = post.and_then(|post| spawn::last_words(home, post)).map(|last| format!(" Its last words: \"{last}\"."));
+    let words: Vec<String> = [note.map(|note| format!(" Now: {note}.")), last].into_iter().flatten().collect();
+    words.concat()
 }

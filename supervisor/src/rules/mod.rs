@@ -193,7 +193,10 @@ impl Watching {
             Some(Phase::Firing { lasted, .. }) => lasted.as_secs(),
             Some(Phase::Pending { .. }) | None => 0,
         };
-        let finding = Finding { measured: finding.measured.max(lasted * u64::from(finding.rule == Rule::ComponentDown)), ..finding.clone() };
+        let finding = Finding {
+            measured: finding.measured.max(lasted * u64::from(finding.rule == Rule::ComponentDown)),
+            ..finding.clone()
+        };
         let mut words = words::firing(&finding);
         if finding.rule == Rule::ComponentDown {
             words.push_str(&look::why(&self.home, &finding.subject));

@@ -62,7 +62,13 @@ fn new<T>(seen: Option<(Instant, T)>) -> Option<T> {
     seen.filter(|(at, _)| at.elapsed() < clock::scaled(OLD)).map(|(_, seen)| seen)
 }
 
-async fn look_on(seen: Arc<Mutex<Seen>>, (home, book): (Home, Book), opened: Receiver<Option<Db>>, turns: Turns, every: Duration) {
+async fn look_on(
+    seen: Arc<Mutex<Seen>>,
+    (home, book): (Home, Book),
+    opened: Receiver<Option<Db>>,
+    turns: Turns,
+    every: Duration,
+) {
     let mut noted = None;
     loop {
         turns.turn(limit::within(ROWS * 2 + DISK + every));

@@ -45,7 +45,10 @@ impl Mail {
     /// The body as it reads: lines that were folded for the way are whole again.
     pub fn text(&self) -> String {
         let joined = self.data.replace("=\r\n", "").replace("\r\n", "\n");
-        ["=3D", "=22", "=C3=A4"].iter().zip(["=", "\"", "ä"]).fold(joined, |text, (coded, plain)| text.replace(coded, plain))
+        ["=3D", "=22", "=C3=A4"]
+            .iter()
+            .zip(["=", "\"", "ä"])
+            .fold(joined, |text, (coded, plain)| text.replace(coded, plain))
     }
 }
 
