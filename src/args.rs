@@ -79,6 +79,10 @@ pub enum Verb {
     },
     /// Ask the database (read only), such as "SELECT * FROM `v_queue`".
     Sql { statement: String },
+    /// What completes these words at the press of Tab, for a shell.
+    Completions { shell: clap_complete::Shell },
+    /// The manual page: `agentlab man | man -l -`.
+    Man,
     /// The role that talks to Telegram.
     Bot,
     /// The role that runs tasks.

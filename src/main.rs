@@ -4,6 +4,7 @@ mod alerts;
 mod args;
 mod ask;
 mod cancel;
+mod completions;
 mod doctor;
 mod failure;
 mod follow;
@@ -11,6 +12,7 @@ mod intervention;
 mod job;
 mod jobs;
 mod logs;
+mod man;
 mod print;
 mod recover;
 mod rehearse;
@@ -116,6 +118,8 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Scale { workers, no_wait } => runtime::block_on(scale::scale(workers, no_wait, json)),
         Verb::Alerts { what } => runtime::block_on(alerts::alerts(what, json)),
         Verb::Doctor => runtime::block_on(doctor::doctor(json)),
+        Verb::Completions { shell } => completions::completions(shell, json),
+        Verb::Man => man::man(json),
         Verb::Sql { statement } => runtime::block_on(sql::sql(&statement, json)),
     }
 }

@@ -35,6 +35,7 @@ pub mod prompt;
 pub mod rate;
 pub mod restart;
 pub mod retry;
+pub mod revert;
 pub mod role;
 pub mod run;
 pub mod schema;

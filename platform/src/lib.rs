@@ -37,6 +37,7 @@ pub mod queue;
 pub mod redaction;
 pub mod release;
 pub mod reset;
+pub mod revert;
 pub mod run_dir;
 pub mod spawn;
 pub mod stillness;

@@ -1,6 +1,8 @@
 //! Starting processes: the only place that does. A *clean environment* is ours without anything that is ours alone: no
 //! `AGENTLAB_` variable and no secret goes to an agent.
 
+pub mod git;
+
 use std::{
     ffi::OsString,
     fs::OpenOptions,

@@ -101,6 +101,8 @@ fn look(home: &Home, remains: &Remains, runs: &Runs) -> Found {
         let run = RunDir::of(home, id);
         let of = match known {
             None => Of::Unknown,
+            // Who is recorded there may be of a run that goes on elsewhere.
+            Some(_) if run.is_copy() => Of::CannotTell,
             Some(known) if known.over => Of::Over,
             Some(_) => match run.exit() {
                 Ok(Some(_)) => Of::Over,

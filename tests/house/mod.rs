@@ -2,6 +2,7 @@
 //!
 //! They look at the sources, the manifests, the migrations and the documents of this workspace; nothing is started.
 
+mod container;
 mod documents;
 mod imports;
 mod migrations;

@@ -99,6 +99,7 @@ fn spec(life: &Life, claim: &Claim, run: &RunDir, agent: &Agent, opened: Opened,
         opened: Some(opened),
         instructions: told.map(|told| told.hash.clone()),
         checks: life.config.checks(&claim.project, claim.workspace.as_ref()).to_vec(),
+        place: None,
     }
 }
 

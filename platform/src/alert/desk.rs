@@ -37,7 +37,16 @@ pub const LOOPS: [&str; 5] = ["to-telegram", "to-desktop", "to-email", "to-sms",
 pub struct Desk {
     roads: Vec<Sender<Alert>>,
     book: Book,
-    _loops: JoinSet<()>,
+    loops: JoinSet<()>,
+    turns: Vec<Turns>,
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.loops.abort_all();
+        // Who gives nothing more on purpose is not late.
+        self.turns.iter().for_each(Turns::rest);
+    }
 }
 
 impl Desk {
@@ -45,13 +54,15 @@ impl Desk {
     pub fn begin(home: &Home, config: &Config, turns: impl Fn(&'static str) -> Turns) -> Self {
         let (book, secrets) = (Book::of(home), Redaction::of_logs(&config.secrets()));
         let cooldown = Duration::from_mins(config.alerts.cooldown_minutes);
-        let (mut roads, mut loops) = (Vec::new(), JoinSet::new());
+        let (mut roads, mut loops, mut counted) = (Vec::new(), JoinSet::new(), Vec::new());
         for channel_of in Channel::configured(config) {
             let (road, offered) = channel(WAITING);
             roads.push(road);
+            let turns = turns(loop_of(&channel_of));
+            counted.push(turns.clone());
             let road = Road {
                 lock: home.lock(&format!("alert-{}", channel_of.name())),
-                turns: turns(loop_of(&channel_of)),
+                turns,
                 channel: channel_of,
                 book: book.clone(),
                 secrets: secrets.clone(),
@@ -60,7 +71,7 @@ impl Desk {
             };
             loops.spawn(road.serve(offered));
         }
-        Self { roads, book, _loops: loops }
+        Self { roads, book, loops, turns: counted }
     }
 
     /// The book of what was given.

@@ -6,8 +6,10 @@
 //! end of a run from being told.
 
 mod keeper;
+mod place;
 mod remains;
 mod settle;
+mod spec;
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -16,12 +18,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use agentlab_domain::{check::Ran, outcome::Exit, session::Opened};
+use agentlab_domain::{check::Ran, outcome::Exit};
 use fail::fail_point;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub use place::Place;
 pub use remains::{Remains, Spared};
 pub use settle::settle;
+pub use spec::Spec;
 
 use crate::{home::Home, identity::Identity, lock};
 
@@ -31,30 +35,6 @@ pub const MARK: &str = "AGENTLAB_RUN";
 const EXIT_SIZE: usize = 4096;
 /// Bytes of a check's output that are looked at.
 const CHECK_TAIL: u64 = 16 * 1024;
-
-/// What the shim is to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spec {
-    pub run: String,
-    /// The program and its arguments.
-    pub command: Vec<String>,
-    pub workspace: PathBuf,
-    /// Milliseconds after which the run is stopped.
-    pub limit_ms: u64,
-    /// Milliseconds without output after which it is stopped.
-    pub silence_ms: u64,
-    /// Milliseconds between the request to end and the kill.
-    pub grace_ms: u64,
-    /// How its session was opened; `None` in what an earlier release wrote.
-    #[serde(default)]
-    pub opened: Option<Opened>,
-    /// SHA-256 of its instructions.
-    #[serde(default)]
-    pub instructions: Option<String>,
-    /// What must pass after the agent's work, for `/bin/sh`.
-    #[serde(default)]
-    pub checks: Vec<String>,
-}
 
 /// Somebody wants the run stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,24 +104,9 @@ impl RunDir {
         lock::is_held(&self.run_lock())
     }
 
-    /// What the shim is to do, and the prompt. Not synced: no shim survives the power cut that would lose them.
-    pub fn write_spec(&self, spec: &Spec, prompt: &str) -> io::Result<()> {
-        for (path, bytes) in
-            [(self.prompt(), prompt.as_bytes()), (self.0.join("spec.json"), &serde_json::to_vec_pretty(spec)?)]
-        {
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(bytes)?;
-        }
-        Ok(())
-    }
-
     /// Keeps the instructions of this run.
     pub fn write_instructions(&self, text: &str) -> io::Result<()> {
         write(&self.instructions(), text.as_bytes())
-    }
-
-    /// What the shim is to do.
-    pub fn spec(&self) -> io::Result<Spec> {
-        read(&self.0.join("spec.json"))?.ok_or_else(|| io::Error::other("spec.json is missing"))
     }
 
     /// Records the agent before it may start (rule R4).

@@ -75,6 +75,8 @@ fn look(run: &RunDir, id: &str, spared: &Spared) -> (Alive, Vec<Identity>) {
         return (Alive::CannotTell, Vec::new());
     };
     match (living.is_empty(), lock::is_held(&run.child_lock())) {
+        // They may be of a run that goes on where this directory was copied from.
+        (false, _) if run.is_copy() => (Alive::CannotTell, Vec::new()),
         (false, _) => (Alive::Yes, living),
         (true, Ok(false)) => (Alive::No, living),
         // Somebody holds the agent's lock and we see nobody: that is no proof of anything.
@@ -110,7 +112,10 @@ fn end(process: &Identity) {
 mod tests {
     use std::process::Command;
 
-    use super::{super::MARK, *};
+    use super::{
+        super::{MARK, Spec},
+        *,
+    };
     use crate::identity;
 
     fn fresh() -> (tempfile::TempDir, RunDir) {
@@ -162,6 +167,44 @@ mod tests {
         daemon.kill().unwrap();
         daemon.wait().unwrap();
         assert_eq!(lives, Living::Yes);
+    }
+
+    #[test]
+    fn r3_who_is_recorded_in_a_copied_directory_is_not_ended_from_there() {
+        let (folder, run) = fresh();
+        let id = format!("r3-copied-{}", std::process::id());
+        run.write_spec(&spec(&id), "prompt").unwrap();
+        let mut agent = Command::new("sleep").arg("600").env(MARK, &id).spawn().unwrap();
+        let identity = Identity::of(agent.id().cast_signed()).unwrap().unwrap();
+        run.write_child(&identity).unwrap();
+        let copy = RunDir::at(folder.path().join("copy"));
+        assert!(Command::new("cp").arg("-a").args([run.path(), copy.path()]).status().unwrap().success());
+        let settled = settle(&copy, &id, &Spared::own().unwrap()).unwrap();
+        let (lives, exit) = (identity.living(), copy.exit().unwrap());
+        // What was only renamed is the same directory.
+        let moved = RunDir::at(folder.path().join("moved"));
+        std::fs::rename(run.path(), moved.path()).unwrap();
+        let at_home = settle(&moved, &id, &Spared::own().unwrap()).unwrap();
+        agent.wait().unwrap();
+        assert_eq!((settled, lives, exit), (false, Living::Yes, None), "nobody can tell from the copy");
+        assert!(at_home && identity.living() == Living::No);
+        // Nobody lives any more: so the copy may say that it is over.
+        assert!(settle(&copy, &id, &Spared::own().unwrap()).unwrap());
+    }
+
+    fn spec(id: &str) -> Spec {
+        Spec {
+            run: id.to_owned(),
+            command: Vec::new(),
+            workspace: "/".into(),
+            limit_ms: 1,
+            silence_ms: 1,
+            grace_ms: 1,
+            opened: None,
+            instructions: None,
+            checks: Vec::new(),
+            place: None,
+        }
     }
 
     #[test]

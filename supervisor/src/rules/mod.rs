@@ -46,11 +46,14 @@ pub(crate) struct Rules {
     db: watch::Sender<Option<Db>>,
     workers: Arc<AtomicU32>,
     looks: JoinHandle<()>,
+    loops: [Turns; 2],
 }
 
 impl Drop for Rules {
     fn drop(&mut self) {
         self.looks.abort();
+        // Who looks no more on purpose is not late.
+        self.loops.iter().for_each(Turns::rest);
     }
 }
 
@@ -59,7 +62,9 @@ impl Rules {
     pub(crate) fn begin(taken: &Taken, alerts: Alerts) -> Self {
         let (db, opened) = watch::channel(None);
         let workers = Arc::new(AtomicU32::new(taken.config.workers.count));
-        let (facts, every) = (taken.pulse.turns(detectors::FACTS), clock::scaled(EVERY).max(SHORTEST));
+        let every = clock::scaled(EVERY).max(SHORTEST);
+        let (rules, facts) = (taken.pulse.turns(detectors::RULES), taken.pulse.turns(detectors::FACTS));
+        let loops = [rules.clone(), facts.clone()];
         let watching = Watching {
             home: taken.home.clone(),
             limits: scaled(&taken.config),
@@ -68,8 +73,8 @@ impl Rules {
             episodes: adopted(&alerts),
             alerts,
         };
-        let looks = tokio::spawn(watching.watch(taken.pulse.turns(detectors::RULES), every));
-        Self { db, workers, looks }
+        let looks = tokio::spawn(watching.watch(rules, every));
+        Self { db, workers, looks, loops }
     }
 
     /// There is a database now.
