@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::locked::Foreign;
-use crate::world::{LONG, Roads, SWITCH_PATH, kill_9, wait_until};
+use super::{locked::Foreign, starting::install};
+use crate::world::{LONG, Roads, SECRETS, SWITCH_PATH, kill_9, wait_until, write_script};
 
 /// What is promised.
-const PROMISED: Duration = Duration::from_secs(120);
+const PROMISED: Duration = Duration::from_mins(2);
 
 #[test]
 fn with_bot_workers_and_console_dead_and_the_database_locked_the_alert_arrives_within_120_s() {
@@ -94,4 +94,43 @@ fn what_is_critical_is_told_to_the_dead_mans_switch_with_its_words_for_as_long_a
     assert!(got.verb == "POST" && got.body.contains("the disk of the home is"), "{got:?}");
     wait_until("it is told again", LONG, || told(&roads, Some("fail")) >= 3);
     assert_eq!(told(&roads, None), 0, "that we live would say that all is well");
+}
+
+#[test]
+fn the_diagnosis_of_what_does_not_start_goes_along_and_what_is_below_a_channels_least_severity_does_not_go_there() {
+    let roads = Roads::start();
+    let mut world = roads.world("0.1", "desktop_least = 'critical'");
+    let real = std::mem::take(&mut world.program);
+    world.program = world.path("bin/agentlab");
+    install(&real, &world.program);
+    let _up = world.up();
+    let first = world.pid("console", 0);
+    let release = world.path("release");
+    let text = "#!/bin/sh\nif [ \"$1\" = console ]; then echo 'panicked: no {SECRET} here' >&2; exit 101; fi\nexec {REAL} \"$@\"\n";
+    let text = text.replace("{SECRET}", SECRETS[1]).replace("{REAL}", &real.display().to_string());
+    write_script(&release, &text);
+    install(&release, &world.program);
+    let began = Instant::now();
+    kill_9(first);
+    let mail = roads.smtp.wait_for("the mail", LONG, |mail| mail.text().contains("console does not start"));
+    let text = mail.text();
+    for expected in
+        ["Content-Disposition: attachment; filename=\"diagnosis-", "== versions", "== crash history", "[secret] here"]
+    {
+        assert!(text.contains(expected), "{expected:?} in {text}");
+    }
+    let sent = |method: &str| roads.api.requests().into_iter().find(|request| request.method == method);
+    wait_until("the document is sent", LONG, || sent("sendDocument").is_some_and(|request| request.status == 200));
+    let document = sent("sendDocument").unwrap().params["document"].clone();
+    let known = document["file_name"].as_str().is_some_and(|name| name.starts_with("diagnosis-"));
+    assert!(known && document["length"].as_u64().unwrap() > 1000, "{document}");
+    for delivery in roads.deliveries() {
+        assert!(SECRETS.iter().all(|secret| !delivery.text.contains(secret)), "{delivery:?}");
+    }
+    // A console that is away is a warning, and the desktop wants what is critical alone.
+    wait_until("the webhook has both", LONG, || {
+        !roads.with("webhook", "console does not start").is_empty()
+            && !roads.with("webhook", "console is dead").is_empty()
+    });
+    assert!(roads.with("desktop", "console").iter().all(|delivery| delivery.at < began), "{:#?}", roads.deliveries());
 }

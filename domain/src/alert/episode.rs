@@ -93,8 +93,8 @@ mod tests {
     const TERMS: Terms = Terms { pending: Duration::from_secs(3), settled: Duration::from_secs(2) };
     const SIGNS: [Sign; 3] = [Sign::Wrong, Sign::Well, Sign::CannotTell];
 
-    fn firing(lasted: u32, well: u32) -> Option<Phase> {
-        Some(Phase::Firing { lasted: S * lasted, well: S * well })
+    fn firing(lasted: u32, well: u32) -> Phase {
+        Phase::Firing { lasted: S * lasted, well: S * well }
     }
 
     #[test]
@@ -107,14 +107,14 @@ mod tests {
             (None, Sign::Well, (None, nothing)),
             (None, Sign::CannotTell, (None, nothing)),
             (pending(1), Sign::Wrong, (pending(2), nothing)),
-            (pending(2), Sign::Wrong, (firing(3, 0), Change::Began)),
+            (pending(2), Sign::Wrong, (Some(firing(3, 0)), Change::Began)),
             (pending(2), Sign::Well, (None, nothing)),
             (pending(2), Sign::CannotTell, (pending(2), nothing)),
-            (firing(5, 0), Sign::Wrong, (firing(6, 0), nothing)),
-            (firing(5, 1), Sign::Wrong, (firing(6, 0), nothing)),
-            (firing(5, 0), Sign::Well, (firing(6, 1), nothing)),
-            (firing(5, 1), Sign::Well, (None, over(6))),
-            (firing(5, 1), Sign::CannotTell, (firing(6, 1), nothing)),
+            (Some(firing(5, 0)), Sign::Wrong, (Some(firing(6, 0)), nothing)),
+            (Some(firing(5, 1)), Sign::Wrong, (Some(firing(6, 0)), nothing)),
+            (Some(firing(5, 0)), Sign::Well, (Some(firing(6, 1)), nothing)),
+            (Some(firing(5, 1)), Sign::Well, (None, over(6))),
+            (Some(firing(5, 1)), Sign::CannotTell, (Some(firing(6, 1)), nothing)),
         ] {
             assert_eq!(step(phase, sign, (S, S), TERMS), expected, "{phase:?} {sign:?}");
         }

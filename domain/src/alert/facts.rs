@@ -190,12 +190,7 @@ mod tests {
         let spent = |spent| Some(Spent { spent, limit: 1_000 });
         for (facts, rule, subject, expected) in [
             (Facts { bot_quiet: Some(Duration::from_secs(299)), ..Facts::default() }, Rule::BotDown, "bot", Sign::Well),
-            (
-                Facts { bot_quiet: Some(Duration::from_secs(300)), ..Facts::default() },
-                Rule::BotDown,
-                "bot",
-                Sign::Wrong,
-            ),
+            (Facts { bot_quiet: Some(Duration::from_mins(5)), ..Facts::default() }, Rule::BotDown, "bot", Sign::Wrong),
             (rows(Rows { errors: 10, ..Rows::default() }), Rule::HighErrorRate, "tasks", Sign::Well),
             (rows(Rows { errors: 11, ..Rows::default() }), Rule::HighErrorRate, "tasks", Sign::Wrong),
             (rows(Rows { depth: 20, ..Rows::default() }), Rule::WorkerPoolSaturated, "queue", Sign::Well),

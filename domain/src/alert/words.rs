@@ -92,7 +92,7 @@ mod tests {
                 };
                 let words = firing(&finding);
                 assert!(words.starts_with("agentlab: ") && words.ends_with('.'), "{words}");
-                let over = over(&words, Duration::from_secs(720));
+                let over = over(&words, Duration::from_mins(12));
                 assert!(over.starts_with("agentlab: over after 12 min: ") && over.len() < words.len() + 40, "{over}");
             }
         }

@@ -39,15 +39,17 @@ impl Service {
     #[expect(clippy::too_many_arguments, reason = "the desktops' own interface")]
     fn notify(
         &self,
-        _app_name: String,
-        _replaces_id: u32,
-        _app_icon: String,
+        app_name: String,
+        replaces_id: u32,
+        app_icon: String,
         summary: String,
         body: String,
-        _actions: Vec<String>,
+        actions: Vec<String>,
         hints: HashMap<String, OwnedVariant>,
-        _expire_timeout: i32,
+        expire_timeout: i32,
     ) -> u32 {
+        // What a desktop would show beside it.
+        let _ = (app_name, replaces_id, app_icon, actions, expire_timeout);
         let urgency = hints.get("urgency").and_then(|value| u8::try_from(value).ok()).unwrap_or(1);
         let mut notices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         notices.push(Notice { at: Instant::now(), summary, body, urgency });
