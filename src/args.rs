@@ -84,6 +84,11 @@ pub enum Verb {
     },
     /// What is wrong, and what to do about it.
     Doctor,
+    /// What was told about the system itself, and where such alerts go.
+    Alerts {
+        #[command(subcommand)]
+        what: Option<Alerts>,
+    },
     /// Ask the database (read only), such as "SELECT * FROM `v_queue`".
     Sql { statement: String },
     /// A link to the web page, good for one login.
@@ -139,6 +144,13 @@ pub struct Update {
     /// Try a release again that was left.
     #[arg(long)]
     pub again: bool,
+}
+
+/// `alerts`.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Alerts {
+    /// Send one through every channel, and say what each answered.
+    Test,
 }
 
 /// `ask`.

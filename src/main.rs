@@ -1,5 +1,6 @@
 //! agentlab: one executable, one role per process. `argv[1]` is the verb.
 
+mod alerts;
 mod args;
 mod ask;
 mod cancel;
@@ -134,6 +135,7 @@ fn run(args: Args) -> Result<u8, Failure> {
             runtime::block_on(rollback::rollback(name.as_deref(), json))
         }
         Verb::Fit => runtime::block_on(fit::fit(json)),
+        Verb::Alerts { what } => runtime::block_on(alerts::alerts(what, json)),
         Verb::Doctor => runtime::block_on(doctor::doctor(json)),
         Verb::Completions { shell } => completions::completions(shell, json),
         Verb::Page => page::page(json),

@@ -6,6 +6,7 @@ use agentlab_domain::{
     trial::HEALTHY,
 };
 use agentlab_platform::{
+    alert::book::{self, Entry},
     clock,
     db::status::Status,
     detectors::{self, Detectors},
@@ -26,6 +27,8 @@ struct Whole<'a> {
     /// What is in place; `null` in a home that was never updated.
     release: Option<Release>,
     trial: Option<Trial>,
+    /// What fires now.
+    alerts: Vec<Entry>,
 }
 
 /// The release in place and its trial, for people; nothing where it has none.
@@ -46,11 +49,13 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     let status = system.db.status().await?;
     let detectors = detectors::all(&system.home);
     let (release, trial) = (releases::current(&system.home), releases::trial::in_force(&system.home));
+    let running = agentlab_supervisor::is_running(&system.home);
+    // Without a supervisor nobody would notice that something is over.
+    let alerts = if running { book::firing(&system.home) } else { Vec::new() };
     if as_json {
-        print::json(&Whole { status: &status, detectors, release, trial })?;
+        print::json(&Whole { status: &status, detectors, release, trial, alerts })?;
         return Ok(exit_code::DONE);
     }
-    let running = agentlab_supervisor::is_running(&system.home);
     let alive = status.processes.iter().filter(|process| process.alive).count();
     print::line(&match (running, alive) {
         (true, _) => "agentlab is running".to_owned(),
@@ -75,6 +80,9 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     }
     for outage in &status.circuits {
         print::line(&outage.words);
+    }
+    for alert in &alerts {
+        print::line(&format!("ALERT ({}): {}", alert.severity, alert.words));
     }
     for words in detectors::silent(&detectors) {
         print::line(&words);

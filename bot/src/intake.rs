@@ -16,7 +16,7 @@ use agentlab_platform::{
     },
     life::Life,
     lock, ping,
-    pulse::{Turns, limit},
+    pulse::{ANSWERS, Turns, limit},
     run_dir::RunDir,
 };
 use fail::fail_point;
@@ -44,7 +44,7 @@ pub(crate) async fn keep(life: &Life, telegram: &Telegram, breaker: &Breaker, wa
     let mut offset = None;
     let mut last_update = clock::monotonic_ms();
     let mut failures = 0_usize;
-    let turns = life.pulse.turns("polls");
+    let (turns, answers) = (life.pulse.turns("polls"), life.pulse.turns(ANSWERS));
     loop {
         if clock::monotonic_ms() - last_update > QUIET_MS {
             offset = None;
@@ -61,6 +61,7 @@ pub(crate) async fn keep(life: &Life, telegram: &Telegram, breaker: &Breaker, wa
                 failures = 0;
                 life.note(None);
                 life.progress.fetch_add(1, Ordering::Relaxed);
+                answers.rest();
                 if !updates.is_empty() {
                     last_update = clock::monotonic_ms();
                     let next = take_in_all(life, telegram, (wake, &turns), &updates).await;

@@ -2,6 +2,7 @@
 
 use agentlab_domain::role::{self, Post, Role};
 use agentlab_platform::{
+    alert::book,
     clock,
     db::{DbError, status::Status},
     detectors::{self, Detectors},
@@ -63,7 +64,9 @@ impl Look {
         let supervised = lock::is_held(&home.post_lock(supervisor)).unwrap_or(true);
         // It knows without the database, for instance who keeps it locked.
         let note = pulse::read(home, supervisor).filter(|_| supervised).and_then(|beat| beat.note);
+        let alerts = if supervised { book::firing(home) } else { Vec::new() };
         let all_well = supervised
+            && alerts.is_empty()
             && note.is_none()
             && missing.is_empty()
             && !self.status.iter().flat_map(|status| &status.circuits).any(|outage| outage.holds)
@@ -117,6 +120,7 @@ impl Look {
             "components": components,
             "circuits": circuits,
             "detectors": detectors,
+            "alerts": alerts,
             // Words, or null.
             "suspect": status.suspicion.as_ref().map(|suspicion| &suspicion.words),
             "database": if stale { json!({ "state": "cannot be read", "error": self.error }) } else { json!({ "state": "ok" }) },

@@ -35,6 +35,12 @@ pub fn file_time(at: i64) -> String {
     moment.map_or_else(|_| at.to_string(), |moment| moment.strftime("%Y-%m-%dT%H-%M-%SZ").to_string())
 }
 
+/// `2026-11-22T04:05:06Z`: for programs, and for people elsewhere.
+pub fn utc(at: i64) -> String {
+    let moment = Timestamp::from_millisecond(at);
+    moment.map_or_else(|_| at.to_string(), |moment| moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
 fn of(now: i64, zone: TimeZone) -> Result<Period, jiff::Error> {
     let now = Timestamp::from_millisecond(now)?.to_zoned(zone);
     let day = now.start_of_day()?;

@@ -23,6 +23,12 @@ pub fn monotonic_ms() -> i64 {
     i64::try_from(START.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Milliseconds of the system's monotonic clock, which every process of this boot reads alike.
+pub fn boot_ms() -> i64 {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
+    now.map_or(0, |now| now.tv_sec().saturating_mul(1000).saturating_add(now.tv_nsec() / 1_000_000))
+}
+
 /// An instant, for measuring how long something took.
 pub fn instant() -> Instant {
     Instant::now()

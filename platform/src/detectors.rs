@@ -10,11 +10,21 @@ use agentlab_domain::{
 };
 use serde::Serialize;
 
-use crate::{home::Home, pulse, watch};
+use crate::{alert, home::Home, pulse, watch};
 
-/// The loops that are detectors: the supervisor's looks at posts, at holders of locks and at orphans, and the looks of bot and
-/// console at the supervisor.
-const NAMES: [&str; 4] = ["posts", "holders", "orphans", watch::LOOP];
+/// The loops that are detectors: the supervisor's looks at posts, at holders of locks, at orphans and at what its rules name, and
+/// the looks of bot and console at the supervisor.
+const NAMES: [&str; 6] = ["posts", "holders", "orphans", RULES, FACTS, watch::LOOP];
+/// The supervisor's look at what the rules of alerts name.
+pub const RULES: &str = "rules";
+
+/// What these need that may take long.
+pub const FACTS: &str = "facts";
+
+/// Whether a loop finds what is wrong, or tells of it.
+fn is_one(name: &str) -> bool {
+    NAMES.contains(&name) || alert::LOOPS.contains(&name)
+}
 
 /// One detector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,7 +51,7 @@ fn of(home: &Home, post: Post) -> Option<BTreeMap<String, Detector>> {
         // Who is dead detects nothing, and that is told where processes are listed.
         Standing::Gone => return None,
     };
-    let detectors = beat.loops.into_iter().filter(|(name, _)| NAMES.contains(&name.as_str()));
+    let detectors = beat.loops.into_iter().filter(|(name, _)| is_one(name));
     let detector = |turns: pulse::LoopBeat| Detector { sweeps: turns.turns, silent: turns.late_ms > 0 || stands_still };
     Some(detectors.map(|(name, turns)| (name, detector(turns))).collect())
 }

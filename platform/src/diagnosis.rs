@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::{
     fmt::Write as _,
@@ -15,7 +16,10 @@ use std::{
 
 use agentlab_domain::role::Post;
 
-use crate::{calendar, clock, crash_history, db::Db, holder, home::Home, lock, pulse, redaction::Redaction, release};
+use crate::{
+    alert::book, calendar, clock, config::Config, crash_history, db::Db, holder, home::Home, lock, pulse,
+    redaction::Redaction,
+};
 
 /// So many are kept.
 const KEPT: usize = 10;
@@ -36,7 +40,7 @@ const NAME: (&str, &str) = ("diagnosis-", ".txt");
 pub async fn write(
     home: &Home,
     secrets: &Redaction,
-    db: Option<&Db>,
+    (db, config): (Option<&Db>, Option<&Config>),
     matter: (&str, &[(String, String)]),
 ) -> io::Result<PathBuf> {
     let rows = match db {
@@ -44,19 +48,18 @@ pub async fn write(
         None => "not asked".to_owned(),
     };
     let now = clock::now_ms();
-    let release = release::current();
-    let mut sections = vec![
-        ("matter".to_owned(), matter.0.to_owned()),
-        ("release".to_owned(), format!("{}\n{} {}", release.named(), std::env::consts::OS, std::env::consts::ARCH)),
-    ];
+    let mut sections =
+        vec![("matter".to_owned(), matter.0.to_owned()), ("versions".to_owned(), versions::versions(config).await)];
     sections.extend(matter.1.iter().cloned());
     sections.extend([
         ("disk".to_owned(), disk(home)),
         ("who keeps the database locked".to_owned(), holder(home)),
         ("posts".to_owned(), posts(home)),
         ("rows".to_owned(), rows),
+        ("alerts that fire".to_owned(), alerts(home)),
         ("crash history".to_owned(), crashes(home)),
     ]);
+    sections.extend(versions::releases(home).map(|text| ("releases".to_owned(), text)));
     for (what, end, lines) in [("last words", ".err", 1), ("log", ".jsonl", LINES)] {
         let ends = files(home, end).into_iter().map(|name| {
             let text = tail(&home.logs().join(&name), lines, secrets);
@@ -145,6 +148,11 @@ async fn counts(db: &Db) -> String {
         Ok(Err(error)) => format!("the database cannot be read: {error}"),
         Err(_) => format!("the database did not answer within {} s", ROWS.as_secs()),
     }
+}
+
+fn alerts(home: &Home) -> String {
+    let lines = book::firing(home).into_iter().filter_map(|entry| serde_json::to_string(&entry).ok());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn crashes(home: &Home) -> String {

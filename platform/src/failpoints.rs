@@ -63,7 +63,7 @@ fn block(marker: &Path) {
 }
 
 /// A place at which a test may freeze the loop that comes by, and that loop alone.
-pub(crate) async fn freeze(point: &str) {
+pub async fn freeze(point: &str) {
     let Some((at, marker)) = FREEZE.get() else { return };
     if at == point && is_first(marker) {
         while marker.exists() {

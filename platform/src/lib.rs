@@ -19,6 +19,7 @@ pub mod death;
 pub mod detectors;
 pub mod diagnosis;
 mod digest;
+pub mod disk;
 pub mod events;
 pub mod failpoints;
 pub mod holder;

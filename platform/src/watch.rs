@@ -1,11 +1,12 @@
 //! Who watches the watcher: bot and console look at the supervisor's life every two seconds and tell the owner by themselves
-//! when it is dead or hangs. What a look means is decided in `agentlab_domain::watch`. It needs no database.
+//! when it is dead or hangs, on every channel. What a look means is decided in `agentlab_domain::watch`. It needs no database.
 //!
 //! The supervisor of `up` is meant: whoever holds the lock "up". A private system has none, and no bot to watch it.
 
 use std::{collections::BTreeMap, time::Duration, time::Instant};
 
 use agentlab_domain::{
+    alert::{Rule, Severity, delivery::Occasion, words::span},
     hang::Standing,
     role::{Post, Role},
     watch::{self, Action, Held, Look, PATIENCE, Patience, Verdict, Watch},
@@ -13,10 +14,8 @@ use agentlab_domain::{
 use tokio::task::JoinHandle;
 
 use crate::{
-    alert::{self, Told},
-    clock,
-    config::Config,
-    failpoints,
+    alert::{Alert, Desk},
+    clock, failpoints,
     home::Home,
     life::{Stop, Taken},
     lock,
@@ -30,8 +29,10 @@ pub const LOOP: &str = "watch";
 /// Tests shorten looks and patience no further: several beats fit into them.
 const SHORTEST: Patience = Patience { proved: Duration::from_secs(3), silent: Duration::from_secs(5) };
 const SHORTEST_EVERY: Duration = Duration::from_millis(400);
-/// After a message that Telegram did not take.
+/// What lasts is handed over again: what was told in vain, or long ago.
 const AGAIN: Duration = Duration::from_secs(15);
+/// What one look may take, with its wait.
+const TURN: Duration = Duration::from_secs(30);
 
 /// The watch of this process; it ends with this value.
 #[derive(Debug)]
@@ -46,23 +47,23 @@ impl Drop for Watcher {
 /// Begins to watch the supervisor, until this process is asked to stop.
 pub fn begin(taken: &Taken) -> Watcher {
     let (turns, stop) = (taken.pulse.turns(LOOP), taken.stop());
-    Watcher(tokio::spawn(keep(taken.home.clone(), taken.config.clone(), turns, stop)))
+    let desk = Desk::begin(&taken.home, &taken.config, |name| taken.pulse.turns(name));
+    Watcher(tokio::spawn(keep(taken.home.clone(), desk, turns, stop)))
 }
 
-/// What the owner is still to be told, and when that is tried.
-type Owed = BTreeMap<String, (String, Option<Instant>)>;
+/// What is told as long as it lasts, by its key: since when, and when it was handed over last.
+type Told = BTreeMap<String, (Alert, Instant, Instant)>;
 
-async fn keep(home: Home, config: Config, turns: Turns, mut stop: Stop) {
+async fn keep(home: Home, desk: Desk, turns: Turns, mut stop: Stop) {
     let every = clock::scaled(watch::EVERY).max(SHORTEST_EVERY);
     let patience = Patience {
         proved: clock::scaled(PATIENCE.proved).max(SHORTEST.proved),
         silent: clock::scaled(PATIENCE.silent).max(SHORTEST.silent),
     };
     let mut last = clock::instant();
-    let (mut watched, mut of, mut owed) = (Watch::default(), None, Owed::new());
+    let (mut watched, mut of, mut told) = (Watch::default(), None, Told::new());
     while !stop.is_asked_to_finish() {
-        // A sweep is a look, the wait for the next one, and a message for each thing that is wrong.
-        turns.turn(limit::within(watch::EVERY + alert::ANSWER * 4));
+        turns.turn(limit::within(watch::EVERY + TURN));
         failpoints::freeze("watch-sweep").await;
         let found = pulse::read(&home, SUPERVISOR);
         let passed = clock::instant().duration_since(last);
@@ -73,9 +74,8 @@ async fn keep(home: Home, config: Config, turns: Turns, mut stop: Stop) {
         // The last pulse of whoever is watched.
         of = found.filter(|beat| watched.life() == Some(beat.name.as_str())).or(of);
         if let Some(beat) = &of {
-            act(&verdict, beat, &mut owed);
+            act(&verdict, beat, &desk, &mut told);
         }
-        tell(&home, &config, &mut owed).await;
         tokio::select! {
             () = tokio::time::sleep(every) => {}
             () = stop.asked_to_finish() => {}
@@ -107,34 +107,51 @@ fn look<'a>(home: &Home, beat: Option<&'a Beat>, known: Option<&str>) -> Look<'a
     Look { held, beat }
 }
 
-/// Ends a supervisor that is proved to hang where somebody starts it anew, and notes what is to be told.
-fn act(verdict: &Verdict, beat: &Beat, owed: &mut Owed) {
+/// Ends a supervisor that is proved to hang where somebody starts it anew, and tells of it for as long as it lasts.
+fn act(verdict: &Verdict, beat: &Beat, desk: &Desk, told: &mut Told) {
     let kept_by = beat.kept_by.as_deref();
-    let action = watch::action(verdict, kept_by.is_some());
-    let Some(words) = watch::words(verdict, beat.identity.pid, kept_by) else { return };
+    let words = watch::words(verdict, beat.identity.pid, kept_by);
     let key = format!("supervisor-{}.{}", verdict.as_str(), beat.name);
-    if owed.contains_key(&key) {
+    let now = clock::instant();
+    // Another life, or the same one that goes on: what was said of it is over. What took its place is said by itself.
+    for (_, (alert, since, _)) in told.extract_if(.., |known, _| *known != key) {
+        if words.is_none() {
+            let words = format!("agentlab: the supervisor is well again, after {}.", span(since.elapsed()));
+            desk.tell(&Alert { words, occasion: Occasion::Over, ..alert });
+        } else {
+            desk.book().over(&alert.key);
+        }
+    }
+    let Some(words) = words else { return };
+    if let Some((alert, _, last)) = told.get_mut(&key) {
+        if last.elapsed() >= clock::scaled(AGAIN) {
+            *last = now;
+            desk.tell(alert);
+        }
         return;
     }
+    let action = watch::action(verdict, kept_by.is_some());
     tracing::error!(?verdict, ?action, "{words}");
     match action {
         Action::Nothing => return,
         Action::Tell => {}
         Action::End => spawn::signal(&beat.identity, spawn::Wish::Kill),
     }
-    owed.insert(key, (words, Some(clock::instant())));
+    let alert = Alert {
+        rule: rule(verdict),
+        severity: Severity::Critical,
+        subject: SUPERVISOR.to_string(),
+        occasion: Occasion::Lasts,
+        ..Alert::once(key.clone(), words)
+    };
+    desk.tell(&alert);
+    told.insert(key, (alert, now, now));
 }
 
-/// Tells what is owed; what was told stays noted, so that it is not asked for again in this life.
-async fn tell(home: &Home, config: &Config, owed: &mut Owed) {
-    for (key, (words, due)) in owed.iter_mut().filter(|(_, (_, due))| due.is_some_and(|due| due <= clock::instant())) {
-        *due = match alert::owner(home, config, key, words).await {
-            Ok(Told::Now | Told::Before | Told::Nobody) => None,
-            Ok(Told::NotYet) => Some(clock::instant()),
-            Err(error) => {
-                tracing::warn!(%error, "the owner does not know yet; I try again");
-                Some(clock::instant() + clock::scaled(AGAIN))
-            }
-        };
+/// A supervisor whose loop is late looks no more; one that is dead, or stands still, is away.
+const fn rule(verdict: &Verdict) -> Rule {
+    match verdict {
+        Verdict::Well | Verdict::Gone | Verdict::Stopped => Rule::ComponentDown,
+        Verdict::Late { .. } | Verdict::Silent => Rule::DetectorSilent,
     }
 }

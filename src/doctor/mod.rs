@@ -6,6 +6,7 @@ mod services;
 use agentlab_domain::exit_code;
 use agentlab_platform::{
     agent::Agent,
+    alert::Channel,
     config::{self, Config},
     db::migrate,
     home::Home,
@@ -68,6 +69,9 @@ async fn checks() -> Vec<Check> {
     for (name, ok, what) in instructions(&home, &config) {
         check("instructions", ok, format!("{name}: {what}"));
     }
+    for (ok, what) in channels(&config) {
+        check("alerts", ok, what);
+    }
     let (ok, what) = agentlab_bot::check(&config).await;
     check("telegram", ok, what);
     let mut workers = config.workers.count;
@@ -114,6 +118,20 @@ fn instructions(home: &Home, config: &Config) -> Vec<(String, bool, String)> {
         Err(error) => (name, false, format!("no run can begin: {error}")),
     });
     found.collect()
+}
+
+/// Where alerts go. Nothing is sent: whoever looks is not to wake anybody.
+fn channels(config: &Config) -> Vec<(bool, String)> {
+    let channels = Channel::configured(config);
+    let to =
+        |channel: &Channel| format!("{}: to {}, from {} on", channel.name(), channel.whom(), channel.least().as_str());
+    let mut found: Vec<(bool, String)> = channels.iter().map(|channel| (true, to(channel))).collect();
+    if !channels.iter().any(|channel| !matches!(channel, Channel::Desktop(_))) {
+        let what = "nobody is told when something is wrong while no one looks: set telegram.token, alerts.email, alerts.sms or \
+                    alerts.webhook, and try it with `agentlab alerts test`";
+        found.push((true, what.to_owned()));
+    }
+    found
 }
 
 async fn agent(config: &Config) -> (bool, String) {

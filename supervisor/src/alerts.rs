@@ -1,80 +1,69 @@
-//! Alerts of the supervisor, beside all that it does: whoever has one to give hands it over and goes on. It is tried until the
-//! owner has it, or nobody is there to be told.
+//! Alerts of the supervisor, beside all that it does: whoever has one to give hands it over and goes on. What is critical goes to
+//! the dead man's switch too.
 
-use std::time::Duration;
+use std::sync::Arc;
 
+use agentlab_domain::alert::{Severity, delivery::Occasion};
 use agentlab_platform::{
-    alert::{self, Told},
-    clock,
+    alert::{Alert, Book, Desk},
     config::Config,
     home::Home,
+    pulse::Turns,
 };
-use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// Between two tries.
-const AGAIN: Duration = Duration::from_secs(15);
-/// How many may wait to be given.
-const WAITING: usize = 50;
-
-#[derive(Debug)]
-struct Alert {
-    key: String,
-    words: String,
-}
+use crate::switch::Watched;
 
 /// Where alerts are handed over.
 #[derive(Debug, Clone)]
-pub struct Alerts(Sender<Alert>);
+pub struct Alerts {
+    desk: Arc<Desk>,
+    switch: Arc<Watched>,
+}
 
 impl Alerts {
     /// Gives what it is handed from now on, until the last of these is gone. Must be called inside a runtime.
-    pub fn begin(home: &Home, config: &Config) -> Self {
-        let (alerts, asked) = channel(WAITING);
-        tokio::spawn(give_all(home.clone(), config.clone(), asked));
-        Self(alerts)
+    pub fn begin(home: &Home, config: &Config, turns: impl Fn(&'static str) -> Turns) -> Self {
+        let desk = Desk::begin(home, config, turns);
+        let switch = Watched::begin(config, desk.book().clone());
+        Self { desk: Arc::new(desk), switch: Arc::new(switch) }
     }
 
-    /// Tells the owner once for `key`, as soon as that is possible. It is in the log in any case.
+    /// Tells once for `key` of something that was done, or could not be.
     pub fn tell(&self, key: String, words: String) {
-        if let Err(error) = self.0.try_send(Alert { key, words }) {
-            tracing::error!(%error, "too many alerts wait to be given; this one is only here");
-        }
+        self.give(&Alert::once(key, words));
     }
-}
 
-async fn give_all(home: Home, config: Config, mut asked: Receiver<Alert>) {
-    let mut waiting: Vec<Alert> = Vec::new();
-    loop {
-        let next = if waiting.is_empty() {
-            asked.recv().await
-        } else {
-            match tokio::time::timeout(clock::scaled(AGAIN), asked.recv()).await {
-                Ok(next) => next,
-                Err(_) => waiting.pop(),
-            }
-        };
-        let Some(alert) = next else { return };
-        if waiting.iter().any(|other| other.key == alert.key) {
-            continue;
+    /// Hands an alert over; the same may be handed over again.
+    pub fn give(&self, alert: &Alert) {
+        let is_news = alert.occasion != Occasion::Lasts && !self.book().read().contains_key(&alert.key);
+        if is_news {
+            tracing::error!(key = alert.key, "{}", alert.words);
         }
-        if !give(&home, &config, &alert).await && waiting.len() < WAITING {
-            // Behind those that wait longer.
-            waiting.insert(0, alert);
+        if is_news && alert.severity == Severity::Critical && alert.occasion != Occasion::Over {
+            self.switch.fail(&alert.words);
+        }
+        self.desk.tell(alert);
+        if is_news && !self.desk.reaches_anybody() {
+            tracing::error!("there is nobody to be told: no channel of alerts is configured");
         }
     }
-}
 
-/// Whether it needs to be given no more.
-async fn give(home: &Home, config: &Config, alert: &Alert) -> bool {
-    match alert::owner(home, config, &alert.key, &alert.words).await {
-        Ok(Told::Now) => tracing::warn!(words = alert.words, "told the owner"),
-        Ok(Told::Nobody) => tracing::warn!(words = alert.words, "there is no owner to be told"),
-        Ok(Told::Before) => {}
-        Ok(Told::NotYet) => return false,
-        Err(error) => {
-            tracing::warn!(%error, words = alert.words, "the owner could not be told; I try again");
-            return false;
+    /// Something begins to fire.
+    pub(crate) fn begins(&self, alert: &Alert) {
+        tracing::error!(key = alert.key, "{}", alert.words);
+        if alert.severity == Severity::Critical {
+            self.switch.fail(&alert.words);
         }
+        self.desk.tell(alert);
     }
-    true
+
+    /// What was given, and what fires.
+    pub(crate) fn book(&self) -> &Book {
+        self.desk.book()
+    }
+
+    /// The loop whose turns the dead man's switch tells of.
+    pub(crate) fn keeps(&self, turns: &Turns) {
+        self.switch.keeps(turns);
+    }
 }

@@ -2,7 +2,7 @@
 //! is and what to do. It is given once in a climb, and keeps nobody from being started again.
 
 use agentlab_domain::role::Post;
-use agentlab_platform::{clock, diagnosis, life::Life, redaction::Redaction, spawn};
+use agentlab_platform::{alert::Alert, clock, diagnosis, life::Life, redaction::Redaction, spawn};
 
 use crate::alerts::Alerts;
 
@@ -23,8 +23,9 @@ pub async fn give(life: &Life, alerts: &Alerts, trouble: &Trouble) -> String {
     let last = spawn::last_words(&life.home, post).map(|last| secrets.text(&last));
     let said = last.map_or_else(|| "It printed nothing.".to_owned(), |last| format!("Its last words: \"{last}\"."));
     let head = format!("{post} does not start: it was tried {} times. {said}", trouble.tried);
-    let written = diagnosis::write(&life.home, &secrets, Some(&life.db), (&head, &trouble.more)).await;
-    let known = match written {
+    let written =
+        diagnosis::write(&life.home, &secrets, (Some(&life.db), Some(&life.config)), (&head, &trouble.more)).await;
+    let known = match &written {
         Ok(path) => format!("What is known is in {}", path.display()),
         Err(error) => format!("What is known could not be written ({error})"),
     };
@@ -34,6 +35,7 @@ pub async fn give(life: &Life, alerts: &Alerts, trouble: &Trouble) -> String {
         trouble.tried
     );
     tracing::error!(%post, words);
-    alerts.tell(format!("capped:{post}:{}", clock::now_ms()), format!("agentlab: {post} {words}"));
+    let alert = Alert::once(format!("capped:{post}:{}", clock::now_ms()), format!("agentlab: {post} {words}"));
+    alerts.give(&Alert { subject: post.to_string(), bundle: written.ok(), ..alert });
     words
 }

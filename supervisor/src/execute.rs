@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use agentlab_domain::{
+    alert::delivery::Occasion,
     ladder::{self, Fall, Rung},
     plan::{Action, Asked, Why},
     role::{Post, Role},
 };
 use agentlab_platform::{
+    alert::Alert,
     clock,
     identity::Identity,
     recovery,
@@ -102,9 +104,25 @@ async fn climb(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
         }
         let changed = !done.is_empty() || rung == Rung::Capped;
         tracing::warn!(%post, rung = rung.as_str(), changed, "{}", done.join("; "));
+        tell_of(keeper, post, rung, &done);
         keeper.recorder.recovered(post, rung, changed, done.join("; "));
         if let Some(state) = keeper.posts.get_mut(&post) {
             state.climb = ladder::took(climb, changed);
+        }
+    }
+}
+
+/// Whoever keeps this system hears of a rung that changed something; of the last one with everything that is known.
+fn tell_of(keeper: &Keeper<'_>, post: Post, rung: Rung, done: &[String]) {
+    match rung {
+        // Who goes back to an earlier release, and who gives everything up for lost, says so there.
+        Rung::Restart | Rung::Release | Rung::Capped => {}
+        Rung::EndHolders | Rung::Reset if done.is_empty() => {}
+        Rung::EndHolders | Rung::Reset => {
+            let words = format!("agentlab: {post} did not come up, so this was done: {}.", done.join("; "));
+            let key = format!("recovery:{post}:{}", rung.as_str());
+            let alert = Alert { subject: post.to_string(), occasion: Occasion::Event, ..Alert::once(key, words) };
+            keeper.alerts.give(&alert);
         }
     }
 }

@@ -10,7 +10,7 @@ use agentlab_domain::{
     role::{Post, Role},
 };
 use agentlab_platform::{
-    clock,
+    clock, failpoints,
     identity::{Identity, Living},
     life::{Life, Refusal},
     lock,
@@ -121,6 +121,7 @@ impl<'a> Keeper<'a> {
             looked_at: clock::monotonic_ms(),
             turns: life.pulse.turns("posts"),
         };
+        keeper.alerts.keeps(&keeper.turns);
         keeper.want(wanted);
         // Workers that an earlier supervisor left at slots which nobody wants any more.
         let left = SLOTS.map(|slot| Post { role: Role::Worker, slot });
@@ -145,6 +146,7 @@ impl<'a> Keeper<'a> {
     pub(crate) async fn pass(&mut self) -> Passed {
         self.turns.turn(clock::scaled(PASS));
         fail_point!("keeper-pass");
+        failpoints::freeze("posts-pass").await;
         let mut passed = Passed { all_ready: true, ..Passed::default() };
         let snapshot = self.snapshot(&mut passed).await;
         for action in plan::plan(&snapshot) {
@@ -268,9 +270,6 @@ impl<'a> Keeper<'a> {
         (anybody, known)
     }
 }
-
-/// So many looks in a row that could not tell are said.
-const UNTOLD: u32 = 10;
 
 /// Counts looks that could not tell whether anybody is at a post; says so once.
 fn untold(state: &mut State, held: Held) -> Option<String> {

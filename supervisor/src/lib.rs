@@ -22,10 +22,12 @@ mod post;
 mod probe;
 mod recoveries;
 mod release;
+mod rules;
 mod rung;
 pub mod standby;
 mod start;
 mod stop;
+mod switch;
 mod trials;
 mod units;
 mod vigil;
@@ -49,6 +51,7 @@ pub use alone::{end_hung, recover_alone};
 use interventions::Interventions;
 use keeper::{How, Keeper};
 pub use news::News;
+use rules::Rules;
 pub use start::wait_for_recovery;
 use start::{begin, settle, take_up_lock, telling};
 use trials::Trials;
@@ -94,7 +97,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
     if mode != Mode::Private && boot::begin(home) {
         return Ok(Ended::Replaced);
     }
-    let (life, holders, mut locked) = begin(mode, &tell).await?;
+    let (life, holders, rules, mut locked) = begin(mode, &tell).await?;
     let life = std::sync::Arc::new(life);
     let agent = Agent::find(&life.config)?;
     let ear = Ear::of(&life)?;
@@ -103,6 +106,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
     let mut workers = control::workers(&life, life.config.workers.count).await;
     let wanted = posts(workers, full, with_bot);
     life::locks_are_files(&life.home, &wanted)?;
+    wanted_now(rules.as_ref(), workers);
     let drain = mode == Mode::Up { drain: true };
     let manager = if mode == Mode::Service { Manager::of_us(&life.home) } else { None };
     let is_kept = manager.is_some();
@@ -118,7 +122,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
             return Err(Refusal { code: life.code(), message });
         }
     }
-    let _sweeps = orphans::begin(&life);
+    let _sweeps = orphans::begin(&life, holders.alerts());
     children::collect_left();
     let mut looked = None;
     loop {
@@ -135,6 +139,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
                 tracing::warn!(wanted, "so many workers from now on");
                 workers = wanted;
                 keeper.want(posts(workers, full, with_bot));
+                wanted_now(rules.as_ref(), workers);
             }
         }
         let mut passed = keeper.pass().await;
@@ -175,6 +180,8 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         }
     }
     keeper.rest();
+    // Whoever ends now ends on purpose.
+    drop(rules);
     if life.code() == exit_code::RESTART {
         return Ok(Ended::Replaced);
     }
@@ -192,6 +199,13 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         stop::runs(&life, &mut stop, if drain { 3 } else { 2 }, &tell).await?;
     }
     Ok(Ended::Stopped)
+}
+
+/// The rules of alerts know how many workers there should be.
+fn wanted_now(rules: Option<&Rules>, workers: u32) {
+    if let Some(rules) = rules {
+        rules.want(workers);
+    }
 }
 
 /// Whether a private system ends: `up` wants its place, or no `ask` waits and nothing is left to run.

@@ -18,6 +18,7 @@ use agentlab_domain::{
 use agentlab_platform::{
     clock,
     db::{DbError, orphans::LiveRun},
+    failpoints,
     life::Life,
     lock,
     pulse::Turns,
@@ -25,7 +26,7 @@ use agentlab_platform::{
 };
 use tokio::task::JoinHandle;
 
-use crate::{leftovers::Leftovers, release};
+use crate::{alerts::Alerts, leftovers::Leftovers, release};
 use act::act;
 use memory::Memory;
 
@@ -52,16 +53,17 @@ impl Drop for Sweeps {
 }
 
 /// Begins to sweep, at once.
-pub(crate) fn begin(life: &Arc<Life>) -> Sweeps {
-    Sweeps(tokio::spawn(sweep_on(Arc::clone(life))))
+pub(crate) fn begin(life: &Arc<Life>, alerts: Alerts) -> Sweeps {
+    Sweeps(tokio::spawn(sweep_on(Arc::clone(life), alerts)))
 }
 
-async fn sweep_on(life: Arc<Life>) {
+async fn sweep_on(life: Arc<Life>, alerts: Alerts) {
     let turns = life.pulse.turns("orphans");
     let (mut orphans, mut leftovers, mut looked) = (Orphans::default(), Leftovers::default(), None);
     loop {
         turns.turn(clock::scaled(LIMIT));
-        let unfollowed = orphans.sweep(&life, &turns).await;
+        failpoints::freeze("orphans-sweep").await;
+        let unfollowed = orphans.sweep((&life, &alerts), &turns).await;
         if looked.is_none_or(|at: Instant| at.elapsed() >= clock::scaled(LEFTOVERS)) {
             looked = Some(clock::instant());
             leftovers.sweep(&life).await;
@@ -81,7 +83,7 @@ struct Orphans {
 
 impl Orphans {
     /// Sweeps once; true when a live run is followed by nobody. Rows that cannot be read now are read by the next sweep.
-    async fn sweep(&mut self, life: &Life, turns: &Turns) -> bool {
+    async fn sweep(&mut self, (life, alerts): (&Life, &Alerts), turns: &Turns) -> bool {
         let live = match self.live(life).await {
             Ok(live) => live,
             Err(error) => {
@@ -98,7 +100,7 @@ impl Orphans {
             let seen = look(life, &row, &run, memory);
             unfollowed |= seen.lease != Lease::Living;
             for action in orphan::decide(seen) {
-                act(life, &row, &run, memory, action).await;
+                act((life, alerts), (&row, &run), memory, action).await;
             }
         }
         unfollowed

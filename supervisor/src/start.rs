@@ -16,7 +16,7 @@ use agentlab_platform::{
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::{Mode, News, holders::Holders};
+use crate::{Mode, News, holders::Holders, rules::Rules};
 
 /// How long a private system may take to make room for `up`.
 const HANDOVER: Duration = Duration::from_secs(15);
@@ -50,12 +50,17 @@ pub(crate) fn take_up_lock(home: &Home) -> Result<Lock, Refusal> {
 pub(crate) async fn begin(
     mode: Mode,
     tell: &impl Fn(News),
-) -> Result<(Life, Holders, UnboundedReceiver<News>), Refusal> {
+) -> Result<(Life, Holders, Option<Rules>, UnboundedReceiver<News>), Refusal> {
     let taken = take(mode).await?;
     let (holders, mut locked) = Holders::watch(&taken);
+    // The same holds for what the rules of alerts name. A private system is nobody's charge.
+    let rules = (mode != Mode::Private).then(|| Rules::begin(&taken, holders.alerts()));
     let life = telling(&mut locked, tell, taken.enter()).await?;
     holders.entered(&life.db);
-    Ok((life, holders, locked))
+    if let Some(rules) = &rules {
+        rules.entered(&life.db);
+    }
+    Ok((life, holders, rules, locked))
 }
 
 /// Does what comes before being ready, however long somebody keeps the database locked.

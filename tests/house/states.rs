@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use agentlab_domain::{
+    alert,
     chat::Place,
     circuit::{self, Service},
     command::Command,
@@ -19,6 +20,7 @@ use agentlab_domain::{
     run,
     session::{self, Opened},
 };
+use agentlab_platform::alert::Channel;
 
 use super::{
     migrations::filled,
@@ -93,7 +95,7 @@ fn decisions() -> Vec<&'static str> {
 
 /// Every list of words, as Rust has it.
 fn words() -> BTreeMap<String, Vec<&'static str>> {
-    let lists: [(&str, Vec<&str>); 25] = [
+    let lists: [(&str, Vec<&str>); 29] = [
         ("job.state", job::State::ALL.map(job::State::as_str).to_vec()),
         ("job.isolation", Isolation::ALL.map(Isolation::as_str).to_vec()),
         ("run.state", run::State::ALL.map(run::State::as_str).to_vec()),
@@ -123,6 +125,10 @@ fn words() -> BTreeMap<String, Vec<&'static str>> {
         ("intervention.role", Role::ALL.map(Role::as_str).to_vec()),
         ("intervention.state", intervention::State::ALL.map(intervention::State::as_str).to_vec()),
         ("control.key", vec!["workers"]),
+        ("alert.rule", alert::Rule::ALL.map(alert::Rule::as_str).to_vec()),
+        ("alert.severity", alert::Severity::ALL.map(alert::Severity::as_str).to_vec()),
+        ("alert_delivery.channel", Channel::NAMES.to_vec()),
+        ("alert_delivery.what", vec!["began", "over"]),
     ];
     lists.into_iter().map(|(name, words)| (name.to_owned(), words)).collect()
 }

@@ -2,6 +2,8 @@
 
 mod adoption;
 mod alerts;
+mod alerts_last;
+mod alerts_rules;
 mod ask;
 mod bad_input;
 mod bad_input_tasks;

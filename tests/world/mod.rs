@@ -7,6 +7,7 @@ mod browser;
 mod giver;
 mod look;
 mod program;
+mod roads;
 mod systemd;
 
 use std::{
@@ -23,6 +24,7 @@ pub(crate) use browser::Browser;
 pub(crate) use giver::Giver;
 pub(crate) use look::{Held, Look};
 pub(crate) use program::{Ended, Running};
+pub(crate) use roads::{Roads, SECRETS, SWITCH_PATH, logs};
 pub(crate) use systemd::UserManager;
 
 /// How long anything may take on a slow machine.

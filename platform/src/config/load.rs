@@ -132,6 +132,7 @@ fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config
             return Err(invalid(format!("agent.{key} must be from 1 to 10080 (a week)")));
         }
     }
+    config.alerts.check().map_err(invalid)?;
     for (name, project) in &config.projects {
         if !project.path.is_absolute() {
             return Err(invalid(format!("projects.{name}.path must be an absolute path, not {:?}", project.path)));
@@ -152,17 +153,17 @@ fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn load_text(text: &str) -> Result<Config, ConfigError> {
+    pub(in super::super) fn load_text(text: &str) -> Result<Config, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path().to_path_buf()).unwrap();
         std::fs::write(home.config(), text).unwrap();
         load(&home)
     }
 
-    fn refusal(text: &str) -> String {
+    pub(in super::super) fn refusal(text: &str) -> String {
         let error = load_text(text).unwrap_err().to_string();
         error.split_once(": ").map(|(_, what)| what.to_owned()).unwrap_or(error)
     }

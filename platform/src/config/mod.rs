@@ -3,6 +3,7 @@
 //! A *secret* is wrapped from the parser on (`SecretString`): it cannot be printed by accident. Unknown keys are
 //! refused, since a misspelt limit is no limit.
 
+mod alerts;
 mod load;
 mod suggest;
 
@@ -12,6 +13,7 @@ use agentlab_domain::{budget, isolation::Isolation, rate::Limits};
 use secrecy::SecretString;
 use serde::Deserialize;
 
+pub use alerts::{Alerts, Email, Sms, Webhook};
 pub use load::{ConfigError, load, variables};
 
 /// The whole configuration.
@@ -30,6 +32,7 @@ pub struct Config {
     fingerprint: String,
     pub rate: Rate,
     pub recovery: Recovery,
+    pub alerts: Alerts,
 }
 
 /// `[recovery]`.
@@ -280,6 +283,6 @@ impl Config {
 
     /// Every secret, for the redaction of logs and the cleaning of a child's environment.
     pub fn secrets(&self) -> Vec<SecretString> {
-        self.telegram.token.iter().chain(self.agent.env.values()).cloned().collect()
+        self.telegram.token.iter().chain(self.agent.env.values()).cloned().chain(self.alerts.secrets()).collect()
     }
 }

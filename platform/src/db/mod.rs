@@ -4,6 +4,7 @@
 //! own waiting starves one of three writers (measured: 1.3-2.2 s; facts in docs/decisions/0006). Two pools, since a
 //! pragma belongs to a connection: FULL for what must survive a power cut, NORMAL for heartbeats and progress.
 
+pub mod alert;
 pub mod begin;
 pub mod budget;
 pub mod cancel;

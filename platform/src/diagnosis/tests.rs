@@ -28,15 +28,23 @@ async fn it_holds_what_is_known_and_no_secret_and_is_for_its_owner_alone() {
     log("worker-1.2026-11-20.jsonl", 200..202);
     fs::write(home.logs().join("bot.err"), format!("first\nGET bot{SECRET}/getMe failed\n")).unwrap();
     fs::write(home.post_lock(Post::parse("bot").unwrap()), "").unwrap();
+    let release = home.path().join("releases/abc123");
+    fs::create_dir_all(&release).unwrap();
+    fs::write(release.join("release.json"), format!("{{\"version\": \"0.1.0\", \"source\": \"{SECRET}\"}}")).unwrap();
+    std::os::unix::fs::symlink("abc123", home.path().join("releases/current")).unwrap();
     let db = Db::open(&home).await.unwrap();
     let more = [("from outside".to_owned(), format!("its token is {SECRET}"))];
-    let path = write(&home, &secrets(), Some(&db), ("bot does not start", &more)).await.unwrap();
+    let path = write(&home, &secrets(), (Some(&db), None), ("bot does not start", &more)).await.unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let text = fs::read_to_string(path).unwrap();
     for expected in [
         "== matter\nbot does not start\n",
         "== from outside\nits token is [secret]\n",
         "MiB free",
+        "\nschema 2026",
+        "\nagent not asked\n",
+        "== releases\ncurrent: abc123\nabc123/release.json: {\"version\": \"0.1.0\", \"source\": \"[secret]\"}\n",
+        "== alerts that fire\n",
         "== who keeps the database locked\nnobody\n",
         "bot: nobody is there; it said last: nothing that can be read",
         "\"queued\": 0",
@@ -58,7 +66,7 @@ async fn a_secret_at_the_cut_of_a_line_or_of_a_long_log_is_no_more_to_be_read() 
     // The part that is read begins within the secret.
     let long = format!("{SECRET}\n{}\n", "y".repeat(tail - 11));
     fs::write(home.logs().join("bot.2026-11-22.jsonl"), &long).unwrap();
-    let path = write(&home, &secrets(), None, ("matter", &[])).await.unwrap();
+    let path = write(&home, &secrets(), (None, None), ("matter", &[])).await.unwrap();
     let text = fs::read_to_string(path).unwrap();
     assert!(text.contains(&"x".repeat(WIDTH - 10)) && text.contains(&"y".repeat(WIDTH)));
     assert!(!text.contains("1234") && !text.contains("EEff") && !text.contains("AAbb"));
@@ -71,7 +79,7 @@ async fn a_database_that_does_not_answer_is_not_waited_for() {
     // Nobody gets a connection while these are out.
     let _all = (db.read().acquire().await.unwrap(), db.read().acquire().await.unwrap());
     let began = clock::instant();
-    let path = write(&home, &secrets(), Some(&db), ("matter", &[])).await.unwrap();
+    let path = write(&home, &secrets(), (Some(&db), None), ("matter", &[])).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     let text = fs::read_to_string(path).unwrap();
     assert!(text.contains("== rows\nthe database did not answer within 2 s\n"), "{text}");
@@ -87,8 +95,8 @@ async fn the_newest_ten_are_kept_and_nothing_else_is_removed() {
     for other in ["diagnosis-notes.md", "my-diagnosis-1.txt"] {
         fs::write(logs.join(other), "").unwrap();
     }
-    let first = write(&home, &secrets(), None, ("one", &[])).await.unwrap();
-    let second = write(&home, &secrets(), None, ("two", &[])).await.unwrap();
+    let first = write(&home, &secrets(), (None, None), ("one", &[])).await.unwrap();
+    let second = write(&home, &secrets(), (None, None), ("two", &[])).await.unwrap();
     assert_ne!(first, second);
     let mut left = names(&logs);
     left.sort_unstable();

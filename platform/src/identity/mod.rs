@@ -32,6 +32,11 @@ pub enum Living {
     CannotTell,
 }
 
+/// The boot of the machine that runs now.
+pub fn boot() -> std::io::Result<String> {
+    system::boot()
+}
+
 impl Identity {
     /// This process.
     pub fn own() -> std::io::Result<Self> {

@@ -47,6 +47,8 @@ const RUNTIME: Duration = Duration::from_millis(1500);
 const SIZE: usize = 4096;
 /// The loop that every process has: the runtime itself.
 pub const RUNTIME_LOOP: &str = "runtime";
+/// What the bot counts: the answers of Telegram to its questions for messages. It promises nothing.
+pub const ANSWERS: &str = "answers";
 
 /// A loop's count of its turns. The default one is in no pulse: nobody looks at it.
 #[derive(Debug, Clone, Default)]

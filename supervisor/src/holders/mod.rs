@@ -73,7 +73,8 @@ impl Holders {
     pub(crate) fn watch(taken: &Taken) -> (Self, mpsc::UnboundedReceiver<News>) {
         let (tell, news) = mpsc::unbounded_channel();
         let watching = Arc::new(Mutex::new(Watching::of(&taken.home, &taken.config)));
-        let reports = Reports::begin(&taken.home, &taken.config, taken.noted(), tell);
+        let alerts = Alerts::begin(&taken.home, &taken.config, |name| taken.pulse.turns(name));
+        let reports = Reports::begin(alerts, taken.noted(), tell);
         let turns = taken.pulse.turns("holders");
         let sweeps = tokio::spawn(sweep_on(Arc::clone(&watching), reports.clone(), turns));
         (Self { watching, reports, sweeps }, news)
@@ -126,7 +127,8 @@ pub(crate) async fn watch_alone(home: &Home, config: &Config, begun: impl FnOnce
     }
     begun();
     let (tell, mut news) = mpsc::unbounded_channel();
-    let (reports, mut watching) = (Reports::begin(home, config, Note::default(), tell), Watching::of(home, config));
+    let alerts = Alerts::begin(home, config, |_| Turns::default());
+    let (reports, mut watching) = (Reports::begin(alerts, Note::default(), tell), Watching::of(home, config));
     let (began, limit) = (clock::instant(), patience().end + clock::scaled(EVERY) * 3);
     while is_locked() && began.elapsed() < limit {
         watching.sweep(&reports);

@@ -7,7 +7,7 @@ use agentlab_domain::{
     ladder::Rung,
     role::{Post, Role},
 };
-use agentlab_platform::{clock, config::Config, db::Db, home::Home, life::Note};
+use agentlab_platform::{clock, db::Db, life::Note};
 use tokio::sync::{mpsc, watch};
 
 use crate::{News, alerts::Alerts};
@@ -28,11 +28,11 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    pub(super) fn begin(home: &Home, config: &Config, note: Note, news: mpsc::UnboundedSender<News>) -> Self {
+    pub(super) fn begin(alerts: Alerts, note: Note, news: mpsc::UnboundedSender<News>) -> Self {
         let (rows, to_write) = mpsc::unbounded_channel();
         let (db, opened) = watch::channel(None);
         tokio::spawn(write(to_write, opened));
-        Self { alerts: Alerts::begin(home, config), note, news, rows, db }
+        Self { alerts, note, news, rows, db }
     }
 
     pub(super) fn entered(&self, db: &Db) {

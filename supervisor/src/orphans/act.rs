@@ -2,7 +2,6 @@
 
 use agentlab_domain::orphan::Action;
 use agentlab_platform::{
-    alert::{self, Told},
     clock,
     db::orphans::LiveRun,
     life::Life,
@@ -12,9 +11,15 @@ use agentlab_platform::{
 };
 
 use super::memory::Memory;
+use crate::alerts::Alerts;
 
 /// Does it.
-pub(super) async fn act(life: &Life, row: &LiveRun, run: &RunDir, memory: &mut Memory, action: Action) {
+pub(super) async fn act(
+    (life, alerts): (&Life, &Alerts),
+    (row, run): (&LiveRun, &RunDir),
+    memory: &mut Memory,
+    action: Action,
+) {
     let (task, id) = (row.task, &row.id);
     match action {
         Action::Wake => {
@@ -31,7 +36,7 @@ pub(super) async fn act(life: &Life, row: &LiveRun, run: &RunDir, memory: &mut M
                 Err(error) => tracing::warn!(task, run = %id, %error, "could not ask it to stop; I try again"),
             }
         }
-        Action::Name => name(life, row, run, memory).await,
+        Action::Name => name(alerts, row, run, memory),
         Action::Settle => {
             let (dir, name, home) = (run.clone(), id.clone(), life.home.clone());
             let settled = tokio::task::spawn_blocking(move || run_dir::settle(&dir, &name, &Spared::of(&home)?)).await;
@@ -57,7 +62,7 @@ pub(super) async fn act(life: &Life, row: &LiveRun, run: &RunDir, memory: &mut M
 }
 
 /// Tells the owner of a shim that does not end.
-async fn name(life: &Life, row: &LiveRun, run: &RunDir, memory: &mut Memory) {
+fn name(alerts: &Alerts, row: &LiveRun, run: &RunDir, memory: &mut Memory) {
     let task = row.task;
     let keeper = run.shim().ok().flatten().map(|shim| format!(" (process {})", shim.pid)).unwrap_or_default();
     let why = if memory.unwanted.is_some() { "It was asked to stop" } else { "Its time limit is over" };
@@ -68,13 +73,6 @@ async fn name(life: &Life, row: &LiveRun, run: &RunDir, memory: &mut Memory) {
         row.id
     );
     tracing::error!(task, run = %row.id, "{words}");
-    match alert::owner(&life.home, &life.config, &format!("overdue:{}", row.id), &words).await {
-        Ok(Told::Now | Told::Before | Told::Nobody) => memory.named = true,
-        // Another alert is being given: with the next look.
-        Ok(Told::NotYet) => {}
-        Err(error) => {
-            memory.in_vain = Some(clock::instant());
-            tracing::warn!(%error, "the owner could not be told; I try again");
-        }
-    }
+    alerts.tell(format!("overdue:{}", row.id), words);
+    memory.named = true;
 }

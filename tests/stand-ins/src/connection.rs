@@ -68,6 +68,17 @@ impl Connection {
         Some(request)
     }
 
+    /// The next line, without its end, or `None` when the client closed the connection.
+    pub(crate) async fn line(&mut self) -> Option<String> {
+        loop {
+            if let Some(at) = find(&self.buffer, b"\r\n") {
+                let line = self.take(at + 2);
+                return Some(String::from_utf8_lossy(&line[..at]).into_owned());
+            }
+            self.fill().await?;
+        }
+    }
+
     async fn chunked_body(&mut self) -> Option<Vec<u8>> {
         let mut body = Vec::new();
         loop {

@@ -13,8 +13,16 @@
 
 pub mod bot_api;
 mod connection;
+#[cfg(target_os = "linux")]
+pub mod desktop;
 mod host;
 pub mod messages_api;
+pub mod receiver;
+pub mod smtp;
 
 pub use bot_api::BotApi;
+#[cfg(target_os = "linux")]
+pub use desktop::Desktop;
 pub use messages_api::{MessagesApi, find_claude};
+pub use receiver::Receiver;
+pub use smtp::Smtp;

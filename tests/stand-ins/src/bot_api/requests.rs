@@ -23,10 +23,11 @@ pub struct Recorded {
     pub chat: Option<i64>,
 }
 
-pub(super) const METHODS: [&str; 12] = [
+pub(super) const METHODS: [&str; 13] = [
     "getMe",
     "getUpdates",
     "sendMessage",
+    "sendDocument",
     "editMessageText",
     "editMessageReplyMarkup",
     "deleteMessage",

@@ -58,6 +58,26 @@ pub(super) fn send_message(state: &mut State, params: &Value) -> Result<Value, R
     Ok(state.message_json(chat, id).unwrap_or_default())
 }
 
+/// A document is a message; what it holds is kept as its name and length, in the record of requests.
+pub(super) fn send_document(state: &mut State, params: &Value) -> Result<Value, Refused> {
+    let chat = chat(state, params)?;
+    let document = params.get("document").filter(|document| document.is_object());
+    let document = document.ok_or_else(|| bad("there is no document in the request"))?;
+    let text = format!("[document {}]", document.get("file_name").and_then(Value::as_str).unwrap_or_default());
+    let content = BotMessage {
+        message_id: 0,
+        thread: None,
+        history: vec![text.clone()],
+        text,
+        entities: Vec::new(),
+        reply_markup: None,
+        reply_to: None,
+        deleted: false,
+    };
+    let id = state.add_message(chat, None, content);
+    Ok(state.message_json(chat, id).unwrap_or_default())
+}
+
 fn replied(state: &State, chat: i64, params: &Value) -> Result<Option<i64>, Refused> {
     let reply = params.get("reply_parameters").unwrap_or(&Value::Null);
     // The older spelling, which Telegram still takes.

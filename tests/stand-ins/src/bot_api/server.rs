@@ -124,6 +124,7 @@ fn effect(state: &mut State, method: &str, params: &Value) -> Result<Value, Refu
             Ok(me)
         }
         "sendMessage" => send::send_message(state, params),
+        "sendDocument" => send::send_document(state, params),
         "editMessageText" => send::edit_message_text(state, params),
         "editMessageReplyMarkup" => send::edit_message_reply_markup(state, params),
         "deleteMessage" => send::delete_message(state, params),

@@ -1,0 +1,37 @@
+//! The disk that holds the home: how full it is, as `df` counts it, in room and in files.
+
+use std::path::Path;
+
+use nix::sys::statvfs::statvfs;
+
+/// How full it is, in percent; `None` where that cannot be told.
+pub fn percent_full(path: &Path) -> Option<u64> {
+    let disk = statvfs(path).ok()?;
+    let room = percent(disk.blocks(), disk.blocks_free(), disk.blocks_available());
+    // Some file systems do not count files.
+    let files = percent(disk.files(), disk.files_free(), disk.files_available());
+    room.max(files)
+}
+
+/// What is used of what may be used, rounded up. What only the system may use counts for neither.
+fn percent(all: impl Into<u64>, free: impl Into<u64>, available: impl Into<u64>) -> Option<u64> {
+    let (all, free, available): (u64, u64, u64) = (all.into(), free.into(), available.into());
+    let used = all.saturating_sub(free);
+    (all > 0 && used + available > 0).then(|| used.saturating_mul(100).div_ceil(used + available))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_counts_as_df_does() {
+        assert_eq!(percent(100_u32, 100_u32, 95_u32), Some(0));
+        // 5 of 100 are for the system alone: 86 of 95 are used.
+        assert_eq!(percent(100_u64, 14_u64, 9_u64), Some(91));
+        assert_eq!(percent(100_u64, 5_u64, 0_u64), Some(100));
+        assert_eq!(percent(0_u64, 0_u64, 0_u64), None);
+        assert!(percent_full(Path::new("/")).is_some_and(|percent| percent <= 100));
+        assert_eq!(percent_full(Path::new("/nowhere/at/all")), None);
+    }
+}
