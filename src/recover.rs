@@ -1,10 +1,15 @@
 //! `recover`: a role is healed by force. The supervisor does it; where none acts, this does what can be done without one.
 
+use std::time::Duration;
+
 use agentlab_domain::{exit_code, intervention::Kind, role::Role};
-use agentlab_platform::{config, home::Home};
+use agentlab_platform::{config, home::Home, recovery};
 use serde_json::json;
 
-use crate::{failure::Failure, intervention, print, system};
+use crate::{failure::Failure, intervention, print, system, update::place};
+
+/// How long it may take: a database that somebody keeps locked is watched for a minute.
+const LASTS: Duration = Duration::from_mins(3);
 
 /// Recovers `role`, and says what was done.
 pub async fn recover(role: Role, as_json: bool) -> Result<u8, Failure> {
@@ -16,6 +21,8 @@ pub async fn recover(role: Role, as_json: bool) -> Result<u8, Failure> {
         done = agentlab_supervisor::end_hung(&home, role).await;
     }
     if !running() {
+        // Where a supervisor runs, it says so itself when it begins.
+        let _held = recovery::take(&home, "a recovery by hand", LASTS).map_err(place::refused)?;
         let config = config::load(&home)?;
         let watches = || print::note("somebody keeps the database locked: I watch for a minute");
         done.extend(agentlab_supervisor::recover_alone(&home, &config, role, watches).await);

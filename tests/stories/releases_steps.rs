@@ -88,7 +88,7 @@ fn while_a_recovery_is_in_progress_updates_are_refused_and_a_supervisor_waits() 
     assert_eq!(update(&world, &first).code, Some(0));
     in_progress(&world);
     let second = release(&world, "second", "");
-    for words in [vec!["update", second.to_str().unwrap()], vec!["rollback"]] {
+    for words in [vec!["update", second.to_str().unwrap()], vec!["rollback"], vec!["recover", "worker"]] {
         let refused = world.run(&words);
         let who = format!("a test is in progress (process {}", std::process::id());
         assert!(refused.code == Some(75) && refused.stderr.contains(&who), "{refused:?}");

@@ -27,7 +27,6 @@ use agentlab_domain::trial::Kept;
 use serde::{Deserialize, Serialize};
 
 pub use check::{Fit, check, fit};
-pub(crate) use files::put;
 pub use life::{described, healthy, ran};
 pub use running::running;
 pub use switch::{forgive, mark_bad, switch};

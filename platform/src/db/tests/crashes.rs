@@ -93,13 +93,16 @@ async fn rows_of_a_month_ago_are_forgotten_some_with_each_new_one() {
 #[tokio::test]
 async fn a_rung_that_was_taken_has_a_row_with_its_effect() {
     let (_folder, db) = fresh().await;
-    for (rung, changed) in Rung::ALL.into_iter().zip([true, false, true, false]) {
+    for (rung, changed) in Rung::ALL.into_iter().zip([true, false, true, true, false]) {
         db.recovered(WORKER, rung, changed, "words").await.unwrap();
     }
     let rows: Vec<(String, String, bool)> =
         sqlx::query_as("SELECT process, rung, changed FROM v_recoveries").fetch_all(db.read()).await.unwrap();
     let rungs: Vec<_> = rows.iter().map(|(_, rung, changed)| (rung.as_str(), *changed)).collect();
-    assert_eq!(rungs, [("capped", false), ("reset", true), ("end_holders", false), ("restart", true)]);
+    assert_eq!(
+        rungs,
+        [("capped", false), ("release", true), ("reset", true), ("end_holders", false), ("restart", true)]
+    );
     assert_eq!(rows[0].0, "worker-2");
 }
 
