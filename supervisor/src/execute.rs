@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use agentlab_domain::{
-    alert::delivery::Occasion,
+    alert::{Severity, delivery::Occasion},
     ladder::{self, Fall, Rung},
     plan::{Action, Asked, Why},
     role::{Post, Role},
@@ -112,7 +112,7 @@ async fn climb(keeper: &mut Keeper<'_>, post: Post, passed: &mut Passed) {
     }
 }
 
-/// Whoever keeps this system hears of a rung that changed something; of the last one with everything that is known.
+/// Whoever wants to hear of it is told of a rung that changed something. The last one tells by itself, with all that is known.
 fn tell_of(keeper: &Keeper<'_>, post: Post, rung: Rung, done: &[String]) {
     match rung {
         // Who goes back to an earlier release, and who gives everything up for lost, says so there.
@@ -121,7 +121,9 @@ fn tell_of(keeper: &Keeper<'_>, post: Post, rung: Rung, done: &[String]) {
         Rung::EndHolders | Rung::Reset => {
             let words = format!("agentlab: {post} did not come up, so this was done: {}.", done.join("; "));
             let key = format!("recovery:{post}:{}", rung.as_str());
-            let alert = Alert { subject: post.to_string(), occasion: Occasion::Event, ..Alert::once(key, words) };
+            // Nothing is left to do: whoever wants to know of it anyway asks for `info`.
+            let (subject, severity) = (post.to_string(), Severity::Info);
+            let alert = Alert { subject, severity, occasion: Occasion::Event, ..Alert::once(key, words) };
             keeper.alerts.give(&alert);
         }
     }

@@ -4,8 +4,7 @@
 use std::{collections::BTreeMap, collections::HashSet, sync::Arc, time::Duration};
 
 use agentlab_domain::{
-    exit_code,
-    ladder::{self, Fall},
+    ladder::Fall,
     plan::{self, Held},
     role::{Post, Role},
 };
@@ -188,7 +187,7 @@ impl<'a> Keeper<'a> {
             let (held, fallen) = look::look(&self.life.home, post, state, ran, asked, self.sender.as_ref());
             if let Some(fallen) = fallen {
                 self.recorder.died(&self.life.home, &fallen);
-                bury(state, &fallen);
+                state.bury(&fallen);
                 if fallen.fall == Fall::Refused && (self.announced || self.sender.is_some()) {
                     let words = fallen.how().unwrap_or_default();
                     let told = format!(
@@ -198,13 +197,13 @@ impl<'a> Keeper<'a> {
                     );
                     self.alerts.tell(format!("refused:{post}:{}:{words}", self.life.name), told);
                 }
-                passed.refused = passed.refused.take().or_else(|| refusal(&fallen));
+                passed.refused = passed.refused.take().or_else(|| fallen.refused());
                 passed.fallen.push(fallen);
             }
             if held != Held::No && state.child.is_none() && !state.vigil.as_ref().is_some_and(Vigil::lasts) {
                 state.vigil = Some(Vigil::begin(self.life.home.post_lock(post), &self.found_died));
             }
-            passed.diagnosed.extend(untold(state, held).map(|words| (post, words)));
+            passed.diagnosed.extend(state.untold(held).map(|words| (post, words)));
             let beat = state.person.as_ref().and_then(|person| person.beat.as_ref());
             // Who was found may run under an earlier configuration. What was started here runs under the present one, which
             // may be newer than ours: to replace that would never end.
@@ -269,31 +268,4 @@ impl<'a> Keeper<'a> {
         }
         (anybody, known)
     }
-}
-
-/// Counts looks that could not tell whether anybody is at a post; says so once.
-fn untold(state: &mut State, held: Held) -> Option<String> {
-    state.untold = if held == Held::CannotTell && state.child.is_none() { state.untold.saturating_add(1) } else { 0 };
-    (state.untold == UNTOLD).then(|| {
-        "cannot be kept: nobody can tell whether its lock in run/ is held, so nobody is started. Is something else in its \
-         place, or may the folder not be read?"
-            .to_owned()
-    })
-}
-
-/// What follows from an end for the next start.
-fn bury(state: &mut State, fallen: &Fallen) {
-    let (climb, wait) = ladder::fell(state.climb, fallen.fall, fastrand::f64());
-    // Whoever ends well of his own accord, again and again, is not to be a hot loop.
-    let least = if fallen.is_success() { Duration::from_millis(100) } else { Duration::ZERO };
-    state.climb = climb;
-    let wait = clock::scaled(wait).max(least);
-    state.not_before = clock::monotonic_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-}
-
-fn refusal(fallen: &Fallen) -> Option<Refusal> {
-    let code = fallen.refusal()?;
-    let unsaid = || format!("a process refused to start with exit code {code}");
-    let message = fallen.words.clone().unwrap_or_else(unsaid);
-    Some(Refusal { code: if code == 0 { exit_code::FAILED } else { code }, message })
 }

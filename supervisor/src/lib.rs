@@ -189,15 +189,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
     if is_kept {
         return Ok(Ended::Stopped);
     }
-    if drain {
-        tell(News::Draining);
-        stop::drain(&mut keeper, &mut stop).await;
-    }
-    tell(News::Stopping);
-    stop::all(&mut keeper, spawn::Wish::End).await;
-    if full {
-        stop::runs(&life, &mut stop, if drain { 3 } else { 2 }, &tell).await?;
-    }
+    stop::end(&mut keeper, &mut stop, mode, &tell).await?;
     Ok(Ended::Stopped)
 }
 

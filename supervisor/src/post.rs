@@ -4,14 +4,15 @@
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
 use agentlab_domain::{
+    exit_code,
     fall::{self, Before, Ended},
     hang::{self, Standing},
     health::{self, Hang, Patience, Signs},
-    ladder::{Climb, Fall},
-    plan::Asked,
+    ladder::{self, Climb, Fall},
+    plan::{Asked, Held},
     role::Post,
 };
-use agentlab_platform::{clock, identity::Identity, pulse::Beat};
+use agentlab_platform::{clock, identity::Identity, life::Refusal, pulse::Beat};
 use tokio::process::Child;
 
 use crate::{errand::Errand, vigil::Vigil};
@@ -43,6 +44,31 @@ impl State {
     /// A process was started here and has not ended, or is being started; it may not hold the lock yet.
     pub(crate) const fn is_started(&self) -> bool {
         self.child.is_some() || self.errand.is_some()
+    }
+}
+
+/// So many looks in a row that could not tell are said.
+const UNTOLD: u32 = 10;
+
+impl State {
+    /// Counts looks that could not tell whether anybody is at the post; says so once.
+    pub(crate) fn untold(&mut self, held: Held) -> Option<String> {
+        self.untold = if held == Held::CannotTell && self.child.is_none() { self.untold.saturating_add(1) } else { 0 };
+        (self.untold == UNTOLD).then(|| {
+            "cannot be kept: nobody can tell whether its lock in run/ is held, so nobody is started. Is something else in its \
+             place, or may the folder not be read?"
+                .to_owned()
+        })
+    }
+
+    /// What follows from an end for the next start.
+    pub(crate) fn bury(&mut self, fallen: &Fallen) {
+        let (climb, wait) = ladder::fell(self.climb, fallen.fall, fastrand::f64());
+        // Whoever ends well of his own accord, again and again, is not to be a hot loop.
+        let least = if fallen.is_success() { Duration::from_millis(100) } else { Duration::ZERO };
+        self.climb = climb;
+        let wait = clock::scaled(wait).max(least);
+        self.not_before = clock::monotonic_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
     }
 }
 
@@ -140,6 +166,14 @@ impl Fallen {
             Fall::Refused => u8::try_from(self.status?.code()?).ok(),
             Fall::Asked | Fall::Taken { .. } | Fall::Failed { .. } | Fall::NeverReady => None,
         }
+    }
+
+    /// What it refused with, for whoever started the system.
+    pub(crate) fn refused(&self) -> Option<Refusal> {
+        let code = self.refusal()?;
+        let unsaid = || format!("a process refused to start with exit code {code}");
+        let message = self.words.clone().unwrap_or_else(unsaid);
+        Some(Refusal { code: if code == 0 { exit_code::FAILED } else { code }, message })
     }
 
     /// How it ended, for people: what was found out about it, else its last words, else what the system says.

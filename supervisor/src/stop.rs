@@ -12,7 +12,7 @@ use agentlab_platform::{
     spawn,
 };
 
-use crate::{News, keeper::Keeper};
+use crate::{Mode, News, keeper::Keeper};
 
 /// How long a daemon may take to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -25,6 +25,23 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Between two looks at workers that finish what they run: that may take an hour.
 const DRAIN_LOOK: Duration = Duration::from_millis(100);
 
+/// Ends the system as somebody at a terminal asks for it: with `drain` what runs is finished first. Says which runs go on.
+pub(crate) async fn end(
+    keeper: &mut Keeper<'_>,
+    stop: &mut Stop,
+    mode: Mode,
+    tell: &impl Fn(News),
+) -> Result<(), Refusal> {
+    let drain = mode == Mode::Up { drain: true };
+    if drain {
+        tell(News::Draining);
+        self::drain(keeper, stop).await;
+    }
+    tell(News::Stopping);
+    all(keeper, spawn::Wish::End).await;
+    if mode == Mode::Private { Ok(()) } else { runs(keeper.life, stop, if drain { 3 } else { 2 }, tell).await }
+}
+
 /// Stops every daemon and waits until each is gone: a child of ours collected, and every post's lock free. `wish` is how they
 /// are asked.
 pub(crate) async fn all(keeper: &mut Keeper<'_>, wish: spawn::Wish) {
@@ -36,7 +53,7 @@ pub(crate) async fn all(keeper: &mut Keeper<'_>, wish: spawn::Wish) {
 }
 
 /// Asks the workers to finish and waits until they are gone, or until somebody asks a second time: then they let go.
-pub(crate) async fn drain(keeper: &mut Keeper<'_>, stop: &mut Stop) {
+async fn drain(keeper: &mut Keeper<'_>, stop: &mut Stop) {
     let workers: Vec<Post> = keeper.all_posts().into_iter().filter(|post| post.role == Role::Worker).collect();
     let drained = async {
         let mut asked = HashSet::new();
@@ -76,7 +93,7 @@ async fn wait_gone(keeper: &mut Keeper<'_>, wish: spawn::Wish) -> bool {
 }
 
 /// Says which runs go on, and stops them too when it was asked `times`.
-pub(crate) async fn runs(life: &Life, stop: &mut Stop, times: u32, tell: &impl Fn(News)) -> Result<(), Refusal> {
+async fn runs(life: &Life, stop: &mut Stop, times: u32, tell: &impl Fn(News)) -> Result<(), Refusal> {
     let live = life.db.live_runs().await?;
     if live.is_empty() {
         return Ok(());

@@ -32,6 +32,9 @@ pub(crate) const LONG: Duration = Duration::from_mins(1);
 /// The person who may use the bot.
 pub(crate) const ANN: i64 = 7001;
 
+/// From so many percent on the disk is full.
+pub(crate) const DISK_PERCENT: &str = "AGENTLAB_ALERTS__DISK_PERCENT";
+
 /// One test's world.
 pub(crate) struct World {
     folder: tempfile::TempDir,
@@ -52,7 +55,9 @@ impl World {
         fs::create_dir_all(folder.path().join("bin")).unwrap();
         let port = free_port();
         let program = env!("CARGO_BIN_EXE_agentlab").into();
-        let world = Self { folder, config: format!("[console]\nport = {port}\n"), env: Vec::new(), port, program };
+        // The disk of the machine that tests is no part of any story.
+        let env = vec![(DISK_PERCENT.into(), "100".into())];
+        let world = Self { folder, config: format!("[console]\nport = {port}\n"), env, port, program };
         world.write_config();
         world
     }

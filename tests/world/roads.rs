@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use agentlab_stand_ins::{BotApi, Receiver, Smtp};
 use serde_json::Value;
 
-use super::{ANN, World};
+use super::{ANN, DISK_PERCENT, World};
 
 pub(crate) const PASSWORD: &str = "mail-password-1";
 pub(crate) const SMS_TOKEN: &str = "sms-token-0123456789";
@@ -61,6 +61,9 @@ impl Roads {
             self.sms.url(),
             self.hook.url(),
         ));
+        if more.contains("disk_percent") {
+            world.env.retain(|(name, _)| name != DISK_PERCENT);
+        }
         world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), scale.into()));
         #[cfg(target_os = "linux")]
         if let Some(desktop) = &self.desktop {

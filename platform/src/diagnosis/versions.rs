@@ -21,7 +21,7 @@ pub(super) async fn versions(config: Option<&Config>) -> String {
             let said = tokio::time::timeout(clock::scaled(ASKED), spawn::version(&program)).await;
             let said = said
                 .map_or_else(|_| "does not answer".to_owned(), |said| said.unwrap_or_else(|error| error.to_string()));
-            format!("{} ({said})", program.display())
+            format!("{} ({})", program.display(), said.lines().next().unwrap_or_default())
         }
     };
     format!("{}\nschema {schema}\nagent {agent}\n{}", release.named(), system())
