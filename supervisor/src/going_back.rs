@@ -44,7 +44,6 @@ pub(crate) fn by_rung(keeper: &Keeper<'_>, post: Post) -> Vec<String> {
     if trial.as_ref().is_some_and(|trial| trial.faults.is_empty()) {
         return Vec::new();
     }
-    // A revert of the commit in the checkout, where `suspect` is why the release was left, joins behind this return.
     let last = trial.and_then(|trial| trial.last_fault()).map(|last| format!("; the last fault: {last}"));
     go_back(keeper, &format!("{post} does not stay up{}", last.unwrap_or_default())).into_iter().collect()
 }

@@ -22,6 +22,7 @@ mod post;
 mod probe;
 mod recoveries;
 mod release;
+mod revert;
 mod rules;
 mod rung;
 pub mod standby;

@@ -19,6 +19,7 @@ use crate::{
     going_back::{self, go_back},
     keeper::{self, Keeper, Passed},
     post::Fallen,
+    revert,
 };
 
 /// Between two notes of how long it has been healthy.
@@ -69,6 +70,7 @@ impl Trials {
         if self.returning && passed.all_ready {
             recovery::over(home);
             self.returning = false;
+            revert::begin(keeper);
         }
         let well = passed.all_ready && own == Some(current.name.as_str()) && keeper.all_run(&current.name);
         let every = clock::scaled(keeper::LOOK);

@@ -42,6 +42,7 @@ mod real_claude_stop;
 mod recover;
 mod releases;
 mod releases_bad;
+mod releases_revert;
 mod releases_steps;
 mod restart;
 mod retry;

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::process::{Child, Command};
 
-use crate::clock;
+use crate::spawn;
 
 /// How long Git may take for a question.
 const QUESTION: Duration = Duration::from_secs(30);
@@ -53,15 +53,7 @@ async fn is_clean(folder: &Path) -> bool {
 }
 
 async fn git(folder: &Path, words: &[&str], limit: Duration) -> Result<String, String> {
-    let mut git = Command::new("git");
-    git.args(words).current_dir(folder).env("GIT_TERMINAL_PROMPT", "0").stdin(Stdio::null()).kill_on_drop(true);
-    let asked = tokio::time::timeout(clock::scaled(limit), git.output()).await;
-    let failed = |why: String| format!("`git {}` in {}: {why}", words.join(" "), folder.display());
-    let output = asked.map_err(|_| failed("it takes too long".into()))?.map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    spawn::git::ask_within(folder, words, limit).await.map_err(|error| error.to_string())
 }
 
 /// Begins to build the checkout; what cargo says goes to `log`. Where the executable will be comes with it.

@@ -37,7 +37,7 @@ pub fn go_back(home: &Home, why: &str) -> Result<Option<Returned>, ReleaseError>
 /// Leaves one release for another. `by_itself`: no person asked for it.
 pub fn leave(home: &Home, left: &Release, to: &Release, why: &str, by_itself: bool) -> Result<(), ReleaseError> {
     let _turn = turn(home)?;
-    let bad = Bad { at: clock::now_ms(), why: why.to_owned(), returned_to: to.name.clone(), by_itself };
+    let bad = Bad { at: clock::now_ms(), why: why.to_owned(), returned_to: to.name.clone(), by_itself, reverted: None };
     change(home, &left.name, |release| release.bad = Some(bad))?;
     fail_point!("release-left");
     finish(home, &to.name)
@@ -73,6 +73,28 @@ pub fn untold(home: &Home) -> Vec<(String, String)> {
         Some((format!("returned:{}:{}", release.name, bad.at), words))
     };
     all(home).into_iter().filter_map(told).collect()
+}
+
+/// The releases that were left by themselves within the last day, with what was gone back to, whose commits nobody has tried to
+/// revert.
+pub fn unreverted(home: &Home) -> Vec<(Release, Release)> {
+    let since = clock::now_ms() - TOLD_MS;
+    let untried = |release: Release| {
+        let bad = release.bad.as_ref().filter(|bad| bad.by_itself && bad.at >= since && bad.reverted.is_none())?;
+        let to = read(home, &bad.returned_to)?;
+        Some((release, to))
+    };
+    all(home).into_iter().filter_map(untried).collect()
+}
+
+/// Notes what came of the revert of a release's commit.
+pub fn reverted(home: &Home, name: &str, words: &str) -> Result<(), ReleaseError> {
+    let _turn = turn(home)?;
+    change(home, name, |release| {
+        if let Some(bad) = &mut release.bad {
+            bad.reverted = Some(words.to_owned());
+        }
+    })
 }
 
 /// The names of the releases that were left by themselves: whoever still runs one makes place.

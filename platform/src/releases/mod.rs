@@ -84,6 +84,9 @@ pub struct Bad {
     pub returned_to: String,
     /// No person asked for it.
     pub by_itself: bool,
+    /// What came of the revert of its commit, where that was tried.
+    #[serde(default)]
+    pub reverted: Option<String>,
 }
 
 /// Why something about releases was not done.

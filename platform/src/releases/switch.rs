@@ -36,7 +36,9 @@ pub(super) fn switch_in_turn(home: &Home, name: &str) -> Result<(), ReleaseError
 pub fn mark_bad(home: &Home, name: &str, why: &str, returned_to: &str) -> Result<(), ReleaseError> {
     let _turn = turn(home)?;
     let (why, returned_to) = (why.to_owned(), returned_to.to_owned());
-    change(home, name, |release| release.bad = Some(Bad { at: clock::now_ms(), why, returned_to, by_itself: false }))
+    change(home, name, |release| {
+        release.bad = Some(Bad { at: clock::now_ms(), why, returned_to, by_itself: false, reverted: None })
+    })
 }
 
 /// A person wants this release all the same.

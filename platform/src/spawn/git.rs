@@ -9,6 +9,8 @@ use crate::{clock, run_dir};
 
 /// How long Git may take.
 const LONGEST: Duration = Duration::from_mins(1);
+/// Tests shorten it no further.
+const SHORTEST: Duration = Duration::from_secs(15);
 /// What a repository's configuration does not decide here.
 const SETTINGS: [&str; 7] = [
     "core.hooksPath=/dev/null",
@@ -22,6 +24,11 @@ const SETTINGS: [&str; 7] = [
 
 /// What Git prints for these words in a checkout, without the last line's end. Its own complaint is the error.
 pub async fn ask(checkout: &Path, words: &[&str]) -> io::Result<String> {
+    ask_within(checkout, words, LONGEST).await
+}
+
+/// The same where it may take another time than usual.
+pub async fn ask_within(checkout: &Path, words: &[&str], limit: Duration) -> io::Result<String> {
     let mut git = Command::new("git");
     git.arg("-C").arg(checkout).args(SETTINGS.iter().flat_map(|setting| ["-c", setting])).args(words);
     // Where we were started from within a repository's hook, its variables would lead to another repository.
@@ -30,13 +37,15 @@ pub async fn ask(checkout: &Path, words: &[&str]) -> io::Result<String> {
     }
     git.env("GIT_TERMINAL_PROMPT", "0").env("GIT_EDITOR", "true").env("LC_ALL", "C").env_remove(run_dir::MARK);
     let output = git.stdin(Stdio::null()).kill_on_drop(true).output();
-    let output =
-        tokio::time::timeout(clock::scaled(LONGEST).max(LONGEST / 4), output).await.map_err(io::Error::other)??;
+    let output = tokio::time::timeout(clock::scaled(limit).max(SHORTEST), output).await;
+    let called = || format!("`git {}` in {}", words.join(" "), checkout.display());
+    let output = output.map_err(|_| io::Error::other(format!("{} takes too long", called())))?;
+    let output = output.map_err(|error| io::Error::other(format!("{}: {error}", called())))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
     if output.status.success() {
         return Ok(text(&output.stdout));
     }
-    let verb = words.first().copied().unwrap_or_default();
-    let why = text(&output.stderr).lines().next().unwrap_or_default().to_owned();
-    Err(io::Error::other(format!("git {verb}: {} {why}", output.status)))
+    let said = text(&output.stderr);
+    let why = if said.is_empty() { output.status.to_string() } else { said };
+    Err(io::Error::other(format!("{}: {why}", called())))
 }
