@@ -3,15 +3,15 @@
 for (const place of document.querySelectorAll("[data-follow]")) {
   const source = new EventSource(`/api/jobs/${place.dataset.follow}/events`);
   const whole = place.dataset.whole !== undefined;
-  let first = true;
   source.addEventListener("activity", (event) => {
     if (!whole) { place.textContent = event.data; return; }
     const atEnd = place.scrollTop + place.clientHeight >= place.scrollHeight - 8;
     place.append(`${event.data}\n`);
     if (atEnd) place.scrollTop = place.scrollHeight;
   });
-  source.addEventListener("state", () => { if (!first) location.reload(); first = false; });
-  source.addEventListener("end", () => { source.close(); if (place.dataset.live !== undefined) location.reload(); });
+  // What was rendered may be older than the first thing that is told.
+  source.addEventListener("state", (event) => { if (JSON.parse(event.data).state !== place.dataset.state) location.reload(); });
+  source.addEventListener("end", () => source.close());
 }
 for (const form of document.querySelectorAll("form[data-sure]")) {
   form.addEventListener("submit", (event) => { if (!confirm(form.dataset.sure)) event.preventDefault(); });

@@ -141,7 +141,8 @@ fn a_frozen_loop_is_ended_by_systemd_while_no_supervisor_lives() {
 #[test]
 fn services_are_refused_where_they_cannot_be_and_it_is_said_what_to_do() {
     // No manager: a container, a shell of another user.
-    let world = World::new();
+    let mut world = World::new();
+    world.settle();
     write_script(&world.path("bin/systemctl"), "#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1\n");
     for verb in ["install", "uninstall"] {
         let refused = world.run(&["service", verb]);

@@ -62,6 +62,12 @@ impl World {
         world
     }
 
+    /// What its shell sets, in its configuration instead: services do not see a shell.
+    pub(crate) fn settle(&mut self) {
+        self.env.retain(|(name, _)| name != DISK_PERCENT);
+        self.configure("[alerts]\ndisk_percent = 100\n");
+    }
+
     /// A world with a bot that Ann may use, rehearsing its tasks.
     pub(crate) fn with_bot(api: &BotApi) -> Self {
         let mut world = Self::new();

@@ -34,6 +34,7 @@ while :; do sleep 1; done
 impl UserManager {
     /// Starts one; `None`, with the reason printed, where this machine has no such thing.
     pub(crate) fn start(world: &mut World) -> Option<Self> {
+        world.settle();
         let skip = |why: &str| {
             eprintln!("skipped: no user manager of systemd can be started here: {why}");
             None

@@ -1,6 +1,7 @@
 //! What happened over days, in numbers that people look at. A *success* is a task that ended as done; one that its owner cancelled is
 //! neither a success nor a failure.
 
+use agentlab_domain::job::State;
 use serde::Serialize;
 
 use super::{Db, DbError};
@@ -59,12 +60,15 @@ impl Db {
     pub async fn hours(&self) -> Result<Vec<Hour>, DbError> {
         let first = (clock::now_ms() / HOUR_MS - HOURS + 1) * HOUR_MS;
         let found: Vec<Hour> = sqlx::query_as(
-            "SELECT ended_at / ?2 * ?2 AS \"from\", COUNT(*) FILTER (WHERE state = 'done') AS done,
-                    COUNT(*) FILTER (WHERE state IN ('failed', 'poison')) AS failed
+            "SELECT ended_at / ?2 * ?2 AS \"from\", COUNT(*) FILTER (WHERE state = ?3) AS done,
+                    COUNT(*) FILTER (WHERE state IN (?4, ?5)) AS failed
              FROM job WHERE ended_at >= ?1 GROUP BY 1",
         )
         .bind(first)
         .bind(HOUR_MS)
+        .bind(State::Done.as_str())
+        .bind(State::Failed.as_str())
+        .bind(State::Poison.as_str())
         .fetch_all(self.read())
         .await?;
         let hour = |n| {
@@ -105,18 +109,23 @@ impl Db {
     pub async fn summary(&self, days: i64) -> Result<Summary, DbError> {
         let since = clock::now_ms() - days * DAY_MS;
         let (done, failed, cancelled): (i64, i64, i64) = sqlx::query_as(
-            "SELECT COUNT(*) FILTER (WHERE state = 'done'), COUNT(*) FILTER (WHERE state IN ('failed', 'poison')),
-                    COUNT(*) FILTER (WHERE state = 'cancelled')
+            "SELECT COUNT(*) FILTER (WHERE state = ?2), COUNT(*) FILTER (WHERE state IN (?3, ?4)),
+                    COUNT(*) FILTER (WHERE state = ?5)
              FROM job WHERE ended_at >= ?1",
         )
         .bind(since)
+        .bind(State::Done.as_str())
+        .bind(State::Failed.as_str())
+        .bind(State::Poison.as_str())
+        .bind(State::Cancelled.as_str())
         .fetch_one(self.read())
         .await?;
         let mut times: Vec<i64> = sqlx::query_scalar(
-            "SELECT ended_at - accepted_at FROM job WHERE ended_at >= ?1 AND state = 'done' ORDER BY number DESC LIMIT ?2",
+            "SELECT ended_at - accepted_at FROM job WHERE ended_at >= ?1 AND state = ?3 ORDER BY number DESC LIMIT ?2",
         )
         .bind(since)
         .bind(TIMED)
+        .bind(State::Done.as_str())
         .fetch_all(self.read())
         .await?;
         times.sort_unstable();

@@ -37,7 +37,7 @@ pub fn mark_bad(home: &Home, name: &str, why: &str, returned_to: &str) -> Result
     let _turn = turn(home)?;
     let (why, returned_to) = (why.to_owned(), returned_to.to_owned());
     change(home, name, |release| {
-        release.bad = Some(Bad { at: clock::now_ms(), why, returned_to, by_itself: false, reverted: None })
+        release.bad = Some(Bad { at: clock::now_ms(), why, returned_to, by_itself: false, reverted: None });
     })
 }
 
