@@ -3,7 +3,10 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use agentlab_domain::role::{MOST_WORKERS, Role};
-use clap::{Parser, Subcommand};
+use clap::{
+    Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 
 /// Sends tasks to Claude on your machine, and keeps its promises.
 #[derive(Debug, Parser)]
@@ -31,22 +34,31 @@ pub enum Verb {
     Status,
     /// The tasks that have not ended (--all: the newest hundred).
     Jobs {
+        /// Those that have ended too.
         #[arg(long)]
         all: bool,
     },
     /// One task, with its answer.
-    Job { id: i64 },
+    Job {
+        /// The task's number.
+        id: i64,
+    },
     /// The log; with a task's number what its agent did.
     Logs {
+        /// The task's number.
         id: Option<i64>,
         /// Go on printing.
         #[arg(short, long)]
         follow: bool,
     },
     /// Stop a task.
-    Cancel { id: i64 },
+    Cancel {
+        /// The task's number.
+        id: i64,
+    },
     /// Do an ended task again, as a new task.
     Retry {
+        /// The task's number.
         id: i64,
         /// Print the new task's number and go.
         #[arg(long)]
@@ -54,12 +66,12 @@ pub enum Verb {
     },
     /// Start the processes of a role again, or everything. Running tasks go on.
     Restart {
-        #[arg(value_parser = role)]
+        #[arg(value_parser = role())]
         role: Option<Role>,
     },
     /// Heal a role by force: end what hangs or stands in its way, put it back to its first state, start it again.
     Recover {
-        #[arg(value_parser = role)]
+        #[arg(value_parser = role())]
         role: Role,
     },
     /// Change how many workers there are, while they work. It holds until workers.count is changed.
@@ -90,7 +102,10 @@ pub enum Verb {
         what: Option<Alerts>,
     },
     /// Ask the database (read only), such as "SELECT * FROM `v_queue`".
-    Sql { statement: String },
+    Sql {
+        /// One question, in SQL.
+        statement: String,
+    },
     /// A link to the web page, good for one login.
     Page,
     /// What completes these words at the press of Tab, for a shell.
@@ -169,9 +184,8 @@ pub struct Ask {
     pub no_wait: bool,
 }
 
-fn role(word: &str) -> Result<Role, String> {
-    Role::parse(word).ok_or_else(|| {
-        let words = Role::ALL.map(Role::as_str);
-        format!("there is no such role: it is one of {}", words.join(", "))
-    })
+/// A role by its word; a shell completes them.
+fn role() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.map(Role::as_str))
+        .try_map(|word| Role::parse(&word).ok_or("there is no such role"))
 }

@@ -14,8 +14,11 @@ use axum::{
 
 use crate::{Shared, problem::Problem};
 
-/// The name of the cookie that holds a login.
-pub(crate) const COOKIE: &str = "agentlab_login";
+/// The name of the cookie that holds a login. Cookies know no ports: each home has a name of its own.
+pub(crate) fn name(port: u16) -> String {
+    format!("agentlab_login_{port}")
+}
+
 /// What everybody on this machine may read, and how a login is begun.
 const OPEN: [&str; 6] = ["/health", "/ready", "/metrics", "/login", "/static/style.css", "/static/page.js"];
 
@@ -69,16 +72,17 @@ fn refusal(shared: &Shared, request: &Request) -> Option<Problem> {
 }
 
 fn logged_in(shared: &Shared, headers: &HeaderMap) -> std::io::Result<bool> {
-    match cookie(headers) {
+    match cookie(headers, shared.life.config.console.port) {
         Some(token) => login::is_logged_in(&shared.life.home, token),
         None => Ok(false),
     }
 }
 
 /// The login that a request carries.
-pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn cookie(headers: &HeaderMap, port: u16) -> Option<&str> {
+    let name = name(port);
     let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|cookies| cookies.to_str().ok());
-    cookies.flat_map(|cookies| cookies.split("; ")).find_map(|cookie| cookie.strip_prefix(COOKIE)?.strip_prefix('='))
+    cookies.flat_map(|cookies| cookies.split("; ")).find_map(|cookie| cookie.strip_prefix(&name)?.strip_prefix('='))
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
@@ -111,8 +115,8 @@ mod tests {
     #[test]
     fn the_login_is_found_among_other_cookies() {
         let mut headers = HeaderMap::new();
-        assert_eq!(cookie(&headers), None);
-        headers.append(header::COOKIE, "other=1; agentlab_login=abc; agentlab_login_not=2".parse().unwrap());
-        assert_eq!(cookie(&headers), Some("abc"));
+        assert_eq!(cookie(&headers, 80), None);
+        headers.append(header::COOKIE, "other=1; agentlab_login_8080=x; agentlab_login_80=abc".parse().unwrap());
+        assert_eq!(cookie(&headers, 80), Some("abc"));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use agentlab_platform::login;
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Response},
 };
 use secrecy::ExposeSecret;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::{
     Shared,
-    access::{COOKIE, cookie},
+    access::{cookie, name},
     problem::Problem,
 };
 
@@ -29,8 +29,13 @@ pub(crate) struct Asked {
 /// Turns the link into a login, once.
 pub(crate) async fn login(
     State(shared): State<Arc<Shared>>,
+    method: Method,
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    // Whoever only asks what is there does not use it up.
+    if method != Method::GET {
+        return Err(Problem::forbidden("a link is opened, and not looked at"));
+    }
     let good = match query {
         Ok(Query(asked)) => login::redeem(&shared.life.home, &asked.link)?,
         Err(_) => None,
@@ -41,7 +46,8 @@ pub(crate) async fn login(
         ));
     };
     tracing::info!("somebody logged in to the page");
-    let kept = format!("{COOKIE}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age={KEPT}", token.expose_secret());
+    let name = name(shared.life.config.console.port);
+    let kept = format!("{name}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age={KEPT}", token.expose_secret());
     let headers =
         [(header::SET_COOKIE, kept), (header::CACHE_CONTROL, "no-store".into()), (header::LOCATION, "/".into())];
     Ok((StatusCode::SEE_OTHER, AppendHeaders(headers)).into_response())
@@ -49,9 +55,11 @@ pub(crate) async fn login(
 
 /// Ends the login.
 pub(crate) async fn logout(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Result<Response, Problem> {
-    if let Some(token) = cookie(&headers) {
+    let port = shared.life.config.console.port;
+    if let Some(token) = cookie(&headers, port) {
         login::log_out(&shared.life.home, token)?;
     }
-    let gone = format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0");
+    let name = name(port);
+    let gone = format!("{name}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0");
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, gone)])).into_response())
 }

@@ -29,6 +29,7 @@ use crate::{
     notify::{self, Saying},
     ping,
     pulse::{self, Pulse},
+    redaction::Redaction,
     telemetry,
 };
 
@@ -254,6 +255,9 @@ impl Life {
 
     /// Says what is wrong (or, with `None`, that nothing is), for `status`. Seen with the next heartbeat.
     pub fn note(&self, words: Option<String>) {
+        // Everybody on this machine may read it, and it may hold what a server answered.
+        let secrets = Redaction::of_logs(&self.config.secrets());
+        let words = words.map(|words| secrets.text(&words));
         if let Ok(mut note) = self.note.lock() {
             *note = words;
         }

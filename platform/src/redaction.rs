@@ -27,10 +27,13 @@ impl Redaction {
         Self::of(secrets.iter().flat_map(|secret| words(secret.expose_secret(), true)))
     }
 
-    /// For answers: the bot token, and what `agent.env` holds under the name of a secret. Other values stay: an answer without
-    /// its paths and addresses helps nobody.
+    /// For answers: the bot token, the passwords of the channels of alerts, and what `agent.env` holds under the name of a secret.
+    /// Other values stay: an answer without its paths and addresses helps nobody.
     pub fn of_answers(config: &Config) -> Self {
         let token = config.telegram.token.iter().flat_map(|token| words(token.expose_secret(), true));
+        let channels = config.alerts.passwords();
+        let channels = channels.iter().flat_map(|password| words(password.expose_secret(), false)).collect::<Vec<_>>();
+        let token = token.chain(channels);
         let env = config.agent.env.iter().filter(|(name, _)| is_secret(name));
         Self::of(token.chain(env.flat_map(|(_, value)| words(value.expose_secret(), false))))
     }
@@ -102,6 +105,21 @@ mod tests {
         for redaction in [of_logs(&["123456:AAbbCCddEEff", "x"]), of_answers(&[("KEY", "x")])] {
             assert_eq!(redaction.text("bot123456:AAbbCCddEEff/GetMe"), "bot[secret]/GetMe");
             assert_eq!(redaction.text("AAbbCCddEEff and x"), "[secret] and x");
+        }
+    }
+
+    #[test]
+    fn a_channels_password_is_found_in_every_form_in_which_it_is_sent() {
+        let mut config = Config::default();
+        let toml = "[alerts.email]\nsmtp_url = 'smtps://mail%40me:pass%20word9@host'\nfrom = 'a@b'\nto = 'a@b'\n\
+                    [alerts.webhook]\nurl = 'https://example.org/hook'\nsecret = 'bearer-secret'\n";
+        config.alerts = figment::Figment::from(<figment::providers::Toml as figment::providers::Format>::string(toml))
+            .extract_inner("alerts")
+            .unwrap();
+        for redaction in [Redaction::of_answers(&config), Redaction::of_logs(&config.secrets())] {
+            // "\0mail@me\0pass word9" and "pass word9" in base64.
+            let said = "535 AUTH PLAIN AG1haWxAbWUAcGFzcyB3b3JkOQ== LOGIN cGFzcyB3b3JkOQ== pass word9 bearer-secret";
+            assert_eq!(redaction.text(said), "535 AUTH PLAIN [secret] LOGIN [secret] [secret] [secret]");
         }
     }
 

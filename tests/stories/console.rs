@@ -149,6 +149,7 @@ fn on_loopback_reading_takes_a_login_and_changing_takes_the_page_itself() {
     assert_eq!(link.code, Some(0), "{link:?}");
     let path = link.stdout.trim().strip_prefix(&format!("http://127.0.0.1:{}", world.port)).unwrap().to_owned();
     assert_eq!(loopback(&world, "GET", "/login?link=wrong", &[]).0, 403);
+    assert_eq!(loopback(&world, "HEAD", &path, &[]).0, 403, "who looks does not use it up");
     let (code, cookie) = loopback(&world, "GET", &path, &[]);
     assert!(code == 303 && cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{code} {cookie}");
     assert_eq!(loopback(&world, "GET", &path, &[]).0, 403, "good once");

@@ -20,6 +20,10 @@ fn bash_completes_verbs_and_options_from_what_is_printed() {
         String::from_utf8(bash.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(completed("agentlab sta", 1), ["status"]);
+    assert!(completed("agentlab restart ''", 2).iter().any(|word| word == "bot"), "roles are known");
+    for hidden in ["fit", "rehearse", "shim"] {
+        assert!(!completed("agentlab ''", 1).iter().any(|word| word == hidden), "{hidden} is nobody's business");
+    }
     assert_eq!(completed("agentlab ask --no", 2), ["--no-wait"]);
     let shells = completed("agentlab completions ''", 2);
     for shell in ["bash", "zsh", "fish"] {

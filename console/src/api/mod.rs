@@ -27,8 +27,8 @@ pub(crate) use cancel::stop;
 pub(crate) use restart::restart_role;
 pub(crate) use retry::again;
 
-/// Bytes of a request's body at most: the longest prompt, escaped.
-const LONGEST: usize = 9 * 1024 * 1024;
+/// Bytes of a request's body at most: the longest prompt, in the form of a form, where a letter may be three.
+pub(crate) const LONGEST: usize = 13 * 1024 * 1024;
 
 /// Every route under `/api`.
 pub(crate) fn routes() -> Router<Arc<Shared>> {

@@ -23,7 +23,7 @@ use axum::{
     routing::{get, post},
 };
 
-use crate::{Shared, problem::Problem};
+use crate::{Shared, api, problem::Problem};
 pub(crate) use show::{at, colour, component, cost, elapsed, percent, ran, short, spent, tokens, took};
 
 /// Where the pages are, and what they are called.
@@ -48,6 +48,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/processes", get(processes::processes))
         .route("/charts", get(charts::charts))
         .route("/recovery", get(recovery::recovery))
+        .layer(axum::extract::DefaultBodyLimit::max(api::LONGEST))
         .route("/static/style.css", text("text/css; charset=utf-8", include_str!("../../static/style.css")))
         .route("/static/page.js", text("text/javascript; charset=utf-8", include_str!("../../static/page.js")))
 }

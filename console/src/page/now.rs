@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use agentlab_domain::job::State as JobState;
 use agentlab_platform::{
+    alert::book,
     db::{jobs::JobView, status::Status},
     detectors,
 };
@@ -50,6 +51,7 @@ pub(crate) async fn now(State(shared): State<Arc<Shared>>) -> Result<Html<String
     wrong.extend(status.circuits.iter().map(|outage| outage.words.clone()));
     wrong.extend(status.suspicion.iter().map(|suspicion| suspicion.words.clone()));
     wrong.extend(detectors::silent(&detectors));
+    wrong.extend(book::firing(&life.home).into_iter().map(|alert| alert.words));
     let missing = shared.look().await.missing();
     if !missing.is_empty() {
         wrong.push(format!("not ready: {}", missing.join(", ")));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use agentlab_platform::{
+    alert::{Book, book::Entry},
     clock,
     db::{crash::CrashRow, recovery::RecoveryView},
 };
@@ -19,6 +20,8 @@ const MOST: u32 = 100;
 #[derive(Template)]
 #[template(path = "recovery.html")]
 struct Page {
+    /// The newest first, those that fire before all others.
+    alerts: Vec<Entry>,
     recoveries: Vec<RecoveryView>,
     crashes: Vec<CrashRow>,
 }
@@ -34,5 +37,8 @@ pub(crate) async fn recovery(State(shared): State<Arc<Shared>>) -> Result<Html<S
     let mut crashes = db.crashes_since(clock::now_ms() - WEEK_MS).await?;
     crashes.reverse();
     crashes.truncate(usize::try_from(MOST).unwrap_or(usize::MAX));
-    render(&Page { recoveries: db.recoveries(MOST).await?, crashes })
+    let mut alerts: Vec<Entry> = Book::of(&shared.life.home).read().into_values().collect();
+    alerts.sort_by_key(|alert| std::cmp::Reverse((alert.over.is_none(), alert.began)));
+    alerts.truncate(usize::try_from(MOST).unwrap_or(usize::MAX));
+    render(&Page { alerts, recoveries: db.recoveries(MOST).await?, crashes })
 }

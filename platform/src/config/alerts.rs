@@ -7,6 +7,7 @@ mod tests;
 use std::time::Duration;
 
 use agentlab_domain::alert::{Severity, facts::Limits};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
@@ -133,9 +134,27 @@ impl Alerts {
         }
     }
 
+    /// What lets somebody in at a service, in each form in which it is sent there: a server may repeat what it got.
+    pub(crate) fn passwords(&self) -> Vec<SecretString> {
+        let mut plain: Vec<(String, String)> = Vec::new();
+        if let Some(url) =
+            self.email.as_ref().and_then(|email| reqwest::Url::parse(email.smtp_url.expose_secret()).ok())
+        {
+            let password = percent_decoded(url.password().unwrap_or_default());
+            plain.push((percent_decoded(url.username()), password));
+        }
+        plain.extend(self.sms.iter().map(|sms| (sms.account_sid.clone(), sms.auth_token.expose_secret().to_owned())));
+        let forms = plain.into_iter().filter(|(_, password)| !password.is_empty()).flat_map(|(user, password)| {
+            let encoded = [format!("\0{user}\0{password}"), format!("{user}:{password}"), password.clone()];
+            encoded.map(|text| STANDARD.encode(text)).into_iter().chain([password])
+        });
+        let webhook = self.webhook.iter().filter_map(|hook| hook.secret.clone());
+        forms.map(SecretString::from).chain(webhook).collect()
+    }
+
     /// What must not be read by anybody.
     pub(super) fn secrets(&self) -> Vec<SecretString> {
-        let email = self.email.iter().flat_map(|email| address(&email.smtp_url));
+        let email = self.email.iter().flat_map(|email| address(&email.smtp_url)).chain(self.passwords());
         let webhook = self.webhook.iter().flat_map(|hook| address(&hook.url).into_iter().chain(hook.secret.clone()));
         let sms = self.sms.iter().map(|sms| sms.auth_token.clone());
         email.chain(webhook).chain(sms).chain(self.dead_mans_switch_url.iter().flat_map(address)).collect()
