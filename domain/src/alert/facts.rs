@@ -57,7 +57,7 @@ pub struct Facts {
 /// What the rows say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rows {
-    /// Tasks that wait for a worker.
+    /// Tasks that a worker could take now, if one were free.
     pub depth: u64,
     /// Errors within the last minute: runs that ended badly and not because somebody or a limit of an account stopped them, and
     /// calls of Claude's API or of Telegram that failed.
