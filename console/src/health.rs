@@ -65,6 +65,11 @@ impl Look {
         // It knows without the database, for instance who keeps it locked.
         let note = pulse::read(home, supervisor).filter(|_| supervised).and_then(|beat| beat.note);
         let alerts = if supervised { book::firing(home) } else { Vec::new() };
+        let with_time = |entry: &book::Entry| {
+            let mut alert = json!(entry);
+            alert["lasts"] = json!(entry.lasts());
+            alert
+        };
         let all_well = supervised
             && alerts.is_empty()
             && note.is_none()
@@ -120,7 +125,7 @@ impl Look {
             "components": components,
             "circuits": circuits,
             "detectors": detectors,
-            "alerts": alerts,
+            "alerts": alerts.iter().map(with_time).collect::<Vec<_>>(),
             // Words, or null.
             "suspect": status.suspicion.as_ref().map(|suspicion| &suspicion.words),
             "database": if stale { json!({ "state": "cannot be read", "error": self.error }) } else { json!({ "state": "ok" }) },
