@@ -88,13 +88,13 @@ fn show(entry: &Entry) {
     let now = clock::now_ms();
     let time = |at| calendar::clock_time(at, now);
     let until = match entry.over {
-        None => "lasts".to_owned(),
+        None => format!("lasts, for {}", entry.lasts().unwrap_or_default()),
         Some(over) if over == entry.began => "happened".to_owned(),
         Some(over) => format!("over at {}", time(over)),
     };
     print::line(&format!("{} {} ({until}), {}: {}", time(entry.began), entry.severity, entry.rule, entry.words));
     for (channel, told) in &entry.told {
-        print::line(&format!("    {channel} took it at {}", time(told.at)));
+        print::line(&format!("    {channel} took it last at {}", time(told.at)));
     }
     for (channel, why) in &entry.failed {
         print::line(&format!("    {channel} did not take it: {why}"));

@@ -82,7 +82,8 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
         print::line(&outage.words);
     }
     for alert in &alerts {
-        print::line(&format!("ALERT ({}): {}", alert.severity, alert.words));
+        let lasts = alert.lasts().unwrap_or_default();
+        print::line(&format!("ALERT ({}, for {lasts}): {}", alert.severity, alert.words));
     }
     for words in detectors::silent(&detectors) {
         print::line(&words);

@@ -65,6 +65,11 @@ impl Look {
         // It knows without the database, for instance who keeps it locked.
         let note = pulse::read(home, supervisor).filter(|_| supervised).and_then(|beat| beat.note);
         let alerts = if supervised { book::firing(home) } else { Vec::new() };
+        // Without what servers answered: everybody on this machine may read this.
+        let with_time = |entry: &book::Entry| {
+            let book::Entry { rule, severity, words, began, .. } = entry;
+            json!({ "rule": rule, "severity": severity, "words": words, "began": began, "lasts": entry.lasts() })
+        };
         let all_well = supervised
             && alerts.is_empty()
             && note.is_none()
@@ -120,8 +125,7 @@ impl Look {
             "components": components,
             "circuits": circuits,
             "detectors": detectors,
-            // Without what servers answered: everybody on this machine may read this.
-            "alerts": alerts.iter().map(|alert| json!({ "rule": alert.rule, "severity": alert.severity, "words": alert.words, "began": alert.began })).collect::<Vec<_>>(),
+            "alerts": alerts.iter().map(with_time).collect::<Vec<_>>(),
             // Words, or null.
             "suspect": status.suspicion.as_ref().map(|suspicion| &suspicion.words),
             "database": if stale { json!({ "state": "cannot be read", "error": self.error }) } else { json!({ "state": "ok" }) },

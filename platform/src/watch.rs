@@ -74,7 +74,7 @@ async fn keep(home: Home, desk: Desk, turns: Turns, mut stop: Stop) {
         // The last pulse of whoever is watched.
         of = found.filter(|beat| watched.life() == Some(beat.name.as_str())).or(of);
         if let Some(beat) = &of {
-            act(&verdict, beat, &desk, &mut told);
+            act(&verdict, watched.wrong_for(), beat, &desk, &mut told);
         }
         tokio::select! {
             () = tokio::time::sleep(every) => {}
@@ -108,10 +108,10 @@ fn look<'a>(home: &Home, beat: Option<&'a Beat>, known: Option<&str>) -> Look<'a
 }
 
 /// Ends a supervisor that is proved to hang where somebody starts it anew, and tells of it for as long as it lasts.
-fn act(verdict: &Verdict, beat: &Beat, desk: &Desk, told: &mut Told) {
+fn act(verdict: &Verdict, wrong_for: Duration, beat: &Beat, desk: &Desk, told: &mut Told) {
     let kept_by = beat.kept_by.as_deref();
     let words = watch::words(verdict, beat.identity.pid, kept_by);
-    let key = format!("supervisor-{}.{}", verdict.as_str(), beat.name);
+    let key = watch::key(verdict, &beat.name);
     let now = clock::instant();
     // Another life, or the same one that goes on: what was said of it is over. What took its place is said by itself.
     for (_, (alert, since, _)) in told.extract_if(.., |known, _| *known != key) {
@@ -142,10 +142,11 @@ fn act(verdict: &Verdict, beat: &Beat, desk: &Desk, told: &mut Told) {
         severity: Severity::Critical,
         subject: SUPERVISOR.to_string(),
         occasion: Occasion::Lasts,
+        held: wrong_for,
         ..Alert::once(key.clone(), words)
     };
     desk.tell(&alert);
-    told.insert(key, (alert, now, now));
+    told.insert(key, (alert, now.checked_sub(wrong_for).unwrap_or(now), now));
 }
 
 /// A supervisor whose loop is late looks no more; one that is dead, or stands still, is away.

@@ -39,10 +39,10 @@ impl Alerts {
         if is_news {
             tracing::error!(key = alert.key, "{}", alert.words);
         }
-        if is_news && alert.severity == Severity::Critical && alert.occasion != Occasion::Over {
-            self.switch.fail(&alert.words);
-        }
         self.desk.tell(alert);
+        if is_news && alert.severity == Severity::Critical && alert.occasion != Occasion::Over {
+            self.switch.fail(alert);
+        }
         if is_news && !self.desk.reaches_anybody() {
             tracing::error!("there is nobody to be told: no channel of alerts is configured");
         }
@@ -51,10 +51,10 @@ impl Alerts {
     /// Something begins to fire.
     pub(crate) fn begins(&self, alert: &Alert) {
         tracing::error!(key = alert.key, "{}", alert.words);
-        if alert.severity == Severity::Critical {
-            self.switch.fail(&alert.words);
-        }
         self.desk.tell(alert);
+        if alert.severity == Severity::Critical {
+            self.switch.fail(alert);
+        }
     }
 
     /// What was given, and what fires.

@@ -6,9 +6,12 @@ use std::{
     time::Duration,
 };
 
-use agentlab_domain::alert::Severity;
+use agentlab_domain::{
+    alert::{Severity, delivery::Occasion},
+    watch,
+};
 use agentlab_platform::{
-    alert::{Book, Switch},
+    alert::{Alert, Book, Switch, book::Entry},
     clock,
     config::Config,
     pulse::Turns,
@@ -27,7 +30,7 @@ const WAITING: usize = 10;
 #[derive(Debug)]
 pub(crate) struct Watched {
     posts: Arc<OnceLock<Turns>>,
-    wrong: Option<(Sender<String>, JoinHandle<()>)>,
+    wrong: Option<(Sender<Alert>, JoinHandle<()>)>,
 }
 
 impl Drop for Watched {
@@ -53,23 +56,25 @@ impl Watched {
         let _ = self.posts.set(turns.clone());
     }
 
-    /// Says at once what is wrong.
-    pub(crate) fn fail(&self, words: &str) {
+    /// Says at once what is wrong. It must be in the book: what is over when its turn comes is not said.
+    pub(crate) fn fail(&self, alert: &Alert) {
         if let Some((wrong, _)) = &self.wrong {
             // Those that wait say enough.
-            let _ = wrong.try_send(words.to_owned());
+            let _ = wrong.try_send(alert.clone());
         }
     }
 }
 
-async fn tell(switch: Switch, posts: Arc<OnceLock<Turns>>, book: Book, mut wrong: Receiver<String>) {
+async fn tell(switch: Switch, posts: Arc<OnceLock<Turns>>, book: Book, mut wrong: Receiver<Alert>) {
     said(switch.start().await, "that we begin");
     let (mut known, mut next) = (0, clock::instant() + clock::scaled(EVERY));
     loop {
         let wait = next.saturating_duration_since(clock::instant());
         match tokio::time::timeout(wait, wrong.recv()).await {
-            Ok(Some(words)) => {
-                said(switch.fail(words).await, "that something is wrong");
+            Ok(Some(alert)) => {
+                if is_so(&book, &alert) {
+                    said(switch.fail(alert.words).await, "that something is wrong");
+                }
                 continue;
             }
             Ok(None) => return,
@@ -94,14 +99,56 @@ async fn tell(switch: Switch, posts: Arc<OnceLock<Turns>>, book: Book, mut wrong
 
 /// What is critical and lasts.
 fn critical(book: &Book) -> Option<String> {
-    let entries = book.read().into_values().filter(|entry| entry.over.is_none());
-    let words: Vec<String> =
-        entries.filter(|entry| entry.severity == Severity::Critical.as_str()).map(|entry| entry.words).collect();
+    let lasts = |(key, entry): &(String, Entry)| {
+        let critical = entry.severity == Severity::Critical.as_str();
+        critical && entry.over.is_none() && !watch::is_refuted_by_life(key)
+    };
+    let line = |(_, entry): (String, Entry)| format!("for {}: {}", entry.lasts().unwrap_or_default(), entry.words);
+    let words: Vec<String> = book.read().into_iter().filter(lasts).map(line).collect();
     (!words.is_empty()).then(|| words.join("\n"))
+}
+
+/// Whether what lasted when it was handed over still does; what happened once stays so.
+fn is_so(book: &Book, alert: &Alert) -> bool {
+    match alert.occasion {
+        Occasion::Once | Occasion::Event => true,
+        Occasion::Lasts => book.read().get(&alert.key).is_some_and(|entry| entry.over.is_none()),
+        Occasion::Over => false,
+    }
 }
 
 fn said(told: Result<(), agentlab_platform::alert::SendError>, what: &str) {
     if let Err(error) = told {
         tracing::warn!(%error, "the dead man's switch was not told {what}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use agentlab_domain::watch::Verdict;
+    use agentlab_platform::home::Home;
+
+    use super::*;
+
+    #[test]
+    fn only_what_still_lasts_and_our_life_does_not_refute_is_a_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let book = Book::of(&Home::at(folder.path().join("h")).unwrap());
+        let lasts = |key: &str| Alert {
+            severity: Severity::Critical,
+            occasion: Occasion::Lasts,
+            ..Alert::once(key.into(), format!("about {key}"))
+        };
+        // What the console told while we stood still, and has not yet called over.
+        book.begin(&lasts(&watch::key(&Verdict::Stopped, "supervisor.1")));
+        book.begin(&lasts(&watch::key(&Verdict::Gone, "supervisor.0")));
+        assert_eq!(critical(&book), None);
+        let disk = lasts("disk_full:disk");
+        assert!(!is_so(&book, &disk), "not in the book");
+        book.begin(&disk);
+        assert_eq!((critical(&book).as_deref(), is_so(&book, &disk)), (Some("for 0 s: about disk_full:disk"), true));
+        book.over(&disk.key);
+        assert_eq!((critical(&book), is_so(&book, &disk)), (None, false));
+        assert!(is_so(&book, &Alert { occasion: Occasion::Once, ..disk }));
     }
 }

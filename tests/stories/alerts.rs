@@ -126,7 +126,7 @@ fn one_channel_that_is_dead_and_one_that_hangs_delay_no_other_and_have_it_when_t
         assert!(roads.with(channel, needle).is_empty(), "{channel}");
     }
     let listed = world.run(&["alerts"]).stdout;
-    assert!(listed.contains("telegram took it at") && listed.contains("sms did not take it: 500"), "{listed}");
+    assert!(listed.contains("telegram took it last at") && listed.contains("sms did not take it: 500"), "{listed}");
     roads.smtp.set(Conduct::Well);
     roads.hook.set(Manner::Answer(200, String::new()));
     roads.sms.set(Manner::Answer(201, "{}".into()));

@@ -73,7 +73,10 @@ fn every_rule_fires_through_every_channel_none_is_repeated_within_its_cooldown_a
         SCALE,
         "cooldown_minutes = 6\nbot_down_minutes = 2\nerrors_minutes = 1\nqueue_minutes = 1\nqueue_depth = 2\ndisk_percent = 1",
     );
-    world.configure("[budget]\ndaily_usd = 10\n");
+    world.configure(&format!(
+        "[budget]\ndaily_usd = 10\n[workers]\ncount = 1\n[projects.p]\npath = '{}'\nisolation = 'none'\n",
+        world.project("p").display()
+    ));
     let frozen = world.path("frozen");
     world.env.push(("AGENTLAB_TEST_FREEZE_AT".into(), format!("orphans-sweep:{}", frozen.display())));
     let began = Instant::now();
@@ -81,8 +84,9 @@ fn every_rule_fires_through_every_channel_none_is_repeated_within_its_cooldown_a
     // What was spent, and what waits behind a task that goes on.
     roads.api.user_says(ANN, ANN, "[[cost: 8.5]] [[say: dear]]");
     roads.api.wait_for_text(ANN, "dear", LONG);
-    for _ in 0..4 {
-        roads.api.user_says(ANN, ANN, "[[tool: Bash slow]] [[sleep: 60]]");
+    // Each in a chat of its own, so that nothing but a worker is missing.
+    for chat in [ANN, -1, -2, -3] {
+        roads.api.user_says(chat, ANN, "[[tool: Bash slow]] [[sleep: 60]]");
     }
     roads.api.wait_for_text(ANN, "Bash: slow", LONG);
     // The console goes, and somebody else takes its port.
@@ -100,7 +104,10 @@ fn every_rule_fires_through_every_channel_none_is_repeated_within_its_cooldown_a
             assert!(hooked(&roads).iter().any(|(fired, ..)| fired == rule), "{rule}");
         }
         let status = world.run(&["status"]).stdout;
-        assert!(status.contains("ALERT (critical): agentlab: the bot is down"), "{status}");
+        assert!(
+            status.contains("ALERT (critical, for ") && status.contains("): agentlab: the bot is down"),
+            "{status}"
+        );
         // What lasts is told again after the cooldown, and not before.
         let again =
             |key: &str| hooked(&roads).iter().filter(|(_, known, resolved, _)| known == key && !resolved).count() > 1;

@@ -32,7 +32,7 @@ pub enum Change {
     Nothing,
     /// It fires from now on.
     Began,
-    /// It is over, after so long.
+    /// It is over, after so long; the time of being well is no part of it.
     Over {
         after: Duration,
     },
@@ -69,7 +69,7 @@ pub fn step(
                 Sign::CannotTell => well,
             };
             if sign == Sign::Well && well >= terms.settled {
-                (None, Change::Over { after: lasted })
+                (None, Change::Over { after: lasted.saturating_sub(well) })
             } else {
                 (Some(Phase::Firing { lasted, well }), Change::Nothing)
             }
@@ -113,7 +113,7 @@ mod tests {
             (Some(firing(5, 0)), Sign::Wrong, (Some(firing(6, 0)), nothing)),
             (Some(firing(5, 1)), Sign::Wrong, (Some(firing(6, 0)), nothing)),
             (Some(firing(5, 0)), Sign::Well, (Some(firing(6, 1)), nothing)),
-            (Some(firing(5, 1)), Sign::Well, (None, over(6))),
+            (Some(firing(5, 1)), Sign::Well, (None, over(4))),
             (Some(firing(5, 1)), Sign::CannotTell, (Some(firing(6, 1)), nothing)),
         ] {
             assert_eq!(step(phase, sign, (S, S), TERMS), expected, "{phase:?} {sign:?}");

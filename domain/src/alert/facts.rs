@@ -27,11 +27,24 @@ pub struct Limits {
     pub detector_silent: Duration,
 }
 
+/// What is proved of a post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Proved {
+    /// A process is there, and is ready.
+    Ready,
+    /// None is: it is dead, stands still, hangs or is not ready.
+    Away,
+    /// No ready process, and nobody can tell whether the lock is held: so nobody is started there either.
+    Unkept,
+    /// Neither: somebody holds the lock, and nothing more is known.
+    Nothing,
+}
+
 /// What was seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Every wanted post, and whether its process is ready; `None` where that cannot be told.
-    pub posts: Vec<(Post, Option<bool>)>,
+    /// Every wanted post, and what is proved of it.
+    pub posts: Vec<(Post, Proved)>,
     /// For how long no bot that is ready had an answer to its question for messages; `None` where no bot is wanted.
     pub bot_quiet: Option<Duration>,
     /// How full the disk is, in percent.
@@ -44,7 +57,7 @@ pub struct Facts {
 /// What the rows say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rows {
-    /// Tasks that wait for a worker.
+    /// Tasks that a worker could take now, if one were free.
     pub depth: u64,
     /// Errors within the last minute: runs that ended badly and not because somebody or a limit of an account stopped them, and
     /// calls of Claude's API or of Telegram that failed.
@@ -78,6 +91,8 @@ pub struct Finding {
     pub pending: Duration,
     /// What was measured, for the words.
     pub measured: u64,
+    /// Nobody is started there, since nobody can tell whether somebody is.
+    pub unkept: bool,
 }
 
 impl Finding {
@@ -104,7 +119,7 @@ pub fn judge(facts: &Facts, limits: &Limits) -> Vec<Finding> {
             Some((measured, false)) => (measured, Sign::Well),
             None => (0, Sign::CannotTell),
         };
-        findings.push(Finding { rule, severity, subject: subject.to_owned(), sign, pending, measured });
+        findings.push(Finding { rule, severity, subject: subject.to_owned(), sign, pending, measured, unkept: false });
     };
     if let Some(quiet) = facts.bot_quiet {
         let measured = Some((quiet.as_secs(), quiet >= limits.bot_down));
@@ -127,140 +142,48 @@ pub fn judge(facts: &Facts, limits: &Limits) -> Vec<Finding> {
     findings
 }
 
-/// Who is away. Where no worker is there at all that is one finding, and a critical one: each of them alone is not.
+/// Who is away. Where no worker is proved to be ready that is one finding, and a critical one: each of them alone is not.
 fn components(facts: &Facts, limits: &Limits) -> Vec<Finding> {
-    let workers: Vec<Option<bool>> =
-        facts.posts.iter().filter(|(post, _)| post.role == Role::Worker).map(|(_, ready)| *ready).collect();
-    let none = workers.iter().all(|ready| *ready == Some(false));
-    let finding = |severity, subject: String, ready: Option<bool>| Finding {
+    let workers: Vec<Proved> =
+        facts.posts.iter().filter(|(post, _)| post.role == Role::Worker).map(|(_, proved)| *proved).collect();
+    let none = !workers.contains(&Proved::Ready);
+    let finding = |severity, subject: String, sign, unkept| Finding {
         rule: Rule::ComponentDown,
         severity,
         subject,
-        sign: match ready {
-            Some(true) => Sign::Well,
-            Some(false) => Sign::Wrong,
-            None => Sign::CannotTell,
-        },
+        sign,
         pending: limits.component_down,
         measured: limits.component_down.as_secs(),
+        unkept,
     };
     let mut findings: Vec<Finding> = facts
         .posts
         .iter()
-        .map(|(post, ready)| match post.role {
-            Role::Worker => finding(Severity::Warning, post.to_string(), if none { None } else { *ready }),
-            Role::Console => finding(Severity::Warning, post.to_string(), *ready),
-            Role::Bot | Role::Supervisor => finding(Severity::Critical, post.to_string(), *ready),
+        .map(|(post, proved)| {
+            let (severity, sign) = match post.role {
+                // It is said of all of them.
+                Role::Worker if none => (Severity::Warning, Sign::CannotTell),
+                Role::Worker | Role::Console => (Severity::Warning, sign(*proved)),
+                Role::Bot | Role::Supervisor => (Severity::Critical, sign(*proved)),
+            };
+            finding(severity, post.to_string(), sign, *proved == Proved::Unkept)
         })
         .collect();
     if !workers.is_empty() {
-        // One that cannot be told may be there.
-        let some = if none { Some(false) } else { workers.contains(&Some(true)).then_some(true) };
-        findings.push(finding(Severity::Critical, WORKERS.to_owned(), some));
+        // One of which nothing is proved does no work that anybody could see.
+        let sign = if none { Sign::Wrong } else { Sign::Well };
+        findings.push(finding(Severity::Critical, WORKERS.to_owned(), sign, workers.contains(&Proved::Unkept)));
     }
     findings
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMITS: Limits = Limits {
-        bot_down: Duration::from_mins(5),
-        errors: 10,
-        errors_for: Duration::from_mins(5),
-        depth: 20,
-        depth_for: Duration::from_mins(10),
-        disk_percent: 90,
-        cost_percent: 80,
-        component_down: Duration::from_mins(1),
-        detector_silent: Duration::from_secs(30),
-    };
-
-    fn sign(facts: &Facts, rule: Rule, subject: &str) -> Option<Sign> {
-        let findings = judge(facts, &LIMITS);
-        let keys: std::collections::BTreeSet<String> = findings.iter().map(Finding::key).collect();
-        assert_eq!(keys.len(), findings.len(), "one finding for one subject");
-        findings.iter().find(|found| found.rule == rule && found.subject == subject).map(|found| found.sign)
-    }
-
-    #[test]
-    fn each_rule_begins_where_it_is_said_to() {
-        let rows = |rows: Rows| Facts { rows: Some(rows), ..Facts::default() };
-        let spent = |spent| Some(Spent { spent, limit: 1_000 });
-        for (facts, rule, subject, expected) in [
-            (Facts { bot_quiet: Some(Duration::from_secs(299)), ..Facts::default() }, Rule::BotDown, "bot", Sign::Well),
-            (Facts { bot_quiet: Some(Duration::from_mins(5)), ..Facts::default() }, Rule::BotDown, "bot", Sign::Wrong),
-            (rows(Rows { errors: 10, ..Rows::default() }), Rule::HighErrorRate, "tasks", Sign::Well),
-            (rows(Rows { errors: 11, ..Rows::default() }), Rule::HighErrorRate, "tasks", Sign::Wrong),
-            (rows(Rows { depth: 20, ..Rows::default() }), Rule::WorkerPoolSaturated, "queue", Sign::Well),
-            (rows(Rows { depth: 21, ..Rows::default() }), Rule::WorkerPoolSaturated, "queue", Sign::Wrong),
-            (Facts { disk: Some(89), ..Facts::default() }, Rule::DiskFull, "disk", Sign::Well),
-            (Facts { disk: Some(90), ..Facts::default() }, Rule::DiskFull, "disk", Sign::Wrong),
-            (rows(Rows { day: spent(799), ..Rows::default() }), Rule::ApiCostLimit, "day", Sign::Well),
-            (rows(Rows { day: spent(800), ..Rows::default() }), Rule::ApiCostLimit, "day", Sign::Wrong),
-            (rows(Rows { month: spent(i64::MAX), ..Rows::default() }), Rule::ApiCostLimit, "month", Sign::Wrong),
-            (rows(Rows { day: spent(-5), ..Rows::default() }), Rule::ApiCostLimit, "day", Sign::Well),
-            (rows(Rows::default()), Rule::ApiCostLimit, "month", Sign::Well),
-            (
-                Facts { detectors: vec![("bot/watch".into(), true)], ..Facts::default() },
-                Rule::DetectorSilent,
-                "bot/watch",
-                Sign::Wrong,
-            ),
-        ] {
-            assert_eq!(sign(&facts, rule, subject), Some(expected), "{facts:?}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_read_accuses_nobody_and_keeps_no_other_rule_from_its_word() {
-        let facts = Facts { disk: Some(95), ..Facts::default() };
-        for (rule, subject) in [
-            (Rule::HighErrorRate, "tasks"),
-            (Rule::WorkerPoolSaturated, "queue"),
-            (Rule::ApiCostLimit, "day"),
-            (Rule::ApiCostLimit, "month"),
-        ] {
-            assert_eq!(sign(&facts, rule, subject), Some(Sign::CannotTell));
-        }
-        assert_eq!(sign(&facts, Rule::DiskFull, "disk"), Some(Sign::Wrong));
-        assert_eq!(sign(&Facts::default(), Rule::DiskFull, "disk"), Some(Sign::CannotTell));
-        assert_eq!(sign(&facts, Rule::BotDown, "bot"), None, "no bot is wanted");
-    }
-
-    #[test]
-    fn of_the_workers_one_is_a_warning_and_all_of_them_one_critical_alert() {
-        let known = [None, Some(true), Some(false)];
-        for first in known {
-            for second in known {
-                let worker = |slot, ready| (Post { role: Role::Worker, slot }, ready);
-                let facts = Facts { posts: vec![worker(1, first), worker(2, second)], ..Facts::default() };
-                let all = sign(&facts, Rule::ComponentDown, WORKERS);
-                let one = sign(&facts, Rule::ComponentDown, "worker-1");
-                let expected = match (first, second) {
-                    (Some(false), Some(false)) => (Sign::Wrong, Sign::CannotTell),
-                    (Some(true), _) => (Sign::Well, Sign::Well),
-                    (Some(false), Some(true)) => (Sign::Well, Sign::Wrong),
-                    (Some(false), None) => (Sign::CannotTell, Sign::Wrong),
-                    (None, Some(true)) => (Sign::Well, Sign::CannotTell),
-                    (None, Some(false) | None) => (Sign::CannotTell, Sign::CannotTell),
-                };
-                assert_eq!((all, one), (Some(expected.0), Some(expected.1)), "{first:?} {second:?}");
-            }
-        }
-        assert_eq!(sign(&Facts::default(), Rule::ComponentDown, WORKERS), None);
-    }
-
-    #[test]
-    fn a_bot_that_is_away_is_critical_and_a_console_is_not() {
-        let post = |role| (Post { role, slot: 0 }, Some(false));
-        let facts = Facts { posts: vec![post(Role::Bot), post(Role::Console)], ..Facts::default() };
-        let severities: Vec<(String, Severity)> = judge(&facts, &LIMITS)
-            .into_iter()
-            .filter(|found| found.rule == Rule::ComponentDown)
-            .map(|found| (found.subject, found.severity))
-            .collect();
-        assert_eq!(severities, [("bot".to_owned(), Severity::Critical), ("console".to_owned(), Severity::Warning)]);
+const fn sign(proved: Proved) -> Sign {
+    match proved {
+        Proved::Ready => Sign::Well,
+        Proved::Away | Proved::Unkept => Sign::Wrong,
+        Proved::Nothing => Sign::CannotTell,
     }
 }
+
+#[cfg(test)]
+mod tests;

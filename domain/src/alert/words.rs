@@ -7,13 +7,24 @@ use super::{
     facts::{Finding, WORKERS},
 };
 
+/// Why nobody is started at a post, and what to look at.
+const UNKEPT: &str = "nobody can tell whether its lock in run/ is held, so nobody is started. Is something else in the lock's \
+                      place, or may the folder not be read";
+
 /// The words of what fires.
 pub fn firing(finding: &Finding) -> String {
     let (subject, measured) = (finding.subject.as_str(), finding.measured);
     match finding.rule {
-        Rule::ComponentDown if subject == WORKERS => format!(
-            "agentlab: no worker has been ready for {}. Running tasks go on, and no other one begins. What you send is kept. \
-             `agentlab doctor` names what is wrong.",
+        Rule::ComponentDown if subject == WORKERS => {
+            let unkept = if finding.unkept { format!(" Of one or more of them {UNKEPT}?") } else { String::new() };
+            format!(
+                "agentlab: no worker has been ready for {}. Running tasks go on, and no other one begins. What you send is \
+                 kept.{unkept} `agentlab doctor` names what is wrong.",
+                span(Duration::from_secs(measured))
+            )
+        }
+        Rule::ComponentDown if finding.unkept => format!(
+            "agentlab: {subject} was not proved to be there for {}: {UNKEPT}? Running tasks go on.",
             span(Duration::from_secs(measured))
         ),
         Rule::ComponentDown => format!(
@@ -89,6 +100,7 @@ mod tests {
                     sign: Sign::Wrong,
                     pending: Duration::ZERO,
                     measured: 95,
+                    unkept: false,
                 };
                 let words = firing(&finding);
                 assert!(words.starts_with("agentlab: ") && words.ends_with('.'), "{words}");

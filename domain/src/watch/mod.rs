@@ -113,6 +113,17 @@ impl Verdict {
     }
 }
 
+/// The key of what is told of this life.
+pub fn key(verdict: &Verdict, life: &str) -> String {
+    format!("supervisor-{}.{life}", verdict.as_str())
+}
+
+/// Whether what is told under this key is not so at any time at which a supervisor can ask: it lives, and does not stand
+/// still. Of one of its loops, or of its pulse, that says nothing.
+pub fn is_refuted_by_life(key: &str) -> bool {
+    [Verdict::Gone, Verdict::Stopped].iter().any(|past| key.starts_with(&self::key(past, "")))
+}
+
 /// What is done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -137,6 +148,12 @@ impl Watch {
     /// The life that is watched, if one was ever seen.
     pub fn life(&self) -> Option<&str> {
         self.0.as_ref().map(|life| life.name.as_str())
+    }
+
+    /// For how long it has been seen to be wrong.
+    pub fn wrong_for(&self) -> Duration {
+        let of = |life: &Life| life.gone_for.max(life.stopped_for).max(life.late_for).max(life.silent_for);
+        self.0.as_ref().map_or(Duration::ZERO, of)
     }
 
     /// What is known after one more look, `passed` after the one before it.

@@ -147,3 +147,33 @@ fn only_what_is_proved_to_hang_and_kept_by_a_service_manager_is_ended() {
         }
     }
 }
+
+#[test]
+fn what_is_wrong_has_been_so_since_it_was_seen_first() {
+    let mut watch = Watch::default();
+    let mut told = None;
+    for second in (0..=112_u64).step_by(2) {
+        let standing = if second < 10 { Standing::Running } else { Standing::Stopped };
+        let verdict;
+        (watch, verdict) = watch.look(beat("s.1", standing, second.min(9), None), EVERY, EVERY, PATIENCE);
+        if verdict != Verdict::Well {
+            told.get_or_insert(watch.wrong_for());
+        }
+    }
+    assert_eq!(told, Some(SECOND * 16), "when it is told it has been so for a while");
+    // Of two that explain each other the longer one counts: it stood still, and beat no more.
+    assert_eq!(watch.wrong_for(), SECOND * 104);
+}
+
+#[test]
+fn a_supervisor_that_speaks_is_neither_dead_nor_stands_still() {
+    for (verdict, refuted) in [
+        (Verdict::Gone, true),
+        (Verdict::Stopped, true),
+        (Verdict::Late { name: "posts".into() }, false),
+        (Verdict::Silent, false),
+    ] {
+        assert_eq!(is_refuted_by_life(&key(&verdict, "supervisor.1")), refuted, "{verdict:?}");
+    }
+    assert!(!is_refuted_by_life("component_down:bot"));
+}

@@ -9,7 +9,9 @@ mod tests;
 
 use std::{
     collections::BTreeMap,
-    io,
+    fs::OpenOptions,
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -18,6 +20,7 @@ use std::{
 use agentlab_domain::alert::{
     Severity,
     delivery::{Given, Occasion},
+    words::span,
 };
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +66,14 @@ pub struct Told {
     pub open: bool,
 }
 
+impl Entry {
+    /// For how long it has lasted, for people; `None` when it is over.
+    pub fn lasts(&self) -> Option<String> {
+        let since = u64::try_from(clock::now_ms() - self.began).unwrap_or_default();
+        self.over.is_none().then(|| span(Duration::from_millis(since)))
+    }
+}
+
 /// Every entry by its key.
 pub type Entries = BTreeMap<String, Entry>;
 
@@ -93,27 +104,36 @@ impl Book {
             Occasion::Once | Occasion::Event => false,
             Occasion::Over => return,
         };
-        if lasts && self.read().get(&alert.key).is_some_and(|entry| entry.over.is_none()) {
+        if lasts && self.read().get(&alert.key).is_some_and(|entry| entry.over.is_none() && entry.words == alert.words)
+        {
             return;
         }
         self.change(|entries| {
+            if let Some(entry) = entries.get_mut(&alert.key).filter(|entry| lasts && entry.over.is_none()) {
+                // It has grown worse, or older.
+                entry.words.clone_from(&alert.words);
+                return;
+            }
             let known = entries.get(&alert.key);
-            if known.is_some_and(|entry| alert.occasion == Occasion::Once || (lasts && entry.over.is_none())) {
+            if known.is_some() && alert.occasion == Occasion::Once {
                 return;
             }
             let now = clock::now_ms();
+            let since = now - i64::try_from(alert.held.as_millis()).unwrap_or_default();
             let entry = Entry {
                 rule: alert.rule.as_str().into(),
                 severity: alert.severity.as_str().into(),
                 subject: alert.subject.clone(),
                 words: alert.words.clone(),
-                // One key never has two beginnings at one time.
-                began: known.map_or(now, |entry| now.max(entry.began + 1)),
-                over: (!lasts).then_some(now),
+                // One key never has two beginnings at one time, and none before the end of the last one.
+                began: known.map_or(since, |entry| since.max(entry.over.unwrap_or(entry.began) + 1)),
+                over: None,
                 told: known.map(|entry| entry.told.clone()).unwrap_or_default(),
                 failed: BTreeMap::new(),
             };
-            entries.insert(alert.key.clone(), entry);
+            // What happened is over with its beginning.
+            let over = (!lasts).then_some(entry.began);
+            entries.insert(alert.key.clone(), Entry { over, ..entry });
         });
     }
 
@@ -239,6 +259,9 @@ fn read(path: &Path) -> Entries {
 
 fn write(path: &Path, entries: &Entries) -> io::Result<()> {
     let new = path.with_extension("new");
-    std::fs::write(&new, serde_json::to_vec(entries)?)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    // One that was left behind may have another mode.
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    file.write_all(&serde_json::to_vec(entries)?)?;
     std::fs::rename(new, path)
 }

@@ -17,7 +17,7 @@ mod switch;
 mod telegram;
 mod webhook;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use agentlab_domain::alert::{Rule, Severity, delivery::Occasion};
 
@@ -37,6 +37,8 @@ pub struct Alert {
     pub subject: String,
     pub words: String,
     pub occasion: Occasion,
+    /// For so long it had been so when it was handed over first.
+    pub held: Duration,
     /// A file with all that is known; where a channel can carry it, it goes along.
     pub bundle: Option<PathBuf>,
 }
@@ -46,6 +48,6 @@ impl Alert {
     pub fn once(key: String, words: String) -> Self {
         let subject = key.split(':').next().unwrap_or_default().to_owned();
         let (rule, severity) = (Rule::RecoveryAction, Severity::Warning);
-        Self { key, rule, severity, subject, words, occasion: Occasion::Once, bundle: None }
+        Self { key, rule, severity, subject, words, occasion: Occasion::Once, held: Duration::ZERO, bundle: None }
     }
 }

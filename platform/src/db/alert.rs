@@ -19,12 +19,8 @@ impl Db {
     /// What the rules want to know.
     pub async fn alert_facts(&self) -> Result<Rows, DbError> {
         let (now, limits) = (clock::now_ms(), &self.terms().limits);
-        let depth: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM job
-             WHERE state NOT IN ('done', 'failed', 'cancelled', 'poison') AND state IN ('queued', 'retrying')",
-        )
-        .fetch_one(self.read())
-        .await?;
+        // What waits for anything else needs no more workers: others of its lane, a directory in use, a time, money.
+        let depth = self.claimable().await?;
         // Not those that a person, a budget or a limit of the account stopped; and of an outage its calls count.
         let errors: i64 = sqlx::query_scalar(
             "SELECT (SELECT COUNT(*) FROM run

@@ -61,18 +61,30 @@ macro_rules! may_run {
     };
 }
 
-/// What may be claimed now: heads only, those whose run lives first.
+/// From where a job is claimed, and on what condition: heads only.
+macro_rules! claimable {
+    () => {
+        concat!(
+            " FROM job_lane l
+              CROSS JOIN job ON job.id = l.job_id
+              CROSS JOIN Jobs q ON q.id = job.id
+              LEFT JOIN run ON run.job_id = job.id AND run.state <> 'over'
+              WHERE l.head = 1 AND q.status = 'Pending' AND ",
+            may_run!()
+        )
+    };
+}
+
+/// What may be claimed now: those whose run lives first.
 const CLAIMABLE: &str = concat!(
     "SELECT job.id AS job_id, job.number, job.state, job.project, job.workspace, job.prompt, job.chat, job.user_id,
-            run.id AS run_id, run.token, run.attempt, run.session, run.claimed_at
-     FROM job_lane l
-     CROSS JOIN job ON job.id = l.job_id
-     CROSS JOIN Jobs q ON q.id = job.id
-     LEFT JOIN run ON run.job_id = job.id AND run.state <> 'over'
-     WHERE l.head = 1 AND q.status = 'Pending' AND ",
-    may_run!(),
+            run.id AS run_id, run.token, run.attempt, run.session, run.claimed_at",
+    claimable!(),
     " ORDER BY run.id IS NULL, l.seq LIMIT 1"
 );
+
+/// How many may be claimed now: those whose run lives, and those that would begin one.
+const COUNT: &str = concat!("SELECT COUNT(run.id) AS living, COUNT(*) - COUNT(run.id) AS new", claimable!());
 
 /// Takes the lease on the job that was seen, if all that was seen of it still holds.
 const LEASE: &str = concat!(
@@ -105,6 +117,12 @@ pub(super) struct Seen {
 }
 
 impl Db {
+    /// How many jobs a free worker could take now.
+    pub(super) async fn claimable(&self) -> Result<i64, DbError> {
+        let (living, new): (i64, i64) = sqlx::query_as(COUNT).bind(clock::now_ms()).fetch_one(self.read()).await?;
+        Ok(if new > 0 && self.may_begin().await? { living + new } else { living })
+    }
+
     /// Claims the next job for the worker process `worker`; `None` when there is nothing for it to do.
     pub async fn claim(&self, worker: &str) -> Result<Option<Claim>, DbError> {
         loop {

@@ -2,6 +2,7 @@
 //! itself, and what cannot be seen is said to be so.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -10,7 +11,7 @@ use std::{
 };
 
 use agentlab_domain::{
-    alert::facts::{Facts, WORKERS},
+    alert::facts::{Facts, Proved, WORKERS},
     hang::Standing,
     health::age,
     role::{Post, Role, posts},
@@ -37,6 +38,8 @@ pub(super) struct Look {
     /// The bot's life, and how many answers it had.
     answers: Option<(String, u64)>,
     bot_quiet: Duration,
+    /// The life at each post, and its beats.
+    beats: BTreeMap<String, (String, u64)>,
 }
 
 impl Look {
@@ -47,6 +50,7 @@ impl Look {
             with_bot: taken.config.telegram.token.is_some(),
             answers: None,
             bot_quiet: Duration::ZERO,
+            beats: BTreeMap::new(),
         }
     }
 
@@ -55,10 +59,10 @@ impl Look {
         let wanted = posts(self.workers.load(Ordering::Relaxed), true, self.with_bot);
         let seen: Vec<(Post, Option<Beat>)> =
             wanted.into_iter().map(|post| (post, pulse::read(&self.home, post))).collect();
-        let posts: Vec<(Post, Option<bool>)> =
-            seen.iter().map(|(post, beat)| (*post, is_ready(&self.home, *post, beat.as_ref()))).collect();
+        let posts: Vec<(Post, Proved)> =
+            seen.iter().map(|(post, beat)| (*post, self.proved(*post, beat.as_ref()))).collect();
         let bot = seen.iter().find(|(post, _)| *post == BOT).and_then(|(_, beat)| beat.as_ref());
-        let is_there = posts.contains(&(BOT, Some(true)));
+        let is_there = posts.contains(&(BOT, Proved::Ready));
         let answered = self.has_answered(bot.filter(|_| is_there));
         self.bot_quiet = age(self.bot_quiet, !answered, ran, every);
         Facts {
@@ -68,6 +72,17 @@ impl Look {
             rows: slow.rows(),
             detectors: named(&detectors::all(&self.home)),
         }
+    }
+
+    /// What is proved of a post, and whether its pulse has beaten since the last look.
+    fn proved(&mut self, post: Post, beat: Option<&Beat>) -> Proved {
+        let now = beat.map(|beat| (beat.name.clone(), beat.beats));
+        let known = self.beats.get(&post.to_string());
+        let beaten = now.is_some() && known != now.as_ref();
+        if let Some(now) = now {
+            self.beats.insert(post.to_string(), now);
+        }
+        proved(&self.home, post, beat, beaten)
     }
 
     /// Whether the bot had an answer from Telegram since the last look. A bot that does not count them is believed.
@@ -81,15 +96,22 @@ impl Look {
     }
 }
 
-/// Whether the process at a post is ready, and neither stands still nor hangs; `None` where that cannot be told.
-fn is_ready(home: &Home, post: Post, beat: Option<&Beat>) -> Option<bool> {
-    let Some(beat) = beat else {
-        return matches!(lock::is_held(&home.post_lock(post)), Ok(false)).then_some(false);
+/// What is proved of a post. Its lock is asked only in a doubt, since whoever asks holds it for a moment.
+fn proved(home: &Home, post: Post, beat: Option<&Beat>, beaten: bool) -> Proved {
+    let doubt = |otherwise: Proved, free: Proved| match lock::is_held(&home.post_lock(post)) {
+        Ok(true) => otherwise,
+        Ok(false) => free,
+        Err(_) => Proved::Unkept,
     };
-    match beat.identity.standing() {
-        Standing::Gone | Standing::Stopped => Some(false),
-        Standing::Running | Standing::Blocked => Some(beat.ready && beat.latest().is_none()),
-        Standing::CannotTell => None,
+    let Some(beat) = beat else { return doubt(Proved::Nothing, Proved::Away) };
+    let ready = if beat.ready && beat.latest().is_none() { Proved::Ready } else { Proved::Away };
+    match (beat.identity.standing(), beaten) {
+        (Standing::Gone, true | false) => doubt(Proved::Away, Proved::Away),
+        (Standing::Stopped, true | false) => Proved::Away,
+        // What beats lives, whatever is known of its lock.
+        (Standing::Running | Standing::Blocked | Standing::CannotTell, true) => ready,
+        (Standing::Running | Standing::Blocked, false) => doubt(ready, ready),
+        (Standing::CannotTell, false) => doubt(Proved::Nothing, Proved::Nothing),
     }
 }
 
@@ -105,4 +127,47 @@ pub(super) fn why(home: &Home, subject: &str) -> String {
     let last = post.and_then(|post| spawn::last_words(home, post)).map(|last| format!(" Its last words: \"{last}\"."));
     let words: Vec<String> = [note.map(|note| format!(" Now: {note}.")), last].into_iter().flatten().collect();
     words.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use agentlab_platform::identity::Identity;
+
+    use super::*;
+
+    /// A home in which a folder stands where the lock of a post should be.
+    #[test]
+    fn whose_lock_cannot_be_asked_is_unkept_unless_its_pulse_beats() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path().join("h")).unwrap();
+        let post = Post { role: Role::Worker, slot: 3 };
+        let own = Identity::own().unwrap();
+        let dead = Identity { boot: "another".into(), ..own.clone() };
+        let beat = |identity| Beat {
+            name: "worker-3.x".into(),
+            identity,
+            version: String::new(),
+            commit: None,
+            committed_at: None,
+            installed_at: None,
+            config: String::new(),
+            ready: true,
+            asked: false,
+            ended: false,
+            beats: 7,
+            note: None,
+            kept_by: None,
+            loops: BTreeMap::new(),
+        };
+        let (alive, dead) = (beat(own), beat(dead));
+        let seen = |beat, beaten| proved(&home, post, beat, beaten);
+        let all = || [seen(None, false), seen(Some(&dead), false), seen(Some(&alive), false), seen(Some(&alive), true)];
+        let path = home.post_lock(post);
+        std::fs::create_dir_all(&path).unwrap();
+        assert_eq!(all(), [Proved::Unkept, Proved::Unkept, Proved::Unkept, Proved::Ready]);
+        std::fs::remove_dir(&path).unwrap();
+        assert_eq!(all(), [Proved::Away, Proved::Away, Proved::Ready, Proved::Ready]);
+        let _held = lock::Lock::try_take(&path, lock::Mode::Exclusive).unwrap().unwrap();
+        assert_eq!(all(), [Proved::Nothing, Proved::Away, Proved::Ready, Proved::Ready]);
+    }
 }

@@ -194,16 +194,21 @@ impl Watching {
     }
 
     fn alert(&self, key: &str, finding: &Finding, phase: Option<Phase>) -> Alert {
-        let lasted = match phase {
-            Some(Phase::Firing { lasted, .. }) => lasted.as_secs(),
-            Some(Phase::Pending { .. }) | None => 0,
+        let held = match phase {
+            Some(Phase::Firing { lasted, .. }) => lasted,
+            Some(Phase::Pending { .. }) | None => Duration::ZERO,
         };
+        let lasted = held.as_secs();
+        // What it measures is how long it has been so.
+        let quiet = u64::from(finding.rule == Rule::BotDown) * finding.measured;
+        let held = held.max(Duration::from_secs(quiet));
         let finding = Finding {
             measured: finding.measured.max(lasted * u64::from(finding.rule == Rule::ComponentDown)),
             ..finding.clone()
         };
         let mut words = words::firing(&finding);
-        if finding.rule == Rule::ComponentDown {
+        // The last words of whoever was there before do not say why nobody is started.
+        if finding.rule == Rule::ComponentDown && !finding.unkept {
             words.push_str(&look::why(&self.home, &finding.subject));
         }
         Alert {
@@ -211,6 +216,7 @@ impl Watching {
             severity: finding.severity,
             subject: finding.subject,
             occasion: Occasion::Lasts,
+            held,
             ..Alert::once(key.to_owned(), words)
         }
     }

@@ -77,3 +77,31 @@ fn after_a_reboot_the_cooldown_counts_from_the_boot() {
     let told = Told { at: 0, boot: "another".into(), ms: i64::MAX, open: true };
     assert_eq!(told.age().as_secs(), u64::try_from(clock::boot_ms() / 1000).unwrap());
 }
+
+#[test]
+fn it_began_when_it_was_seen_first_its_words_grow_with_it_and_the_next_one_begins_after_its_end() {
+    let (_folder, book) = book();
+    let lasts = Alert { held: Duration::from_mins(5), ..alert("a", Occasion::Lasts) };
+    book.begin(&lasts);
+    let first = book.read()["a"].clone();
+    assert_eq!(first.lasts().as_deref(), Some("5 min"));
+    book.begin(&Alert { words: "for ten minutes".into(), ..lasts.clone() });
+    let worse = book.read()["a"].clone();
+    assert_eq!((worse.words.as_str(), worse.began), ("for ten minutes", first.began));
+    book.over("a");
+    let over = book.read()["a"].clone();
+    assert_eq!(over.lasts(), None);
+    book.begin(&lasts);
+    assert!(book.read()["a"].began > over.over.unwrap());
+    book.begin(&alert("once", Occasion::Event));
+    let happened = book.read()["once"].clone();
+    assert_eq!(happened.over, Some(happened.began));
+}
+
+#[test]
+fn only_its_owner_reads_it() {
+    let (_folder, book) = book();
+    std::fs::write(book.path.with_extension("new"), "left behind").unwrap();
+    book.begin(&alert("a", Occasion::Once));
+    assert_eq!(std::fs::metadata(&book.path).unwrap().permissions().mode() & 0o777, 0o600);
+}

@@ -8,6 +8,7 @@ mod holder;
 mod interventions;
 mod orphans;
 mod terms;
+mod waiting;
 
 use std::{collections::HashSet, time::Duration};
 
