@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::locked::Foreign;
 use crate::world::{LONG, UserManager, World, wait_until, write_script};
 
 const SUPERVISOR: &str = "agentlab-supervisor.service";
@@ -136,6 +137,34 @@ fn a_frozen_loop_is_ended_by_systemd_while_no_supervisor_lives() {
     });
     assert_eq!(manager.property(console, "NRestarts"), "1");
     wait_until("another one is ready", LONG, || manager.property(console, "SubState") == "running");
+}
+
+#[test]
+fn a_start_that_says_nothing_is_ended_and_one_that_waits_for_the_database_is_not() {
+    let mut world = World::new();
+    world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.1".into()));
+    let Some(manager) = UserManager::start(&mut world) else { return };
+    let console = "agentlab-console.service";
+    assert_eq!(world.run(&["service", "install"]).code, Some(0));
+    assert!(manager.systemctl(&["stop", SUPERVISOR]).0, "systemd alone is to see to it");
+    assert_eq!(manager.property(console, "TimeoutStartUSec"), "6s");
+    let locked = Foreign::lock(&world);
+    assert!(manager.systemctl(&["restart", "--no-block", console]).0);
+    // Four beats a second: it waits for much longer than it may say nothing.
+    let waits = |pulse: &serde_json::Value| pulse["ready"] == false && pulse["beats"].as_u64() > Some(60);
+    wait_until("it has waited for long", LONG, || waits(&pulse(&world, "console")));
+    assert_eq!(manager.property(console, "SubState"), "start");
+    assert_eq!(manager.property(console, "NRestarts"), "0");
+    drop(locked);
+    wait_until("it is ready", LONG, || manager.property(console, "SubState") == "running");
+    assert_eq!(manager.property(console, "NRestarts"), "0", "the same process");
+    // Something that is not our code, or never comes to it.
+    let folder = world.path("user/.config/systemd/user/agentlab-console.service.d");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("hangs.conf"), "[Service]\nExecStart=\nExecStart=/bin/sleep 600\n").unwrap();
+    assert!(manager.systemctl(&["daemon-reload"]).0);
+    assert!(manager.systemctl(&["restart", "--no-block", console]).0);
+    wait_until("it is ended and started again", LONG, || manager.property(console, "NRestarts") != "0");
 }
 
 #[test]
