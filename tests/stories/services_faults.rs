@@ -197,12 +197,36 @@ fn services_are_refused_where_they_cannot_be_and_it_is_said_what_to_do() {
     assert_eq!(world.run(&["service", "install"]).code, Some(0));
     let second = world.run(&["up"]);
     assert_eq!(second.code, Some(75), "{second:?}");
+    // Also while nobody is there: it would take over what is the manager's, and Ctrl-C would end all of it.
+    assert!(manager.systemctl(&["stop", "agentlab.target"]).0);
+    let second = world.run(&["up"]);
+    assert!(second.code == Some(75) && second.stderr.contains("agentlab service status"), "{second:?}");
+    let status = world.run(&["status"]);
+    assert!(status.stdout.contains("start it with `agentlab service install`"), "{status:?}");
+    assert_eq!(world.run(&["service", "install"]).code, Some(0));
     world.env.push(("AGENTLAB_HOME".into(), world.path("h2").display().to_string()));
     for verb in ["install", "uninstall"] {
         let refused = world.run(&["service", verb]);
         let home = world.home().display().to_string();
         assert!(refused.code == Some(75) && refused.stderr.contains(&home), "{refused:?}");
     }
+    let status = world.run(&["service", "status"]);
+    assert!(status.code == Some(1) && status.stdout.contains("belongs to another home"), "{status:?}");
+}
+
+#[test]
+fn up_starts_beside_installed_services_only_where_their_manager_does_not_answer() {
+    let mut world = World::new();
+    world.settle();
+    let units = world.path("user/.config/systemd/user");
+    std::fs::create_dir_all(&units).unwrap();
+    let unit = format!("[Service]\nEnvironment=\"AGENTLAB_HOME={}\"\n", world.home().display());
+    std::fs::write(units.join(SUPERVISOR), unit).unwrap();
+    write_script(&world.path("bin/systemctl"), "#!/bin/sh\nexit 0\n");
+    let refused = world.run(&["up"]);
+    assert!(refused.code == Some(75) && refused.stderr.contains("agentlab service uninstall"), "{refused:?}");
+    write_script(&world.path("bin/systemctl"), "#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1\n");
+    world.up().stop();
 }
 
 #[test]
