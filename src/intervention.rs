@@ -55,7 +55,8 @@ pub async fn wait(system: &System, id: i64, as_json: bool) -> Result<u8, Failure
         if agentlab_supervisor::is_running(&system.home) {
             supervised = clock::instant();
         } else if supervised.elapsed() > clock::scaled(ALONE) {
-            let message = "the system ended before it was done; the next `agentlab up` brings it to its end";
+            let start = services::what_starts(&system.home);
+            let message = format!("the system ended before it was done; {start} brings it to its end");
             return Err(Refusal::unavailable(message).into());
         }
         tokio::time::sleep(LOOK).await;

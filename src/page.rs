@@ -4,7 +4,7 @@ use agentlab_domain::{
     exit_code,
     role::{Post, Role},
 };
-use agentlab_platform::{config, home::Home, life::Refusal, lock, login};
+use agentlab_platform::{config, home::Home, life::Refusal, lock, login, services};
 use serde_json::json;
 
 use crate::{failure::Failure, print};
@@ -15,7 +15,8 @@ pub fn page(as_json: bool) -> Result<u8, Failure> {
     let config = config::load(&home)?;
     let console = Post { role: Role::Console, slot: 0 };
     if !lock::is_held(&home.post_lock(console)).unwrap_or(true) {
-        return Err(Refusal::unavailable("nobody serves the page: start agentlab with `agentlab up`").into());
+        let start = services::what_starts(&home);
+        return Err(Refusal::unavailable(format!("nobody serves the page: start agentlab with {start}")).into());
     }
     let address = login::address(config.console.port, &login::link(&home)?);
     if as_json {

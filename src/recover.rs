@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use agentlab_domain::{exit_code, intervention::Kind, role::Role};
-use agentlab_platform::{config, home::Home, recovery};
+use agentlab_platform::{config, home::Home, recovery, services};
 use serde_json::json;
 
 use crate::{failure::Failure, intervention, print, system, update::place};
@@ -26,14 +26,14 @@ pub async fn recover(role: Role, as_json: bool) -> Result<u8, Failure> {
         let config = config::load(&home)?;
         let watches = || print::note("somebody keeps the database locked: I watch for a minute");
         done.extend(agentlab_supervisor::recover_alone(&home, &config, role, watches).await);
-        return say(role, &done, as_json);
+        return say(&home, role, &done, as_json);
     }
     let system = system::open().await?;
     let id = system.db.ask_for(Kind::Recover, Some(role), "the terminal").await?;
     intervention::wait(&system, id, as_json).await
 }
 
-fn say(role: Role, done: &[String], as_json: bool) -> Result<u8, Failure> {
+fn say(home: &Home, role: Role, done: &[String], as_json: bool) -> Result<u8, Failure> {
     if as_json {
         print::json(&json!({ "role": role.as_str(), "running": false, "words": done }))?;
         return Ok(exit_code::DONE);
@@ -44,6 +44,6 @@ fn say(role: Role, done: &[String], as_json: bool) -> Result<u8, Failure> {
     if done.is_empty() {
         print::line(&format!("nobody is at a post of the {role}, and nothing stands in its way", role = role.as_str()));
     }
-    print::note("agentlab is not running: start it with `agentlab up`");
+    print::note(&format!("agentlab is not running: start it with {}", services::what_starts(home)));
     Ok(exit_code::DONE)
 }

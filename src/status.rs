@@ -61,8 +61,9 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
         (true, _) => "agentlab is running".to_owned(),
         (false, 0) => format!("agentlab is not running: start it with {}", services::what_starts(&system.home)),
         (false, alive) => format!(
-            "the supervisor is dead, and {alive} of its processes live on: `agentlab up` takes them over. Until then nothing \
-             that dies is started again"
+            "the supervisor is dead, and {alive} of its processes live on: {} takes them over. Until then nothing that dies \
+             is started again",
+            services::what_starts(&system.home)
         ),
     });
     let supervisor = Post { role: Role::Supervisor, slot: 0 };

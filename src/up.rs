@@ -14,7 +14,7 @@ use agentlab_platform::{
         self,
         start::{self, Start},
     },
-    succession,
+    services, succession,
 };
 use agentlab_supervisor::{Ended, Mode, News};
 use serde_json::json;
@@ -25,11 +25,25 @@ use crate::{failure::Failure, print};
 pub async fn up(drain: bool, as_json: bool) -> Result<u8, Failure> {
     failpoints::arm();
     let home = Home::open()?;
+    refuse_beside_services(&home).await?;
     if let Some(code) = from_what_is_in_place(&home).await? {
         return Ok(code);
     }
     let ended = agentlab_supervisor::serve(Mode::Up { drain }, |news| tell(&news, as_json)).await?;
     Ok(successor(&home, ended)?)
+}
+
+/// Refuses in a home that services keep, also in the seconds in which none of them is there: this one would take over what is the
+/// manager's, and its Ctrl-C would stop all of it. Where the manager does not answer, nobody else would start anything.
+async fn refuse_beside_services(home: &Home) -> Result<(), Refusal> {
+    let Some(manager) = services::keeps(home).await else { return Ok(()) };
+    let message = format!(
+        "services keep {}, and {} starts them again: `agentlab service status` shows them, `agentlab service install` repairs \
+         and starts them. To run everything here instead, `agentlab service uninstall` first (the data stays)",
+        home.path().display(),
+        manager.kind.as_str()
+    );
+    Err(Refusal { code: exit_code::ALREADY_RUNNING, message })
 }
 
 /// Sees to it that the release in place is the one that runs; with an exit code where another process is to do so.

@@ -57,8 +57,14 @@ impl Death {
         if let Some(beat) = beat {
             return Self { last, ..Self::after(post, beat, how) };
         }
+        let death = Self::silent(home, post, how);
+        Self { was_ready: who.map(|_| false), ..death }
+    }
+
+    /// The death of whoever was started at a post and said nothing of himself: what the pulse holds is of the one before.
+    pub fn silent(home: &Home, post: Post, how: How) -> Self {
         let (release, born) = installed(home);
-        let was_ready = who.map(|_| false);
+        let (last, was_ready) = (spawn::last_words(home, post), Some(false));
         Self { at: clock::now_ms(), post, name: None, release, born, how, last, was_ready, asked: false }
     }
 

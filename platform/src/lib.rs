@@ -32,7 +32,7 @@ pub mod life;
 pub mod lock;
 pub mod login;
 pub mod memory;
-mod notify;
+pub mod notify;
 pub mod ping;
 pub mod program;
 pub mod pulse;

@@ -30,8 +30,9 @@ pub fn check(home: &Home, config: &Config, workers: u32) -> Vec<(bool, String)> 
             (
                 false,
                 format!(
-                    "{words}: {}. `agentlab up` takes them over; until then nothing that dies is started again",
-                    alive.join(", ")
+                    "{words}: {}. {} takes them over; until then nothing that dies is started again",
+                    alive.join(", "),
+                    services::what_starts(home)
                 ),
             )
         });

@@ -194,9 +194,9 @@ fn report(place: &Place, config: &Config, wanted: &[Post], as_json: bool) -> Res
         "installed: {console} with {workers} workers, kept by {}; {bot}",
         place.manager.kind.as_str()
     ));
-    print::line(&linger.words);
+    print::note(&linger.words);
     let supervisor = place.manager.name(SUPERVISOR);
-    print::line(&format!(
+    print::note(&format!(
         "`agentlab status` shows what runs, `agentlab service status` the units ({supervisor} and the others), \
          `agentlab service uninstall` removes them"
     ));

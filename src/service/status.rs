@@ -42,7 +42,8 @@ pub(super) async fn status(place: &Place, as_json: bool) -> Result<u8, Failure> 
         }
     }
     let linger = manager.linger();
-    let well = !units.is_empty() && answers.is_ok() && units.iter().all(|unit| unit.pid.is_some() || !unit.wanted);
+    let is_well = |unit: &View| !unit.foreign && (unit.pid.is_some() || !unit.wanted);
+    let well = !units.is_empty() && answers.is_ok() && units.iter().all(is_well);
     if as_json {
         let manager_says = answers.as_ref().err().map(ToString::to_string);
         print::json(&json!({

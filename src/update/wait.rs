@@ -8,6 +8,7 @@ use agentlab_platform::{
     life::Refusal,
     ping,
     releases::{self, Release},
+    services,
 };
 
 use agentlab_domain::role::Role;
@@ -53,7 +54,8 @@ pub async fn until_back(system: &System, asked: i64, release: &Release) -> Resul
         if agentlab_supervisor::is_running(home) {
             supervised = clock::instant();
         } else if supervised.elapsed() > clock::scaled(ALONE) {
-            let message = "the system ended before it was done; the next `agentlab up` brings it to its end";
+            let start = services::what_starts(home);
+            let message = format!("the system ended before it was done; {start} brings it to its end");
             return Err(Refusal::unavailable(message).into());
         }
         tokio::time::sleep(LOOK).await;

@@ -79,7 +79,7 @@ impl Recorder {
     }
 }
 
-fn death_of(home: &Home, fallen: &Fallen) -> Death {
+pub(crate) fn death_of(home: &Home, fallen: &Fallen) -> Death {
     let person = fallen.person.as_ref();
     let asked = person.map_or(Asked::Nothing, |person| person.asked);
     let hang = person.and_then(|person| person.hang).filter(|_| asked == Asked::Kill);
@@ -88,6 +88,9 @@ fn death_of(home: &Home, fallen: &Fallen) -> Death {
         (None, Some(status)) => death::how(status),
         (None, None) => How::Found,
     };
+    if fallen.silent {
+        return Death::silent(home, fallen.post, how);
+    }
     let mut death = Death::of(home, fallen.post, person.map(|person| &person.identity), how.clone());
     if death.name.is_none()
         && let Some(beat) = person.and_then(|person| person.beat.clone())

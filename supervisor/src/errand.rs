@@ -13,6 +13,7 @@ use agentlab_domain::{fall::Ended, role::Post};
 use agentlab_platform::{
     clock,
     home::Home,
+    pulse,
     services::{Basis, Manager, SUPERVISOR, State, Trouble},
 };
 use futures::FutureExt;
@@ -40,11 +41,15 @@ pub(crate) struct Answer {
 
 /// An errand that is out. It ends with this value.
 #[derive(Debug)]
-pub(crate) struct Errand(JoinHandle<Answer>);
+pub(crate) struct Errand {
+    out: JoinHandle<Answer>,
+    /// Who had beaten last at the post when it was sent.
+    before: Option<String>,
+}
 
 impl Drop for Errand {
     fn drop(&mut self) {
-        self.0.abort();
+        self.out.abort();
     }
 }
 
@@ -61,7 +66,7 @@ impl Sender {
     /// Has the manager fill a post, and waits for somebody to be there: for his end, or for nobody.
     pub(crate) fn start(&self, post: Post) -> Errand {
         let sender = self.clone();
-        self.send(async move {
+        self.send(post, async move {
             match sender.fill(post).await {
                 Ok(answer) => answer,
                 Err(trouble) => Answer { status: None, words: Some(format!("it could not be started: {trouble}")) },
@@ -72,7 +77,7 @@ impl Sender {
     /// Asks how the process `pid` ended, which was at this post.
     pub(crate) fn how_it_ended(&self, post: Post, pid: i32) -> Errand {
         let manager = self.manager.clone();
-        self.send(async move {
+        self.send(post, async move {
             let began = clock::instant();
             while began.elapsed() < KNOWN {
                 match manager.state(post).await {
@@ -92,13 +97,14 @@ impl Sender {
         })
     }
 
-    fn send(&self, errand: impl Future<Output = Answer> + Send + 'static) -> Errand {
+    fn send(&self, post: Post, errand: impl Future<Output = Answer> + Send + 'static) -> Errand {
         let back = Arc::clone(&self.back);
-        Errand(tokio::spawn(async move {
+        let out = async move {
             let answer = errand.await;
             back.notify_one();
             answer
-        }))
+        };
+        Errand::out(&self.home, post, out)
     }
 
     async fn fill(&self, post: Post) -> Result<Answer, Trouble> {
@@ -136,10 +142,21 @@ impl Sender {
 }
 
 impl Errand {
+    /// An errand for this post that goes out now.
+    pub(crate) fn out(home: &Home, post: Post, errand: impl Future<Output = Answer> + Send + 'static) -> Self {
+        let before = pulse::read(home, post).map(|beat| beat.name);
+        Self { out: tokio::spawn(errand), before }
+    }
+
+    /// Nobody has beaten at the post since it was sent: whoever came and went said nothing of himself.
+    pub(crate) fn nobody_spoke(&self, home: &Home, post: Post) -> bool {
+        pulse::read(home, post).map(|beat| beat.name) == self.before
+    }
+
     /// What it found out, once it is back.
     pub(crate) fn answer(&mut self) -> Option<Answer> {
         let broken = |_| Answer { status: None, words: Some("asking the service manager failed".to_owned()) };
-        (&mut self.0).now_or_never().map(|back| back.unwrap_or_else(broken))
+        (&mut self.out).now_or_never().map(|back| back.unwrap_or_else(broken))
     }
 }
 

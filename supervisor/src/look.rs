@@ -67,9 +67,11 @@ pub(crate) fn look(
 fn empty(home: &Home, post: Post, state: &mut State, sender: Option<&Sender>) -> Option<Fallen> {
     if let Some(errand) = &mut state.errand {
         let answer = errand.answer()?;
+        // What the pulse holds is not of him, where he died before his first beat.
+        let silent = state.person.is_none() && answer.status.is_some() && errand.nobody_spoke(home, post);
         state.errand = None;
         let words = answer.words.or_else(|| spawn::last_words(home, post));
-        return Some(Fallen::of(post, state.person.take(), answer.status, words));
+        return Some(Fallen { silent, ..Fallen::of(post, state.person.take(), answer.status, words) });
     }
     let person = state.person.as_ref()?;
     // One that was our child before this program took its own place is still ours to collect.
@@ -183,7 +185,15 @@ pub(crate) const fn is_asked(post: Post) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use agentlab_domain::crash::How;
+
     use super::*;
+    use crate::{
+        crashes::death_of,
+        errand::{Answer, Errand},
+    };
 
     #[tokio::test]
     #[expect(clippy::disallowed_methods, reason = "any child will do")]
@@ -211,5 +221,45 @@ mod tests {
             tokio::task::yield_now().await;
         };
         assert!(ended.person.is_some(), "so its end is told from one before it was ready");
+    }
+
+    #[tokio::test]
+    async fn who_died_before_his_first_beat_is_not_taken_for_the_one_before_him() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path().join("h")).unwrap();
+        let post = Post { role: Role::Worker, slot: 1 };
+        let beat = |name: &str| {
+            let identity = Identity { pid: 0x7fff_fff0, ..Identity::own().unwrap() };
+            let beat = format!(
+                r#"{{"name": "{name}", "identity": {{"boot": "{}", "pid": {}, "start": 1}}, "version": "0.0.1",
+                "commit": "0ld", "config": "", "ready": true, "asked": true, "ended": true, "beats": 7, "note": null,
+                "loops": {{}}}}"#,
+                identity.boot, identity.pid
+            );
+            std::fs::create_dir_all(home.run()).unwrap();
+            std::fs::write(home.pulse(post), beat).unwrap();
+        };
+        let ran = Ran { since: Duration::ZERO, every: Duration::ZERO };
+        let died = async |speaks: bool| {
+            beat("worker-1.OLD");
+            let status = Some(ExitStatus::from_raw(11));
+            let errand = Errand::out(&home, post, async move { Answer { status, words: None } });
+            if speaks {
+                beat("worker-1.NEW");
+            }
+            let mut state = State { errand: Some(errand), ..State::default() };
+            loop {
+                if let (_, Some(fallen)) = look(&home, post, &mut state, ran, None, None) {
+                    break death_of(&home, &fallen);
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let silent = died(false).await;
+        assert_eq!((silent.name, silent.was_ready), (None, Some(false)));
+        assert_ne!(silent.release.commit.as_deref(), Some("0ld"), "the one before him ended as he was asked to");
+        assert_eq!(silent.how, How::Signalled(11));
+        let spoke = died(true).await;
+        assert_eq!(spoke.name.as_deref(), Some("worker-1.NEW"), "who has said who he is is known");
     }
 }

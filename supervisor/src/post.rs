@@ -152,12 +152,14 @@ pub(crate) struct Fallen {
     pub(crate) status: Option<ExitStatus>,
     pub(crate) words: Option<String>,
     pub(crate) fall: Fall,
+    /// It was asked for, came and went, and said nothing of itself.
+    pub(crate) silent: bool,
 }
 
 impl Fallen {
     pub(crate) fn of(post: Post, person: Option<Person>, status: Option<ExitStatus>, words: Option<String>) -> Self {
         let fall = fall(person.as_ref(), status);
-        Self { post, person, status, words, fall }
+        Self { post, person, status, words, fall, silent: false }
     }
 
     /// The exit code of a process that refused to start.

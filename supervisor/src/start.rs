@@ -12,7 +12,7 @@ use agentlab_platform::{
     home::Home,
     life::{self, Life, Refusal, Taken},
     lock::{Lock, Mode as LockMode},
-    recovery,
+    notify, recovery,
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -32,6 +32,8 @@ pub async fn wait_for_recovery(home: &Home, tell: impl Fn(&str)) {
         if !std::mem::replace(&mut told, true) {
             tell(&format!("{}: I begin when it is over", other.words()));
         }
+        // It lasts longer than a start may take without a word.
+        notify::starting();
         tokio::time::sleep(LOOK).await;
     }
 }

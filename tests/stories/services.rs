@@ -28,7 +28,7 @@ fn what_was_installed_survives_kills_and_a_reboot_and_leaves_nothing_behind() {
 
     let installed = world.run(&["service", "install"]);
     assert_eq!(installed.code, Some(0), "{installed:?}");
-    assert!(installed.stdout.contains("kept by systemd") && installed.stdout.contains("linger"), "{installed:?}");
+    assert!(installed.stdout.contains("kept by systemd") && installed.stderr.contains("linger"), "{installed:?}");
     for unit in POSTS {
         assert_eq!(manager.property(unit, "ActiveState"), "active", "{unit}");
         assert_eq!(manager.property(unit, "UnitFileState"), "enabled", "{unit}");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::locked::Foreign;
 use crate::world::{LONG, UserManager, World, wait_until, write_script};
 
 const SUPERVISOR: &str = "agentlab-supervisor.service";
@@ -139,6 +140,34 @@ fn a_frozen_loop_is_ended_by_systemd_while_no_supervisor_lives() {
 }
 
 #[test]
+fn a_start_that_says_nothing_is_ended_and_one_that_waits_for_the_database_is_not() {
+    let mut world = World::new();
+    world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.1".into()));
+    let Some(manager) = UserManager::start(&mut world) else { return };
+    let console = "agentlab-console.service";
+    assert_eq!(world.run(&["service", "install"]).code, Some(0));
+    assert!(manager.systemctl(&["stop", SUPERVISOR]).0, "systemd alone is to see to it");
+    assert_eq!(manager.property(console, "TimeoutStartUSec"), "6s");
+    let locked = Foreign::lock(&world);
+    assert!(manager.systemctl(&["restart", "--no-block", console]).0);
+    // Four beats a second: it waits for much longer than it may say nothing.
+    let waits = |pulse: &serde_json::Value| pulse["ready"] == false && pulse["beats"].as_u64() > Some(60);
+    wait_until("it has waited for long", LONG, || waits(&pulse(&world, "console")));
+    assert_eq!(manager.property(console, "SubState"), "start");
+    assert_eq!(manager.property(console, "NRestarts"), "0");
+    drop(locked);
+    wait_until("it is ready", LONG, || manager.property(console, "SubState") == "running");
+    assert_eq!(manager.property(console, "NRestarts"), "0", "the same process");
+    // Something that is not our code, or never comes to it.
+    let folder = world.path("user/.config/systemd/user/agentlab-console.service.d");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("hangs.conf"), "[Service]\nExecStart=\nExecStart=/bin/sleep 600\n").unwrap();
+    assert!(manager.systemctl(&["daemon-reload"]).0);
+    assert!(manager.systemctl(&["restart", "--no-block", console]).0);
+    wait_until("it is ended and started again", LONG, || manager.property(console, "NRestarts") != "0");
+}
+
+#[test]
 fn services_are_refused_where_they_cannot_be_and_it_is_said_what_to_do() {
     // No manager: a container, a shell of another user.
     let mut world = World::new();
@@ -168,12 +197,36 @@ fn services_are_refused_where_they_cannot_be_and_it_is_said_what_to_do() {
     assert_eq!(world.run(&["service", "install"]).code, Some(0));
     let second = world.run(&["up"]);
     assert_eq!(second.code, Some(75), "{second:?}");
+    // Also while nobody is there: it would take over what is the manager's, and Ctrl-C would end all of it.
+    assert!(manager.systemctl(&["stop", "agentlab.target"]).0);
+    let second = world.run(&["up"]);
+    assert!(second.code == Some(75) && second.stderr.contains("agentlab service status"), "{second:?}");
+    let status = world.run(&["status"]);
+    assert!(status.stdout.contains("start it with `agentlab service install`"), "{status:?}");
+    assert_eq!(world.run(&["service", "install"]).code, Some(0));
     world.env.push(("AGENTLAB_HOME".into(), world.path("h2").display().to_string()));
     for verb in ["install", "uninstall"] {
         let refused = world.run(&["service", verb]);
         let home = world.home().display().to_string();
         assert!(refused.code == Some(75) && refused.stderr.contains(&home), "{refused:?}");
     }
+    let status = world.run(&["service", "status"]);
+    assert!(status.code == Some(1) && status.stdout.contains("belongs to another home"), "{status:?}");
+}
+
+#[test]
+fn up_starts_beside_installed_services_only_where_their_manager_does_not_answer() {
+    let mut world = World::new();
+    world.settle();
+    let units = world.path("user/.config/systemd/user");
+    std::fs::create_dir_all(&units).unwrap();
+    let unit = format!("[Service]\nEnvironment=\"AGENTLAB_HOME={}\"\n", world.home().display());
+    std::fs::write(units.join(SUPERVISOR), unit).unwrap();
+    write_script(&world.path("bin/systemctl"), "#!/bin/sh\nexit 0\n");
+    let refused = world.run(&["up"]);
+    assert!(refused.code == Some(75) && refused.stderr.contains("agentlab service uninstall"), "{refused:?}");
+    write_script(&world.path("bin/systemctl"), "#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1\n");
+    world.up().stop();
 }
 
 #[test]

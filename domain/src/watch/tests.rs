@@ -143,7 +143,9 @@ fn only_what_is_proved_to_hang_and_kept_by_a_service_manager_is_ended() {
             assert_eq!(words.is_some(), action != Action::Nothing);
             let words = words.unwrap_or_default();
             assert!(action == Action::Nothing || (words.contains("77") && words.len() < 600), "{words}");
-            assert_eq!(words.contains("`agentlab up`"), matches!(action, Action::Tell), "what to do: {words}");
+            let tells = matches!(action, Action::Tell);
+            assert_eq!(words.contains("`agentlab up`"), tells && !kept, "what to do: {words}");
+            assert!(!tells || !kept || words.contains("systemd"), "whose it is: {words}");
         }
     }
 }

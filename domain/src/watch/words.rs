@@ -7,7 +7,10 @@ const MEANS: &str = "Running tasks go on, but whatever dies from now on is not s
 
 /// The words; `None` when nothing is wrong. `kept_by` names the service manager that keeps the process `pid`, if one does.
 pub fn words(verdict: &Verdict, pid: i32, kept_by: Option<&str>) -> Option<String> {
-    let anew = format!("`kill -9 {pid}`, then `agentlab up`: it takes over everything that lives.");
+    let anew = match kept_by {
+        None => format!("`kill -9 {pid}`, then `agentlab up`: it takes over everything that lives."),
+        Some(manager) => format!("`kill -9 {pid}`, and {manager} starts it anew: it takes over everything that lives."),
+    };
     let words = match (verdict, kept_by) {
         (Verdict::Well, Some(_) | None) => return None,
         (Verdict::Gone, None) => format!(
@@ -16,7 +19,7 @@ pub fn words(verdict: &Verdict, pid: i32, kept_by: Option<&str>) -> Option<Strin
         ),
         (Verdict::Gone, Some(manager)) => format!(
             "agentlab's supervisor is dead (it was process {pid}), and {manager} has not started it again. {MEANS} Look at \
-             its service in {manager}, or run `agentlab up`."
+             its service in {manager}: `agentlab service install` repairs and starts it."
         ),
         (Verdict::Stopped, None) => format!(
             "agentlab's supervisor (process {pid}) stands still: somebody stopped it (SIGSTOP, or Ctrl-Z in its terminal). \

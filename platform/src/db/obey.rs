@@ -89,7 +89,7 @@ async fn cancel_task(write: &mut Write, (user, place, message): Given, number: O
 /// Asks for a restart of everything. The update is known from then on, so the same one never asks again.
 async fn restart(write: &mut Write, incoming: &Incoming<'_>, (user, place, message): Given) -> Result<Effect, DbError> {
     if !incoming.supervised {
-        let words = "No supervisor runs, so nobody would start anything again. Use `agentlab up` on the machine.";
+        let words = "No supervisor runs, so nobody would start anything again. `agentlab status` on the machine says what starts it.";
         return reply_at_once(write, place, message, words).await;
     }
     let body = answer::reply(intervention::ASKED);

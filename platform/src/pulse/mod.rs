@@ -131,6 +131,7 @@ impl Pulse {
             loops: Mutex::default(),
         });
         shared.write(&BTreeMap::new())?;
+        notify::say(Saying::Starting);
         let pulse = Self { shared: Arc::clone(&shared), _stops_with: stops_with };
         let runtime = (pulse.turns(RUNTIME_LOOP), tokio::runtime::Handle::current());
         // It promises from the beginning: who freezes before the first question would never be late.
@@ -159,8 +160,8 @@ impl Pulse {
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             stop.asked(1).await;
-            notify::say(Saying::Stopping);
             shared.say(|beat| beat.asked = true);
+            notify::say(Saying::Stopping);
         });
     }
 }
@@ -257,8 +258,10 @@ fn beat_on(shared: &Shared, (runtime, handle): &(Turns, tokio::runtime::Handle),
         let ran = passed(&mut last, every);
         let loops = look(shared, &mut known, ran);
         // Before the disk is touched: one that hangs is no reason to end us.
-        if loops.values().all(|turns| turns.late_ms == 0) {
-            notify::say(Saying::Alive);
+        let late = loops.values().any(|turns| turns.late_ms > 0);
+        let said = shared.beat.lock().ok().and_then(|beat| Saying::of_beat(beat.ready, beat.asked, late));
+        if let Some(saying) = said {
+            notify::say(saying);
         }
         // A disk that is full now is written to in a second.
         let _ = shared.write(&loops);

@@ -19,6 +19,12 @@ const STOP: Duration = Duration::from_secs(30);
 /// After so long without a word a process is ended by systemd.
 const WATCHDOG: Duration = Duration::from_mins(1);
 
+/// After so long without a word a process that is not ready yet is ended by systemd. Ours extends it with each beat, so a start
+/// that waits for a locked database is never ended.
+const START: Duration = Duration::from_mins(1);
+/// Tests shorten it no further: a busy machine takes its time to load a program.
+const SHORTEST_START: Duration = Duration::from_secs(5);
+
 /// What units are written from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Basis {
@@ -117,7 +123,17 @@ pub(super) fn fill(template: &str, values: &[(&str, String)]) -> String {
 }
 
 /// The time limits of a template, in whole seconds.
-pub(super) fn limits() -> [(&'static str, String); 3] {
+pub(super) fn limits() -> [(&'static str, String); 4] {
     let seconds = |limit: Duration| clock::scaled(limit).as_secs().max(1).to_string();
-    [("RESTART", seconds(RESTART)), ("STOP", seconds(STOP)), ("WATCHDOG", seconds(WATCHDOG))]
+    [
+        ("RESTART", seconds(RESTART)),
+        ("START", start_limit().as_secs().to_string()),
+        ("STOP", seconds(STOP)),
+        ("WATCHDOG", seconds(WATCHDOG)),
+    ]
+}
+
+/// For how long a process that is not ready yet may say nothing.
+pub(crate) fn start_limit() -> Duration {
+    clock::scaled(START).max(SHORTEST_START)
 }

@@ -65,6 +65,8 @@ impl Manager {
         let line = format!("{name} {}", words.join(" "));
         let mut command = Command::new(&self.program);
         command.args(words).env("LC_ALL", "C").stdin(Stdio::null()).kill_on_drop(true);
+        // Ctrl-C at a terminal is for whoever asks, who says what became of it; the command comes to its end.
+        command.process_group(0);
         if self.kind == Kind::Systemd
             && let Some(folder) = self.runtime_folder()
         {

@@ -34,6 +34,18 @@ pub fn what_starts(home: &Home) -> &'static str {
     if installed.as_deref() == Some(home.path()) { "`agentlab service install`" } else { "`agentlab up`" }
 }
 
+/// The service manager that starts the system of this home again, though nobody may be there at this moment: its units are
+/// installed, and it answers.
+pub async fn keeps(home: &Home) -> Option<Manager> {
+    let manager = Manager::of_this_machine()?;
+    if manager.home_of(SUPERVISOR).as_deref() != Some(home.path()) {
+        return None;
+    }
+    let answer = manager.answers().await;
+    answer.inspect_err(|trouble| tracing::info!(%trouble, "services are installed, and nobody keeps them")).ok()?;
+    Some(manager)
+}
+
 /// Which service manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

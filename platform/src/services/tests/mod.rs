@@ -216,3 +216,19 @@ async fn a_manager_that_hangs_is_given_up_and_one_that_is_not_there_is_named() {
     let error = nowhere.answers().await.unwrap_err().to_string();
     assert!(error.starts_with("launchctl cannot be started"), "{error}");
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_ctrl_c_at_a_terminal_does_not_reach_the_managers_command() {
+    let stand_in = StandIn::new(Kind::Systemd);
+    let (program, own) = (stand_in.folder.path().join("ctl"), stand_in.folder.path().join("group"));
+    let script = format!(
+        "#!/bin/sh\nread -r pid name state parent group rest < /proc/$$/stat\necho $$ $group > {}\n",
+        own.display()
+    );
+    fs::write(&program, script).unwrap();
+    stand_in.manager.answers().await.unwrap();
+    let text = fs::read_to_string(own).unwrap();
+    let (pid, group) = text.trim().split_once(' ').unwrap();
+    assert_eq!(pid, group, "it is a group of its own");
+}
