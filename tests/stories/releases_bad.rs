@@ -238,6 +238,27 @@ fn kept_by_a_service_manager_one_that_never_gets_ready_goes_back_at_its_third_st
 }
 
 #[test]
+fn kept_by_a_service_manager_one_that_runs_no_code_of_ours_is_left_by_who_watches_its_supervisor() {
+    for bad in ["exit 101", "exec sleep 600"] {
+        let api = BotApi::start();
+        let mut world = side_by_side(&api);
+        assert_eq!(update(&world, &release(&world, "good", "")).code, Some(0));
+        let good = current(&world);
+        releases::trial::pass(&home(&world), &good).unwrap();
+        world.program = manager(&world);
+        let _manager = world.start(&[]);
+        world.program = env!("CARGO_BIN_EXE_agentlab").into();
+        wait_until("it is ready", LONG, || world.home().join("agentlab.db").exists() && runs(&world).len() == 6);
+        let ended = update(&world, &release(&world, "bad", &format!("if [ \"$1\" = supervisor ]; then {bad}; fi")));
+        let left = ended.stderr.contains("was left: on trial its supervisor did not come back");
+        assert!(ended.code == Some(1) && left, "{bad}: {ended:?}");
+        wait_until("everything runs from the earlier one", LONG, || runs(&world) == vec![good.clone(); 6]);
+        wait_until("the owner is told", LONG, || told(&api, "was left") == 1);
+        assert_eq!(current(&world), good);
+    }
+}
+
+#[test]
 fn one_that_had_proved_itself_is_left_only_when_it_is_suspect_and_that_is_allowed() {
     for allowed in [false, true] {
         let api = BotApi::start();

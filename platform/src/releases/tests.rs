@@ -100,6 +100,25 @@ fn going_back_marks_what_it_leaves_and_never_returns_to_it() {
 }
 
 #[test]
+fn of_those_who_leave_a_release_on_trial_one_does_it_and_the_next_leaves_nothing_else() {
+    let (folder, home) = home();
+    let [oldest, one, two] = ["oldest", "one", "two"].map(|text| taken(folder.path(), &home, text));
+    for release in [&oldest, &one] {
+        ran(&home, &release.name).unwrap();
+        healthy(&home, &release.name).unwrap();
+    }
+    switch(&home, &one.name).unwrap();
+    assert_eq!(going_back::go_back_from(&home, &one.name, "it is away").unwrap(), None, "it is not on trial");
+    trial::begin(&home, &two, &one.name).unwrap();
+    switch(&home, &two.name).unwrap();
+    let returned = going_back::go_back_from(&home, &two.name, "it is away").unwrap().unwrap();
+    assert_eq!((returned.left.name.as_str(), returned.to.name.as_str()), (two.name.as_str(), one.name.as_str()));
+    assert_eq!(recovery::in_progress(&home), None, "nobody else is kept waiting");
+    assert_eq!(going_back::go_back_from(&home, &two.name, "it is away").unwrap(), None);
+    assert_eq!(current(&home).unwrap().name, one.name);
+}
+
+#[test]
 fn a_return_that_was_cut_off_is_completed() {
     let (folder, home) = home();
     let [one, two] = ["one", "two"].map(|text| taken(folder.path(), &home, text));
