@@ -259,6 +259,30 @@ fn kept_by_a_service_manager_one_that_runs_no_code_of_ours_is_left_by_who_watche
 }
 
 #[test]
+fn a_good_one_whose_console_refuses_for_what_somebody_else_holds_is_not_left_for_it() {
+    let mut world = World::new();
+    // Three minutes are nine seconds, and what refuses is tried again after three.
+    world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.05".into()));
+    let up = world.up();
+    let (held, starts) = (world.path("held"), world.path("starts"));
+    let (held_at, starts_at) = (held.display(), starts.display());
+    let what =
+        format!("if [ \"$1\" = console ] && [ -e {held_at} ]; then echo refused >>{starts_at}; sleep 1; exit 69; fi");
+    assert_eq!(update(&world, &release(&world, "new", &what)).code, Some(0));
+    let new = current(&world);
+    std::fs::write(&held, "").unwrap();
+    kill_9(world.pid("console", 0));
+    let refused = || std::fs::read_to_string(&starts).unwrap_or_default().lines().count();
+    wait_until("it has refused for longer than a trial bears", LONG, || refused() >= 5);
+    assert_eq!(current(&world), new);
+    std::fs::remove_file(&held).unwrap();
+    wait_until("the trial is over", LONG, || releases::trial::in_force(&home(&world)).is_none());
+    let passed = releases::current(&home(&world)).unwrap();
+    assert!(passed.name == new && passed.bad.is_none(), "{passed:?}");
+    assert_eq!(up.stop().code, Some(0));
+}
+
+#[test]
 fn one_that_had_proved_itself_is_left_only_when_it_is_suspect_and_that_is_allowed() {
     for allowed in [false, true] {
         let api = BotApi::start();
