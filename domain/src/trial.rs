@@ -162,6 +162,8 @@ pub struct Kept<'a> {
     pub healthy: bool,
     /// Everything was ready under it once.
     pub ran: bool,
+    /// What was in place before it.
+    pub from: Option<&'a str>,
     /// When it was put in place last, or was taken; Unix milliseconds.
     pub since: i64,
 }
@@ -174,10 +176,23 @@ pub fn target<'a>(current: &str, from: Option<&str>, kept: &[Kept<'a>]) -> Optio
     before.or_else(healthy).map(|release| release.name)
 }
 
-/// Which releases are kept no more: the oldest, bad ones first, beyond those that are kept. Never one that is `needed`.
+/// Which releases are kept no more, beyond those that are kept: bad ones first, then what never ran, then what never proved itself;
+/// of the same kind the oldest. What another one would return to counts as what ran. Never one that is `needed`.
 pub fn superfluous<'a>(needed: &[&str], kept: &[Kept<'a>]) -> Vec<&'a str> {
+    let is_way_back = |name: &str| kept.iter().any(|release| !release.bad && release.from == Some(name));
     let mut others: Vec<&Kept<'a>> = kept.iter().filter(|release| !needed.contains(&release.name)).collect();
-    others.sort_by_key(|release| (release.healthy && !release.bad, release.since));
+    others.sort_by_key(|release| {
+        let worth = if release.bad {
+            0
+        } else if release.healthy {
+            3
+        } else if release.ran || is_way_back(release.name) {
+            2
+        } else {
+            1
+        };
+        (worth, release.since)
+    });
     let room = KEPT.saturating_sub(kept.len() - others.len());
     others.iter().take(others.len().saturating_sub(room)).map(|release| release.name).collect()
 }

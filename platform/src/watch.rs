@@ -3,6 +3,8 @@
 //!
 //! The supervisor of `up` is meant: whoever holds the lock "up". A private system has none, and no bot to watch it.
 
+mod trial;
+
 use std::{collections::BTreeMap, time::Duration, time::Instant};
 
 use agentlab_domain::{
@@ -62,6 +64,7 @@ async fn keep(home: Home, desk: Desk, turns: Turns, mut stop: Stop) {
     };
     let mut last = clock::instant();
     let (mut watched, mut of, mut told) = (Watch::default(), None, Told::new());
+    let mut on_trial = trial::OnTrial::default();
     while !stop.is_asked_to_finish() {
         turns.turn(limit::within(watch::EVERY + TURN));
         failpoints::freeze("watch-sweep").await;
@@ -69,6 +72,7 @@ async fn keep(home: Home, desk: Desk, turns: Turns, mut stop: Stop) {
         let passed = clock::instant().duration_since(last);
         last = clock::instant();
         let look = look(&home, found.as_ref(), watched.life());
+        on_trial.look(&home, &desk, found.as_ref(), look.held, (passed, every));
         let (next, verdict) = watched.look(look, passed, every, patience);
         watched = next;
         // The last pulse of whoever is watched.
@@ -88,6 +92,7 @@ async fn keep(home: Home, desk: Desk, turns: Turns, mut stop: Stop) {
 /// a moment.
 fn look<'a>(home: &Home, beat: Option<&'a Beat>, known: Option<&str>) -> Look<'a> {
     let standing = beat.map_or(Standing::CannotTell, |beat| beat.identity.standing());
+    let ends = beat.is_some_and(|beat| beat.ended);
     let beat = beat.map(|beat| watch::Beat {
         name: &beat.name,
         standing,
@@ -95,7 +100,8 @@ fn look<'a>(home: &Home, beat: Option<&'a Beat>, known: Option<&str>) -> Look<'a
         late: beat.latest().map(|(name, _)| (name, beat.loops.get(name).map_or(0, |turns| turns.turns))),
     });
     let lives = matches!(standing, Standing::Running | Standing::Blocked | Standing::Stopped);
-    let held = if lives && beat.is_some_and(|beat| known == Some(beat.name)) {
+    // Who said that he ends may have become another program, which is no supervisor.
+    let held = if lives && !ends && beat.is_some_and(|beat| known == Some(beat.name)) {
         Held::Yes
     } else {
         match lock::is_held(&home.lock("up")) {

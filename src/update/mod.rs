@@ -36,19 +36,20 @@ pub async fn update(update: Update, as_json: bool) -> Result<u8, Failure> {
             return Err(Failure::words(format!("nothing was changed: {path} does not fit this home: {why}")));
         }
     };
-    if let Some(bad) = release.bad.as_ref().filter(|_| !update.again) {
+    let bad = releases::why_bad(&home, &release);
+    if let Some(bad) = bad.as_ref().filter(|_| !update.again) {
         return Err(Failure::words(format!(
             "nothing was changed: release {} was left {} ({}). `agentlab update {} --again` tries it all the same",
             release.words(),
             place::ago(bad.at),
             bad.why,
-            origin.executable.display()
+            origin.named().display()
         )));
     }
     let system = system::open().await?;
     let held = recovery::take(&home, "an update", place::LASTS).map_err(place::refused)?;
     let running = releases::running(&home)?;
-    if running.name == release.name && is_in_place(&home, &release) && release.bad.is_none() {
+    if running.name == release.name && is_in_place(&home, &release) && bad.is_none() {
         return already(&release, as_json);
     }
     put_in_place(&home, &release, &running)?;

@@ -26,6 +26,13 @@ pub struct Origin {
     pub source: Option<Source>,
 }
 
+impl Origin {
+    /// What a person names for the same once more: the checkout where there is one, so that it is known where it comes from.
+    pub fn named(&self) -> &Path {
+        self.source.as_ref().map_or(&self.executable, |source| &source.folder)
+    }
+}
+
 /// Finds it; builds it where it is a checkout.
 pub async fn find(home: &Home, path: Option<&Path>) -> Result<Origin, Failure> {
     if let Some(path) = path {

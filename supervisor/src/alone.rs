@@ -57,6 +57,27 @@ pub async fn end_hung(home: &Home, role: Role) -> Vec<String> {
     words
 }
 
+/// Ends every daemon of this home, for a supervisor that is asked to stop before it keeps any: those that it found are its own all
+/// the same. Who does not go is left: nothing is known of him here.
+pub(crate) async fn stop_all(home: &Home) {
+    let all: Vec<Post> = [Role::Bot, Role::Console, Role::Worker].into_iter().flat_map(posts).collect();
+    let began = clock::instant();
+    let mut asked = Vec::new();
+    loop {
+        let held: Vec<Post> = all.iter().copied().filter(|post| is_held(home, *post)).collect();
+        if held.is_empty() || began.elapsed() > clock::scaled(GONE) {
+            return;
+        }
+        for beat in held.into_iter().filter_map(|post| who(home, post)) {
+            if !asked.contains(&beat.identity) {
+                spawn::signal(&beat.identity, Wish::End);
+                asked.push(beat.identity);
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 fn posts(role: Role) -> impl Iterator<Item = Post> {
     let slots = match role {
         Role::Worker => 1..=MOST_WORKERS,

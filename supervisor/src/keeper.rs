@@ -56,6 +56,8 @@ pub(crate) struct How {
 pub(crate) struct Passed {
     /// Every wanted post has a ready process, and none is to be replaced.
     pub(crate) all_ready: bool,
+    /// Wanted posts without a ready process, where nobody refuses: what somebody else has to put right is no fault.
+    pub(crate) unready: Vec<Post>,
     /// Who ended since the last pass.
     pub(crate) fallen: Vec<Fallen>,
     /// What could not be started, and why.
@@ -213,6 +215,10 @@ impl<'a> Keeper<'a> {
             let replace = beat.is_some_and(|beat| old(beat) || of_left(beat));
             let ready = state.person.as_ref().is_some_and(|person| person.is_ready() && person.hang.is_none());
             passed.all_ready &= !state.wanted || (ready && !replace);
+            state.refuses &= !ready;
+            if state.wanted && !state.refuses && (!ready || replace) {
+                passed.unready.push(post);
+            }
             let empty = held == Held::No && !state.is_started();
             let leases = empty && release::is_left(self.life, post).await;
             // Now, not when the pass began: who fell in this pass is due in this pass.

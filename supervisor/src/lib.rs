@@ -41,6 +41,7 @@ use agentlab_platform::{
     agent::Agent,
     children, clock,
     home::Home,
+    kept,
     life::{self, Life, Refusal},
     lock,
     ping::Ear,
@@ -84,6 +85,13 @@ pub enum Ended {
 pub async fn serve(mode: Mode, tell: impl Fn(News)) -> Result<Ended, Refusal> {
     let home = Home::open()?;
     let ended = keep(&home, mode, tell).await;
+    // Stopped before it was ready, over daemons that an earlier supervisor left to it: nobody else would stop them.
+    if mode != Mode::Private
+        && kept::by().is_none()
+        && ended.as_ref().is_err_and(|refusal| refusal.code == exit_code::DONE)
+    {
+        alone::stop_all(&home).await;
+    }
     if mode != Mode::Private {
         boot::ended(&home, &ended);
     }
@@ -99,6 +107,8 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         return Ok(Ended::Replaced);
     }
     let (life, holders, rules, mut locked) = begin(mode, &tell).await?;
+    // What still runs beside us when we become another program does not keep this from being said.
+    let _ending = life.pulse.ending();
     let life = std::sync::Arc::new(life);
     let agent = Agent::find(&life.config)?;
     let ear = Ear::of(&life)?;
@@ -147,7 +157,9 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         if full && trials.look(&keeper, &passed) {
             return Ok(Ended::Replaced);
         }
-        if let Some(refusal) = passed.refused.take().filter(|_| !keeper.announced && !is_kept) {
+        // On trial nobody is there who started it and reads why.
+        let ends = |_: &Refusal| !keeper.announced && !is_kept && !boot::is_on_trial(home);
+        if let Some(refusal) = passed.refused.take().filter(ends) {
             stop::all(&mut keeper, spawn::Wish::End).await;
             return Err(refusal);
         }

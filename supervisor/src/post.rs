@@ -36,6 +36,8 @@ pub(crate) struct State {
     pub(crate) climb: Climb,
     /// Not before this time of the monotonic clock, in milliseconds.
     pub(crate) not_before: i64,
+    /// Whoever was started here last refused, and nobody has been ready since.
+    pub(crate) refuses: bool,
     /// How many looks in a row could not tell whether anybody is there.
     pub(crate) untold: u32,
 }
@@ -67,6 +69,7 @@ impl State {
         // Whoever ends well of his own accord, again and again, is not to be a hot loop.
         let least = if fallen.is_success() { Duration::from_millis(100) } else { Duration::ZERO };
         self.climb = climb;
+        self.refuses = fallen.fall == Fall::Refused;
         let wait = clock::scaled(wait).max(least);
         self.not_before = clock::monotonic_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use agentlab_domain::{
     fall::Ended,
     health::age,
+    role::Post,
     trial::{self, Limits, Seen, Verdict, Why},
 };
 use agentlab_platform::{
@@ -76,7 +77,8 @@ impl Trials {
         let every = clock::scaled(keeper::LOOK);
         self.healthy_for += age(Duration::ZERO, well, since, every);
         // A database that somebody keeps locked keeps every release from being ready.
-        self.unready_for = age(self.unready_for, !passed.all_ready && !keeper.holders.is_locked(), since, every);
+        self.unready_for =
+            age(self.unready_for, !passed.unready.is_empty() && !keeper.holders.is_locked(), since, every);
         if let Err(error) = self.judge(keeper, passed, &current, well) {
             tracing::error!(%error, "the trial of a release cannot be kept");
         }
@@ -123,7 +125,7 @@ impl Trials {
                 releases::tidy(home);
             }
             Verdict::Failed(why) => {
-                go_back(keeper, &words(why, &trial));
+                go_back(keeper, &words(why, &trial, &passed.unready));
                 self.returning = true;
             }
         }
@@ -132,13 +134,16 @@ impl Trials {
 }
 
 /// Why a trial failed, for people.
-pub(crate) fn words(why: Why, trial: &Trial) -> String {
+pub(crate) fn words(why: Why, trial: &Trial, unready: &[Post]) -> String {
     match why {
         Why::Faults(times) => {
             let last = trial.last_fault().unwrap_or_default();
             format!("on trial it fell over {times} times; the last time {last}")
         }
-        Why::Unready(limit) => format!("on trial it was not ready for {} s", limit.as_secs()),
+        Why::Unready(limit) => {
+            let who: Vec<String> = unready.iter().map(ToString::to_string).collect();
+            format!("on trial {} did not get ready within {} s", who.join(", "), limit.as_secs())
+        }
     }
 }
 

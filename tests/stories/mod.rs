@@ -41,6 +41,7 @@ mod real_claude_sessions;
 mod real_claude_stop;
 mod recover;
 mod releases;
+mod releases_away;
 mod releases_bad;
 mod releases_revert;
 mod releases_steps;

@@ -85,6 +85,7 @@ fn an_update_while_three_tasks_run_is_noticed_by_none_of_them_and_is_on_trial() 
     assert!(ended.code == Some(0) && ended.stdout.contains("on trial for"), "{ended:?}");
     let new = current(&world);
     assert_eq!(runs(&world), vec![new.clone(); 6], "everything runs from it");
+    assert_eq!(world.count("SELECT COUNT(*) FROM crash WHERE kind = 'crash'"), 0, "nobody crashed");
     for (now, before) in names(&look).iter().zip(&before) {
         assert!(now.0 == before.0 && now.1 != before.1, "{now:?} {before:?}");
     }

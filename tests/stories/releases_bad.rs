@@ -10,7 +10,7 @@ use super::{
 };
 use crate::world::{ANN, LONG, World, kill_9, wait_until, write_script};
 
-fn told(api: &BotApi, needle: &str) -> usize {
+pub(super) fn told(api: &BotApi, needle: &str) -> usize {
     api.messages(ANN).iter().filter(|message| message.text.contains(needle)).count()
 }
 
@@ -203,7 +203,7 @@ impl Switches {
 }
 
 /// A service manager: starts the supervisor again whenever it ends otherwise than well, as its own process.
-fn manager(world: &World) -> std::path::PathBuf {
+pub(super) fn manager(world: &World) -> std::path::PathBuf {
     let path = world.path("bin/manager");
     let current = world.home().join("releases/current/agentlab");
     let text = format!(

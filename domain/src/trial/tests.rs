@@ -125,7 +125,7 @@ fn rung_four_returns_from_what_never_proved_itself_and_else_only_where_that_is_a
 }
 
 fn kept(name: &str, bad: bool, healthy: bool, ran: bool, since: i64) -> Kept<'_> {
-    Kept { name, bad, healthy, ran, since }
+    Kept { name, bad, healthy, ran, from: None, since }
 }
 
 #[test]
@@ -183,4 +183,25 @@ fn the_oldest_go_bad_ones_first_and_what_is_needed_stays() {
     assert_eq!(superfluous(&["g", "b", "c"], &all), ["a", "d"]);
     assert_eq!(superfluous(&["a", "b", "c", "d", "e", "f", "g"], &all), Vec::<&str>::new());
     assert_eq!(superfluous(&[], &all[..5]), Vec::<&str>::new());
+}
+
+#[test]
+fn updates_that_never_ran_take_the_way_back_from_nobody() {
+    let mut all = vec![kept("ran", false, false, true, 1), kept("before", false, false, false, 2)];
+    all.extend(["c", "d", "e", "f", "g"].map(|name| kept(name, false, false, false, 10)));
+    all.push(Kept { from: Some("before"), ..kept("h", false, false, false, 20) });
+    assert_eq!(superfluous(&["h"], &all), ["c", "d", "e"], "what ran, and what is returned to, stays");
+    // Every kind against every other one: what could be returned to never goes before what could not.
+    for bits in 0..64_u32 {
+        let bit = |n: u32| bits >> n & 1 == 1;
+        let mut all: Vec<Kept<'_>> = ["1", "2", "3", "4"].map(|name| kept(name, false, true, true, 0)).to_vec();
+        all.push(kept("a", bit(0), bit(1), bit(2), 5));
+        all.push(kept("b", bit(3), bit(4), bit(5), 6));
+        let gone = superfluous(&["1", "2", "3", "4"], &all);
+        let may = |release: &Kept<'_>| !release.bad && (release.ran || release.healthy);
+        assert_eq!(gone.len(), 1);
+        if may(&all[4]) != may(&all[5]) {
+            assert_eq!(gone[0], if may(&all[4]) { "b" } else { "a" }, "{all:?}");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! *Proved* is that a process is dead (its lock is free), stands still, or has a loop that is late although it beats. That
 //! its pulse is silent proves nothing: the owner is told, and nobody is ended for it.
 
+pub mod absence;
 mod words;
 
 use std::time::Duration;

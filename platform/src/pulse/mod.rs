@@ -155,6 +155,11 @@ impl Pulse {
         self.shared.say(|beat| beat.ready = true);
     }
 
+    /// Whoever holds this says with its end that the process ends.
+    pub fn ending(&self) -> Ending {
+        Ending(Arc::clone(&self.shared))
+    }
+
     /// Says so at once when this process is asked to stop. Must be called inside a runtime.
     pub(crate) fn say_when_asked(&self, mut stop: Stop) {
         let shared = Arc::clone(&self.shared);
@@ -163,6 +168,19 @@ impl Pulse {
             shared.say(|beat| beat.asked = true);
             notify::say(Saying::Stopping);
         });
+    }
+}
+
+/// Says that this process ends, in an orderly way, when it goes away: also while something else still has the pulse, which a
+/// program that becomes another one would never drop.
+#[derive(Debug)]
+pub struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.0.say(|beat| beat.ended = true);
+        }
     }
 }
 

@@ -34,6 +34,19 @@ pub fn go_back(home: &Home, why: &str) -> Result<Option<Returned>, ReleaseError>
     Ok(Some(Returned { left, to }))
 }
 
+/// Goes back from a release on trial for somebody who is not its supervisor; `None` where it is on trial no more, or where there
+/// is nothing to go back to. Of several who do so at once one does it: whoever comes second finds no trial of this release.
+pub fn go_back_from(home: &Home, release: &str, why: &str) -> Result<Option<Returned>, ReleaseError> {
+    let refused = |error: recovery::RecoveryError| ReleaseError::Refused(error.to_string());
+    let _held = recovery::take(home, "a return to an earlier release", LASTS).map_err(refused)?;
+    let Some(left) = trial::in_force(home).filter(|trial| trial.release == release).and_then(|_| current(home)) else {
+        return Ok(None);
+    };
+    let Some(to) = target(home, &left) else { return Ok(None) };
+    leave(home, &left, &to, why, true)?;
+    Ok(Some(Returned { left, to }))
+}
+
 /// Leaves one release for another. `by_itself`: no person asked for it.
 pub fn leave(home: &Home, left: &Release, to: &Release, why: &str, by_itself: bool) -> Result<(), ReleaseError> {
     let _turn = turn(home)?;

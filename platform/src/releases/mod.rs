@@ -30,6 +30,7 @@ pub use check::{Fit, check, fit};
 pub use life::{described, healthy, ran};
 pub use running::running;
 pub use switch::{forgive, mark_bad, switch};
+use take::is_whole;
 pub use take::{Taken, discard, take};
 pub use tidy::tidy;
 
@@ -106,14 +107,21 @@ impl ReleaseError {
 }
 
 impl Release {
-    fn kept(&self) -> Kept<'_> {
+    fn kept<'a>(&'a self, all: &[Self]) -> Kept<'a> {
         Kept {
             name: &self.name,
-            bad: self.bad.is_some(),
+            bad: self.bad_among(all).is_some(),
             healthy: self.healthy_at.is_some(),
             ran: self.ran_at.is_some(),
+            from: self.from.as_deref(),
             since: self.current_at.unwrap_or(self.taken_at),
         }
+    }
+
+    /// Why it is bad: the same executable under another name is as bad.
+    fn bad_among(&self, all: &[Self]) -> Option<Bad> {
+        let same = |other: &&Self| other.sha256 == self.sha256;
+        self.bad.clone().or_else(|| all.iter().filter(same).find_map(|other| other.bad.clone()))
     }
 
     /// For people: `3f2a... (0.1.0)`.
@@ -161,12 +169,24 @@ pub fn last_healthy(home: &Home) -> Option<Release> {
     target(home, &current(home)?)
 }
 
-/// What is returned to from this one.
+/// What is returned to from this one: one whose executable is whole.
 pub(crate) fn target(home: &Home, current: &Release) -> Option<Release> {
-    let all = all(home);
-    let kept: Vec<Kept<'_>> = all.iter().map(Release::kept).collect();
-    let name = agentlab_domain::trial::target(&current.name, current.from.as_deref(), &kept)?;
-    all.iter().find(|release| release.name == name).filter(|release| program(home, &release.name).is_file()).cloned()
+    let mut all = all(home);
+    loop {
+        let kept: Vec<Kept<'_>> = all.iter().map(|release| release.kept(&all)).collect();
+        let name = agentlab_domain::trial::target(&current.name, current.from.as_deref(), &kept)?.to_owned();
+        let at = all.iter().position(|release| release.name == name)?;
+        let found = all.swap_remove(at);
+        if is_whole(home, &found) {
+            return Some(found);
+        }
+        tracing::error!(release = name, "its executable is not the one that was taken: nothing returns to it");
+    }
+}
+
+/// Why a release is bad, under whatever name its executable is kept.
+pub fn why_bad(home: &Home, release: &Release) -> Option<Bad> {
+    release.bad_among(&all(home))
 }
 
 /// The executable of a release.

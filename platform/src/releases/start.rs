@@ -3,7 +3,7 @@
 
 use std::{ffi::OsString, fs};
 
-use super::{CURRENT, ReleaseError, current, going_back, running::running, switch, take, trial};
+use super::{CURRENT, ReleaseError, current, going_back, running::running, switch, take, trial, why_bad};
 use crate::{clock, home::Home, lock, program, release};
 
 /// Names the release that this program became, for those whose executable does not tell.
@@ -36,7 +36,7 @@ pub fn start(home: &Home) -> Result<Start, ReleaseError> {
     if taken.name == in_place.name {
         return Ok(Start::Become(None));
     }
-    if let Some(bad) = &taken.bad {
+    if let Some(bad) = why_bad(home, &taken) {
         return Ok(Start::Become(Some(format!(
             "what is installed is release {}, which was left ({}); release {} runs instead. `agentlab update PATH --again` \
              tries it once more",

@@ -5,7 +5,7 @@ use std::{fs, io, os::unix::fs::symlink};
 
 use fail::fail_point;
 
-use super::{Bad, CURRENT, ReleaseError, change, current, files, program, turn};
+use super::{Bad, CURRENT, ReleaseError, all, change, current, files, program, read, turn};
 use crate::{clock, home::Home};
 
 /// Puts the release `name` in place. Done twice it changes nothing.
@@ -44,5 +44,10 @@ pub fn mark_bad(home: &Home, name: &str, why: &str, returned_to: &str) -> Result
 /// A person wants this release all the same.
 pub fn forgive(home: &Home, name: &str) -> Result<(), ReleaseError> {
     let _turn = turn(home)?;
-    change(home, name, |release| release.bad = None)
+    // The same executable under another name is the same one.
+    let Some(wanted) = read(home, name) else { return Ok(()) };
+    for same in all(home).into_iter().filter(|release| release.sha256 == wanted.sha256) {
+        change(home, &same.name, |release| release.bad = None)?;
+    }
+    Ok(())
 }

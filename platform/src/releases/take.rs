@@ -37,6 +37,8 @@ pub fn take(home: &Home, executable: &Path, source: Option<&Source>) -> Result<T
     if let Some(known) = read(home, &name).filter(|known| is_whole(home, known)) {
         return Ok(Taken { release: known, is_new: false });
     }
+    // A damaged copy of a bad one is as bad.
+    let bad = read(home, &name).filter(|known| known.sha256 == sha256).and_then(|known| known.bad);
     let release = Release {
         name: name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -48,7 +50,7 @@ pub fn take(home: &Home, executable: &Path, source: Option<&Source>) -> Result<T
         ran_at: None,
         healthy_at: None,
         from: None,
-        bad: None,
+        bad,
     };
     let folder = releases.join(&name);
     // What stands there is no whole release: nothing runs from it, and it is in the way.
@@ -71,8 +73,16 @@ pub fn take(home: &Home, executable: &Path, source: Option<&Source>) -> Result<T
 
 /// Removes a release that was just taken and is of no use.
 pub fn discard(home: &Home, name: &str) {
-    let removed = turn(home).map(|_turn| fs::remove_dir_all(home.releases().join(name)));
+    let removed = turn(home).map(|_turn| remove(home, name));
     tracing::info!(name, ?removed, "a release that is of no use was removed");
+}
+
+/// Removes the folder of a release. Set aside first, so that a removal that is cut off leaves no half of a release.
+pub(super) fn remove(home: &Home, name: &str) -> io::Result<()> {
+    let folder = home.releases().join(name);
+    let aside = files::beside(&folder);
+    fs::rename(&folder, &aside)?;
+    fs::remove_dir_all(&aside)
 }
 
 fn fill(folder: &Path, executable: &Path, release: &Release) -> Result<(), ReleaseError> {
@@ -94,12 +104,12 @@ fn name(home: &Home, sha256: &str, commit: Option<&str>) -> String {
 }
 
 /// Whether the executable of a release is the one that was taken: a copy that was damaged is taken anew.
-fn is_whole(home: &Home, release: &Release) -> bool {
+pub(super) fn is_whole(home: &Home, release: &Release) -> bool {
     sha256_of(&super::program(home, &release.name)).is_ok_and(|found| found == release.sha256)
 }
 
-/// What a take that was cut off has left.
-fn tidy_halves(releases: &Path) {
+/// What a take or a removal that was cut off has left.
+pub(super) fn tidy_halves(releases: &Path) {
     let entries = fs::read_dir(releases).into_iter().flatten().filter_map(Result::ok);
     let halves = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(files::NEW));
     for half in halves.map(|entry| entry.path()) {

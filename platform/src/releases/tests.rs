@@ -100,6 +100,75 @@ fn going_back_marks_what_it_leaves_and_never_returns_to_it() {
 }
 
 #[test]
+fn of_those_who_leave_a_release_on_trial_one_does_it_and_the_next_leaves_nothing_else() {
+    let (folder, home) = home();
+    let [oldest, one, two] = ["oldest", "one", "two"].map(|text| taken(folder.path(), &home, text));
+    for release in [&oldest, &one] {
+        ran(&home, &release.name).unwrap();
+        healthy(&home, &release.name).unwrap();
+    }
+    switch(&home, &one.name).unwrap();
+    assert_eq!(going_back::go_back_from(&home, &one.name, "it is away").unwrap(), None, "it is not on trial");
+    trial::begin(&home, &two, &one.name).unwrap();
+    switch(&home, &two.name).unwrap();
+    let returned = going_back::go_back_from(&home, &two.name, "it is away").unwrap().unwrap();
+    assert_eq!((returned.left.name.as_str(), returned.to.name.as_str()), (two.name.as_str(), one.name.as_str()));
+    assert_eq!(recovery::in_progress(&home), None, "nobody else is kept waiting");
+    assert_eq!(going_back::go_back_from(&home, &two.name, "it is away").unwrap(), None);
+    assert_eq!(current(&home).unwrap().name, one.name);
+}
+
+#[test]
+fn a_return_passes_over_what_is_not_whole() {
+    let (folder, home) = home();
+    let [oldest, before, two] = ["oldest", "before", "two"].map(|text| taken(folder.path(), &home, text));
+    for release in [&oldest, &before] {
+        healthy(&home, &release.name).unwrap();
+    }
+    change(&home, &two.name, |release| release.from = Some(before.name.clone())).unwrap();
+    let two = read(&home, &two.name).unwrap();
+    let to = || target(&home, &two).map(|release| release.name);
+    assert_eq!(to(), Some(before.name.clone()));
+    for hurt in ["", "befor", "other."] {
+        fs::write(program(&home, &before.name), hurt).unwrap();
+        assert_eq!(to(), Some(oldest.name.clone()), "{hurt:?}");
+    }
+    fs::remove_file(program(&home, &oldest.name)).unwrap();
+    assert_eq!(to(), None);
+}
+
+#[test]
+fn the_same_executable_is_as_bad_under_another_name_until_a_person_forgives_it() {
+    let (folder, home) = home();
+    let path = folder.path().join("executable");
+    let one = taken(folder.path(), &home, "one");
+    let source = Source { folder: folder.path().to_path_buf(), commit: Some("98fff82c0ffe".into()) };
+    let same = take(&home, &path, Some(&source)).unwrap().release;
+    let other = taken(folder.path(), &home, "other");
+    assert_ne!(one.name, same.name);
+    healthy(&home, &same.name).unwrap();
+    assert_eq!(target(&home, &other).map(|release| release.name), Some(same.name.clone()));
+    mark_bad(&home, &one.name, "it broke", &other.name).unwrap();
+    assert_eq!(why_bad(&home, &same).unwrap().why, "it broke");
+    assert_eq!((why_bad(&home, &other), target(&home, &other)), (None, None));
+    forgive(&home, &same.name).unwrap();
+    assert_eq!(why_bad(&home, &read(&home, &one.name).unwrap()), None);
+}
+
+#[test]
+fn what_a_removal_that_was_cut_off_has_left_is_tidied() {
+    let (folder, home) = home();
+    let [one, half] = ["one", "half"].map(|text| taken(folder.path(), &home, text));
+    switch(&home, &one.name).unwrap();
+    fs::remove_file(home.releases().join(&half.name).join(RECORD)).unwrap();
+    fs::create_dir(home.releases().join(".new-half")).unwrap();
+    tidy(&home);
+    let mut left: Vec<_> = fs::read_dir(home.releases()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, [one.name.as_str(), CURRENT]);
+}
+
+#[test]
 fn a_return_that_was_cut_off_is_completed() {
     let (folder, home) = home();
     let [one, two] = ["one", "two"].map(|text| taken(folder.path(), &home, text));
