@@ -167,12 +167,8 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         if passed.all_ready && !keeper.announced {
             keeper.announced = true;
             boot::ready(home);
-            tell(News::Ready {
-                bot: with_bot,
-                console_port: full.then_some(life.config.console.port),
-                workers,
-                rehearsal: agent.is_rehearsal(),
-            });
+            let console_port = full.then_some(life.config.console.port);
+            tell(News::Ready { bot: with_bot, console_port, workers, rehearsal: agent.is_rehearsal() });
         }
         if mode == Mode::Private && is_over(&life, keeper.announced).await? {
             stop::all(&mut keeper, spawn::Wish::End).await;

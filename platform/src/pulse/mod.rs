@@ -6,6 +6,7 @@
 //! beating thread is positive evidence of a frozen one. What is done about it is decided in `domain::health`.
 
 mod beat;
+mod ending;
 pub mod limit;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use std::{
 use nix::fcntl::OFlag;
 
 pub use beat::{Beat, LoopBeat, all, read};
+pub use ending::Ending;
 
 use crate::{
     clock,
@@ -84,6 +86,7 @@ impl Turns {
 #[derive(Debug)]
 pub struct Pulse {
     shared: Arc<Shared>,
+    _ending: Ending,
     _stops_with: Sender<()>,
 }
 
@@ -132,7 +135,8 @@ impl Pulse {
         });
         shared.write(&BTreeMap::new())?;
         notify::say(Saying::Starting);
-        let pulse = Self { shared: Arc::clone(&shared), _stops_with: stops_with };
+        let ending = Ending(Arc::clone(&shared));
+        let pulse = Self { shared: Arc::clone(&shared), _ending: ending, _stops_with: stops_with };
         let runtime = (pulse.turns(RUNTIME_LOOP), tokio::runtime::Handle::current());
         // It promises from the beginning: who freezes before the first question would never be late.
         runtime.0.turn(RUNTIME);
@@ -155,11 +159,6 @@ impl Pulse {
         self.shared.say(|beat| beat.ready = true);
     }
 
-    /// Whoever holds this says with its end that the process ends.
-    pub fn ending(&self) -> Ending {
-        Ending(Arc::clone(&self.shared))
-    }
-
     /// Says so at once when this process is asked to stop. Must be called inside a runtime.
     pub(crate) fn say_when_asked(&self, mut stop: Stop) {
         let shared = Arc::clone(&self.shared);
@@ -168,28 +167,6 @@ impl Pulse {
             shared.say(|beat| beat.asked = true);
             notify::say(Saying::Stopping);
         });
-    }
-}
-
-/// Says that this process ends, in an orderly way, when it goes away: also while something else still has the pulse, which a
-/// program that becomes another one would never drop.
-#[derive(Debug)]
-pub struct Ending(Arc<Shared>);
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.0.say(|beat| beat.ended = true);
-        }
-    }
-}
-
-impl Drop for Pulse {
-    fn drop(&mut self) {
-        // A panic is no orderly end.
-        if !std::thread::panicking() {
-            self.shared.say(|beat| beat.ended = true);
-        }
     }
 }
 

@@ -92,3 +92,15 @@ async fn a_pulse_that_somebody_removed_is_there_again_with_the_next_beat() {
     pulse.ready();
     assert!(read(&home, POST).unwrap().ready);
 }
+
+#[tokio::test]
+async fn an_end_is_said_while_something_still_has_the_pulse() {
+    let folder = tempfile::tempdir().unwrap();
+    let (home, pulse) = pulse(&folder);
+    let ending = pulse.ending();
+    assert!(!read(&home, POST).unwrap().ended);
+    drop(ending);
+    assert!(read(&home, POST).unwrap().ended);
+    pulse.ready();
+    assert!(read(&home, POST).unwrap().ended, "no later beat takes it back");
+}
