@@ -89,9 +89,8 @@ async fn session(system: &System, name: &str) -> Result<(Place, Option<Resumes>)
             "there is not exactly one conversation {name} that can be taken up: `agentlab job ID` names a task's"
         ))
     })?;
-    let mut place = system.config.directory_place(Path::new(&found.workspace));
-    place.project = found.project;
-    Ok((place, Some(Resumes { session: found.id, lane: found.lane })))
+    let (place, resumes) = Resumes::of(found, &system.config);
+    Ok((place, Some(resumes)))
 }
 
 async fn cancel(system: &System, number: i64) -> Result<(), Failure> {

@@ -34,8 +34,8 @@ pub fn table(jobs: &[JobView]) {
             progress::elapsed(time),
             job.cost_usd.map(progress::dollars).unwrap_or_default(),
             job.project.clone(),
-            print::short(&job.prompt, 40),
-            print::short(&doing, 40),
+            progress::short(&job.prompt, 40),
+            progress::short(&doing, 40),
         ]
     });
     print::table(&["task", "state", "time", "cost", "project", "what", "now"], rows.collect());

@@ -37,12 +37,3 @@ pub fn table(head: &[&str], rows: Vec<Vec<String>>) {
         line(text.trim_end());
     }
 }
-
-/// The first line of a text, cut to `width` characters.
-pub fn short(text: &str, width: usize) -> String {
-    let first = text.lines().next().unwrap_or_default();
-    if first.chars().count() <= width {
-        return first.to_owned();
-    }
-    first.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}

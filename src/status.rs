@@ -99,16 +99,8 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     print::line(&instructions::words(&system.home, &place.project));
     if running || alive > 0 {
         let rows = status.processes.iter().map(|process| {
-            let state = if process.stopped {
-                "stopped"
-            } else if process.ready {
-                "ready"
-            } else if process.alive {
-                "starting"
-            } else {
-                "down"
-            };
-            vec![process.id.clone(), state.into(), process.pid.to_string(), process.note.clone().unwrap_or_default()]
+            let state = process.state().to_owned();
+            vec![process.id.clone(), state, process.pid.to_string(), process.note.clone().unwrap_or_default()]
         });
         print::table(&["process", "state", "pid", "note"], rows.collect());
     }

@@ -92,15 +92,7 @@ impl Look {
             .processes
             .iter()
             .map(|process| {
-                let state = if process.stopped {
-                    "stopped"
-                } else if process.ready {
-                    "ready"
-                } else if process.alive {
-                    "starting"
-                } else {
-                    "down"
-                };
+                let state = process.state();
                 (
                     process.id.clone(),
                     json!({ "state": state, "note": if process.id == "supervisor" { &note } else { &process.note } }),

@@ -1,13 +1,11 @@
 //! Where the console listens. Who holds the console's lock owns the socket's path.
 
-use std::{
-    fs, io,
-    net::Ipv4Addr,
-    os::unix::fs::{FileTypeExt, PermissionsExt},
-    path::Path,
-};
+use std::{fs, io, net::Ipv4Addr, os::unix::fs::PermissionsExt, path::Path};
 
-use agentlab_platform::life::{Life, Refusal};
+use agentlab_platform::{
+    life::{Life, Refusal},
+    ping,
+};
 use tokio::net::{TcpListener, UnixListener};
 
 /// The configured port of 127.0.0.1.
@@ -29,12 +27,7 @@ pub(crate) fn socket(life: &Life) -> Result<UnixListener, Refusal> {
 }
 
 fn open(path: &Path) -> io::Result<UnixListener> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() => fs::remove_file(path)?,
-        Ok(_) => return Err(io::Error::other("what stands there is no socket of ours: move it away")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
+    ping::make_room(path)?;
     // The folder lets nobody else in, so nobody comes between the two.
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;

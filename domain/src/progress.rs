@@ -21,16 +21,19 @@ pub struct Progress {
 /// The longest activity that is shown, in characters.
 const WIDTH: usize = 80;
 
+/// The first line of a text that is not blank, cut to so many characters.
+pub fn short(text: &str, width: usize) -> String {
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    if first.chars().count() <= width {
+        return first.to_owned();
+    }
+    first.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
 /// The activity line of a tool call: the tool and the part of its input that tells most.
 pub fn activity(tool: &str, detail: Option<&str>) -> String {
-    let first_line = detail.and_then(|detail| detail.lines().find(|line| !line.trim().is_empty())).unwrap_or_default();
-    let line = if first_line.is_empty() { tool.to_owned() } else { format!("{tool}: {}", first_line.trim()) };
-    if line.chars().count() <= WIDTH {
-        return line;
-    }
-    let mut cut: String = line.chars().take(WIDTH - 1).collect();
-    cut.push('…');
-    cut
+    let detail = short(detail.unwrap_or_default(), WIDTH);
+    short(&if detail.is_empty() { tool.to_owned() } else { format!("{tool}: {detail}") }, WIDTH)
 }
 
 /// `0:42`, `12:05`, `1:02:03`.

@@ -22,6 +22,7 @@ mod digest;
 pub mod disk;
 pub mod events;
 pub mod failpoints;
+mod files;
 pub mod holder;
 pub mod home;
 pub mod hooks;

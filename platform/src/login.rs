@@ -2,15 +2,11 @@
 //! days. Each is a file of the home, named by the SHA-256 of its token: who can read the home may be let in anyway, and
 //! who reads a file's name knows no token. Removing the file ends it.
 
-use std::{
-    fs, io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::PathBuf,
-};
+use std::{fs, io, os::unix::fs::DirBuilderExt, path::PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{clock, digest, home::Home};
+use crate::{clock, digest, files, home::Home};
 
 const MINUTE_MS: i64 = 60_000;
 const LINK_MS: i64 = 10 * MINUTE_MS;
@@ -76,10 +72,7 @@ fn make(home: &Home, kind: Kind) -> io::Result<SecretString> {
     if let Some(folder) = path.parent() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let new = path.with_extension("new");
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    io::Write::write_all(&mut file, (clock::now_ms() + kind.lasts_ms()).to_string().as_bytes())?;
-    fs::rename(new, path)?;
+    files::put(&path, (clock::now_ms() + kind.lasts_ms()).to_string().as_bytes())?;
     Ok(token.into())
 }
 

@@ -22,12 +22,7 @@ pub struct Ear(UnixDatagram);
 impl Ear {
     /// Listens at `path`, replacing the socket that an earlier process left there; what is no socket is not ours to remove.
     pub fn open(path: &Path) -> io::Result<Self> {
-        match std::fs::symlink_metadata(path) {
-            Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path)?,
-            Ok(_) => return Err(io::Error::other("what stands there is no socket of ours: move it away")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
+        make_room(path)?;
         Ok(Self(UnixDatagram::bind(path)?))
     }
 
@@ -45,6 +40,16 @@ impl Ear {
             std::future::pending::<()>().await;
         }
         while self.0.try_recv(&mut byte).is_ok() {}
+    }
+}
+
+/// Removes the socket that an earlier process left at `path`; what is no socket is not ours to remove.
+pub fn make_room(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path),
+        Ok(_) => Err(io::Error::other("what stands there is no socket of ours: move it away")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 use agentlab_domain::revert::{self, Checkout, Known};
 use serde::{Deserialize, Serialize};
 
-use crate::{clock, home::Home, spawn::git};
+use crate::{clock, files, home::Home, spawn::git};
 
 /// What stands in a repository's own folder while something is under way.
 const BUSY: [&str; 7] =
@@ -149,7 +149,5 @@ fn note(home: &Home, commit: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let new = path.with_extension("new");
-    std::fs::write(&new, serde_json::to_vec(&Reverted { at: clock::now_ms(), commit: commit.to_owned() })?)?;
-    std::fs::rename(new, path)
+    files::put(&path, &serde_json::to_vec(&Reverted { at: clock::now_ms(), commit: commit.to_owned() })?)
 }

@@ -1,7 +1,5 @@
 //! What a process uses of the machine. A *use* is of one moment; a process that is gone has none.
 
-use std::time::Duration;
-
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 /// One process.
@@ -9,19 +7,17 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 pub struct Usage {
     /// Bytes that are in memory now.
     pub memory: u64,
-    /// Processor time since it began.
-    pub cpu: Duration,
 }
 
 /// What each of these uses, in their order. The caller knows that the PID is still that process.
 pub fn of(pids: &[i32]) -> Vec<Option<Usage>> {
     let pids: Vec<Pid> = pids.iter().map(|pid| Pid::from_u32(pid.unsigned_abs())).collect();
     let Ok(mut system) = System::new() else { return vec![None; pids.len()] };
-    let kind = ProcessRefreshKind::nothing().with_memory().with_cpu();
+    let kind = ProcessRefreshKind::nothing().with_memory();
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&pids), false, kind);
     let usage = |pid| {
         let process = system.process(pid)?;
-        Some(Usage { memory: process.memory(), cpu: Duration::from_millis(process.accumulated_cpu_time()) })
+        Some(Usage { memory: process.memory() })
     };
     pids.into_iter().map(usage).collect()
 }

@@ -29,7 +29,7 @@ const NEEDLES: [(&str, &str); 8] = [
     ("recovery_action", "console refuses to start"),
 ];
 
-/// Twenty calls of Telegram fail within each tenth of a second, until told to stop.
+/// Twenty calls of Telegram fail three times a second, until told to stop.
 fn fail_calls(world: &World, stop: &AtomicBool) {
     let path = world.home().join("agentlab.db");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -37,7 +37,7 @@ fn fail_calls(world: &World, stop: &AtomicBool) {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).busy_timeout(LONG);
         let mut db = <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.unwrap();
         while !stop.load(Ordering::Relaxed) {
-            // Of a service that this release does not know: no circuit opens for it.
+            // More are answered than fail: no circuit opens for it.
             let insert = "INSERT INTO call (service, at, answered, failed)
                           VALUES ('telegram', CAST(unixepoch('subsec') * 1000 AS INTEGER), 40, 20)";
             sqlx::query(insert).execute(&mut db).await.unwrap();

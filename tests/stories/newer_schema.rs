@@ -2,8 +2,8 @@
 //! what it does not know it leaves alone.
 
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
+use super::restart::change;
 use crate::world::World;
 
 /// What the next release's migration may do: a table, columns, an index, a view, a word in a CHECK.
@@ -31,22 +31,12 @@ const UNKNOWN: &str = "
     INSERT INTO job_lane (job_id, lane, head) VALUES ('d1', 'voice:1', 1);
     INSERT INTO dream (job_id, words) VALUES ('d1', 'sheep');";
 
-fn change(world: &World, statements: &[&'static str]) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let options = SqliteConnectOptions::new().filename(world.home().join("agentlab.db"));
-    runtime.block_on(async {
-        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-        for statement in statements {
-            sqlx::raw_sql(AssertSqlSafe(*statement)).execute(&mut connection).await.unwrap();
-        }
-    });
-}
-
 #[test]
 fn the_previous_release_works_on_the_next_schema_and_leaves_alone_what_it_does_not_know() {
     let world = World::new();
     assert_eq!(world.run(&["ask", "[[say: before]]"]).code, Some(0));
-    change(&world, &[NEXT, UNKNOWN]);
+    change(&world, NEXT);
+    change(&world, UNKNOWN);
     let up = world.up();
     let ended = world.run(&["ask", "[[say: after]]"]);
     assert!(ended.code == Some(0) && ended.stdout.contains("after"), "{ended:?}");

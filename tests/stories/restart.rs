@@ -286,12 +286,12 @@ fn zombies(pid: i32) -> usize {
 }
 
 /// Changes the database as no program of ours does.
-fn change(world: &World, statement: &str) {
+pub(super) fn change(world: &World, statements: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let options = SqliteConnectOptions::new().filename(world.home().join("agentlab.db"));
     runtime.block_on(async {
         let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut connection).await.unwrap();
     });
 }
 

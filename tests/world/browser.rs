@@ -3,6 +3,7 @@
 
 use std::{
     net::TcpListener,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -10,6 +11,10 @@ use std::{
 
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
 use serde_json::json;
 
 use super::LONG;
@@ -17,7 +22,7 @@ use super::LONG;
 /// A browser with a profile of its own.
 pub(crate) struct Browser {
     pub(crate) client: Client,
-    driver: Child,
+    driver: Driver,
 }
 
 fn find(name: &str) -> Option<PathBuf> {
@@ -40,10 +45,13 @@ impl Browser {
         let driver = Command::new(driver)
             .arg(format!("--port={port}"))
             .env("HOME", profile)
+            // With the browsers that it starts, so that all of them end together.
+            .process_group(0)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        let driver = Driver(driver);
         let mut arguments: Vec<String> = [
             "headless",
             "no-sandbox",
@@ -100,14 +108,25 @@ impl Browser {
     /// Ends it.
     pub(crate) async fn close(mut self) {
         let _ = self.client.clone().close().await;
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
+        self.driver.end();
     }
 }
 
-impl Drop for Browser {
+/// The driver and its browsers; they end with this value.
+struct Driver(Child);
+
+impl Driver {
+    fn end(&mut self) {
+        // Not collected yet, so the group is still theirs.
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let _ = killpg(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGKILL);
+        }
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Driver {
     fn drop(&mut self) {
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
+        self.end();
     }
 }

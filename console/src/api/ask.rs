@@ -58,9 +58,8 @@ pub(crate) async fn accept(shared: &Shared, asked: Asked) -> Result<Accepted, Pr
             let found = life.db.session(name).await?.ok_or_else(|| {
                 Problem::not_found(format!("there is not exactly one conversation {name} that can be taken up"))
             })?;
-            let mut place = life.config.directory_place(found.workspace.as_ref());
-            place.project = found.project;
-            (place, Some(Resumes { session: found.id, lane: found.lane }))
+            let (place, resumes) = Resumes::of(found, &life.config);
+            (place, Some(resumes))
         }
         (None, Some(name)) => {
             let place = life.config.project_place(name).ok_or_else(|| {

@@ -61,10 +61,10 @@ pub(crate) async fn processes(State(shared): State<Arc<Shared>>) -> Result<Html<
 }
 
 fn row(process: ProcessView, memory: Option<u64>, starts: i64) -> Row {
-    let (state, colour) = process.state();
+    let state = process.state();
     Row {
         state,
-        colour,
+        colour: colour(state),
         pid: process.pid,
         memory: memory.map(|bytes| format!("{} MiB", bytes / (1024 * 1024))).unwrap_or_default(),
         since: at(process.started_at),
@@ -75,21 +75,11 @@ fn row(process: ProcessView, memory: Option<u64>, starts: i64) -> Row {
     }
 }
 
-/// How a process stands, and how that looks.
-trait Stands {
-    fn state(&self) -> (&'static str, &'static str);
-}
-
-impl Stands for ProcessView {
-    fn state(&self) -> (&'static str, &'static str) {
-        if self.stopped {
-            ("stopped", "bad")
-        } else if self.ready {
-            ("ready", "good")
-        } else if self.alive {
-            ("starting", "wait")
-        } else {
-            ("down", "bad")
-        }
+/// How a state looks.
+fn colour(state: &str) -> &'static str {
+    match state {
+        "ready" => "good",
+        "starting" => "wait",
+        _ => "bad",
     }
 }

@@ -13,14 +13,9 @@ use agentlab_platform::{
 /// Letters of a text in a list.
 const SHORT: usize = 100;
 
-/// The first line of a text, cut.
+/// A text in a list.
 pub(crate) fn short(text: &str) -> String {
-    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    if first.chars().count() <= SHORT {
-        first.to_owned()
-    } else {
-        first.chars().take(SHORT - 1).chain(['…']).collect()
-    }
+    progress::short(text, SHORT)
 }
 
 /// Money, if it is known.

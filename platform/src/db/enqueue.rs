@@ -6,7 +6,7 @@ use fail::fail_point;
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
-use super::{Db, DbError, Durability, Write, lanes};
+use super::{Db, DbError, Durability, Write, lanes, session::SessionView};
 use crate::{clock, config, queue};
 
 /// Where a job came from.
@@ -35,6 +35,15 @@ pub struct NewJob {
 pub struct Resumes {
     pub session: String,
     pub lane: String,
+}
+
+impl Resumes {
+    /// How a job goes on with this conversation, and where it works then.
+    pub fn of(session: SessionView, config: &config::Config) -> (config::Place, Self) {
+        let mut place = config.directory_place(session.workspace.as_ref());
+        place.project = session.project;
+        (place, Self { session: session.id, lane: session.lane })
+    }
 }
 
 /// A job that was accepted.

@@ -49,6 +49,21 @@ pub struct ProcessView {
     pub progress: i64,
 }
 
+impl ProcessView {
+    /// How it stands, in a word.
+    pub const fn state(&self) -> &'static str {
+        if self.stopped {
+            "stopped"
+        } else if self.ready {
+            "ready"
+        } else if self.alive {
+            "starting"
+        } else {
+            "down"
+        }
+    }
+}
+
 impl From<ProcessRow> for ProcessView {
     fn from(row: ProcessRow) -> Self {
         let identity = row.identity();

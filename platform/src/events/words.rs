@@ -1,6 +1,6 @@
 //! One event in a line, for people who follow a run.
 
-use agentlab_domain::progress::Progress;
+use agentlab_domain::progress::{self, Progress};
 use serde_json::Value;
 
 use super::Transcript;
@@ -15,21 +15,14 @@ pub fn in_a_line(line: &str) -> Option<String> {
     transcript.read(line.as_bytes());
     transcript.end();
     match (transcript.result, transcript.progress) {
-        (Some(result), _) => Some(format!("result: {}", short(&result.text.unwrap_or(result.subtype)))),
+        (Some(result), _) => {
+            Some(format!("result: {}", progress::short(&result.text.unwrap_or(result.subtype), SHORT)))
+        }
         (None, Progress { activity: Some(activity), .. }) => Some(activity),
         (None, Progress { model: Some(model), .. }) => Some(format!("begins ({model})")),
         // That a tool has answered, how full a limit is, and what a later CLI may say.
         (None, Progress { .. }) if event["type"].is_string() => None,
         (None, Progress { .. }) => Some(line.to_owned()),
-    }
-}
-
-fn short(text: &str) -> String {
-    let first = text.lines().next().unwrap_or_default();
-    if first.chars().count() <= SHORT {
-        first.to_owned()
-    } else {
-        first.chars().take(SHORT - 1).chain(['…']).collect()
     }
 }
 

@@ -6,7 +6,6 @@
 
 mod check;
 pub mod checkout;
-mod files;
 pub mod going_back;
 mod life;
 mod running;
@@ -35,6 +34,7 @@ pub use take::{Taken, discard, take};
 pub use tidy::tidy;
 
 use crate::{
+    files,
     home::Home,
     lock::{Lock, Mode},
 };

@@ -5,8 +5,8 @@ use std::{fs, io, os::unix::fs::symlink};
 
 use fail::fail_point;
 
-use super::{Bad, CURRENT, ReleaseError, all, change, current, files, program, read, turn};
-use crate::{clock, home::Home};
+use super::{Bad, CURRENT, ReleaseError, all, change, current, program, read, turn};
+use crate::{clock, files, home::Home};
 
 /// Puts the release `name` in place. Done twice it changes nothing.
 pub fn switch(home: &Home, name: &str) -> Result<(), ReleaseError> {

@@ -11,8 +11,8 @@ use std::{
 use fail::fail_point;
 use sha2::{Digest, Sha256};
 
-use super::{PROGRAM, Release, ReleaseError, checkout::Source, files, read, turn, write};
-use crate::{clock, home::Home};
+use super::{PROGRAM, Release, ReleaseError, checkout::Source, read, turn, write};
+use crate::{clock, files, home::Home};
 
 /// Letters of a name.
 const LETTERS: usize = 12;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use agentlab_domain::trial;
 use serde::{Deserialize, Serialize};
 
-use super::{Release, ReleaseError, change, current, files, turn};
-use crate::{clock, crash_history, home::Home};
+use super::{Release, ReleaseError, change, current, turn};
+use crate::{clock, crash_history, files, home::Home};
 
 /// Faults that are remembered: more than are counted.
 const REMEMBERED: usize = 10;

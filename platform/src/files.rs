@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Puts a file in its place.
-pub(super) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = beside(path);
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).and_then(|mut file| {
         file.write_all(bytes)?;
@@ -23,7 +23,7 @@ pub(super) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Removes a file for good.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Ok(()) => sync_folder(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -32,15 +32,15 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// A name beside `path` that nobody else uses.
-pub(super) fn beside(path: &Path) -> PathBuf {
+pub(crate) fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!("{NEW}{name}-{}", ulid::Ulid::generate()))
 }
 
 /// How the names begin of what is not in its place yet.
-pub(super) const NEW: &str = ".new-";
+pub(crate) const NEW: &str = ".new-";
 
 /// What happened in the folder of `path` survives a power cut.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
