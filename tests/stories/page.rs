@@ -36,7 +36,7 @@ fn a_task_is_given_on_the_page_watched_and_answered() {
         browser.wait_for("h1", "Now").await;
         let prompt = client.find(Locator::Css("#prompt")).await.unwrap();
         prompt.send_keys("[[tool: Read <b>notes</b>]] [[sleep: 2]] [[say: All <i>mended</i> & well]]").await.unwrap();
-        client.find(Locator::Css("button.main")).await.unwrap().click().await.unwrap();
+        browser.click("button.main").await;
         browser.wait_for("h1", "Task 1").await;
         // What the agent does is told while it does it, and is shown as text whatever it is.
         browser.wait_for("pre[data-follow]", "Read: <b>notes</b>").await;
@@ -47,16 +47,24 @@ fn a_task_is_given_on_the_page_watched_and_answered() {
         client.goto(&format!("http://127.0.0.1:{}/", world.port)).await.unwrap();
         let prompt = client.find(Locator::Css("#prompt")).await.unwrap();
         prompt.send_keys("[[sleep: 600]] Paint the fence").await.unwrap();
-        client.find(Locator::Css("button.main")).await.unwrap().click().await.unwrap();
+        browser.click("button.main").await;
         browser.wait_for("h1", "running").await;
         client.goto(&format!("http://127.0.0.1:{}/", world.port)).await.unwrap();
         browser.wait_for("main", "Paint the fence").await;
         browser.picture("now").await;
-        client.find(Locator::Css("form[action='/jobs/2/cancel'] button")).await.unwrap().click().await.unwrap();
+        // What somebody is writing stays, whatever happens to tasks meanwhile.
+        let prompt = client.find(Locator::Css("#prompt")).await.unwrap();
+        prompt.send_keys("half a thought").await.unwrap();
+        assert_eq!(world.run(&["ask", "--no-wait", "[[say: by the way]]"]).code, Some(0));
+        assert_eq!(world.run(&["cancel", "2"]).code, Some(0));
+        let told = "return new Promise((done) => new EventSource('/api/jobs/2/events').addEventListener('end', done))";
+        client.execute(&format!("{told}.then(() => null);"), Vec::new()).await.unwrap();
+        assert_eq!(prompt.prop("value").await.unwrap().as_deref(), Some("half a thought"));
+        client.goto(&format!("http://127.0.0.1:{}/jobs/2", world.port)).await.unwrap();
         browser.wait_for("h1", "cancelled").await;
-        client.find(Locator::Css("form[action='/jobs/2/retry'] button")).await.unwrap().click().await.unwrap();
-        browser.wait_for("h1", "Task 3").await;
-        client.find(Locator::Css("form[action='/jobs/3/cancel'] button")).await.unwrap().click().await.unwrap();
+        browser.click("form[action='/jobs/2/retry'] button").await;
+        browser.wait_for("h1", "Task 4").await;
+        browser.click("form[action='/jobs/4/cancel'] button").await;
         browser.wait_for("h1", "cancelled").await;
 
         client.goto(&format!("http://127.0.0.1:{}/jobs", world.port)).await.unwrap();
@@ -111,13 +119,16 @@ fn elsewhere(html: String) -> u16 {
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { return };
-            let _ = stream.read(&mut [0; 4096]);
-            let _ = write!(
-                stream,
-                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{html}",
-                html.len()
-            );
+            let (Ok(mut stream), html) = (stream, html.clone()) else { return };
+            // A browser opens connections of which it uses some later.
+            std::thread::spawn(move || {
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{html}",
+                    html.len()
+                );
+            });
         }
     });
     port
@@ -152,7 +163,7 @@ fn a_hostile_page_of_another_origin_causes_no_action_and_reads_nothing() {
         for host in ["127.0.0.1", "localhost"] {
             client.goto(&format!("http://{host}:{port}/")).await.unwrap();
             browser.wait_for("h1", "tried, read 0").await;
-            client.find(Locator::Css("button")).await.unwrap().click().await.unwrap();
+            browser.click("button").await;
             browser.wait_for("h1", "Not ").await;
         }
         client.goto(&own).await.unwrap();

@@ -96,6 +96,20 @@ impl Browser {
         }
     }
 
+    /// Clicks on it; a page that is just being loaded anew is waited for.
+    pub(crate) async fn click(&self, css: &str) {
+        let began = std::time::Instant::now();
+        loop {
+            let clicked = match self.client.find(Locator::Css(css)).await {
+                Ok(element) => element.click().await,
+                Err(error) => Err(error),
+            };
+            let Err(error) = clicked else { return };
+            assert!(began.elapsed() < LONG, "{css} cannot be clicked: {error}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Keeps a picture in the folder `AGENTLAB_TEST_PICTURES`, where that is named.
     pub(crate) async fn picture(&self, name: &str) {
         if let Some(folder) = std::env::var_os("AGENTLAB_TEST_PICTURES") {
