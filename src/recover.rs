@@ -28,6 +28,8 @@ pub async fn recover(role: Role, as_json: bool) -> Result<u8, Failure> {
         done.extend(agentlab_supervisor::recover_alone(&home, &config, role, watches).await);
         return say(&home, role, &done, as_json);
     }
+    // It lives: it is asked, and what was seen of it is said in case it does not act.
+    done.iter().for_each(|words| print::note(words));
     let system = system::open().await?;
     let id = system.db.ask_for(Kind::Recover, Some(role), "the terminal").await?;
     intervention::wait(&system, id, as_json).await

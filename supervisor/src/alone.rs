@@ -94,15 +94,16 @@ fn who(home: &Home, post: Post) -> Option<Beat> {
     pulse::read(home, post).filter(|beat| beat.identity.living() == Living::Yes)
 }
 
-/// Looks for as long as something looks wrong, until it is proved or over.
+/// Looks until it is proved that it hangs or that it lives: by a beat that was made after the first look. A signal that was sent
+/// a moment ago may not have taken effect yet, so one look alone proves nothing either way.
 async fn examine(home: &Home, post: Post, beat: &Beat) -> Option<Hang> {
     let patience = Patience { stopped: clock::scaled(hang::PATIENCE), quiet: health::QUIET };
     let (began, mut stopped_since) = (clock::instant(), None);
     loop {
         let standing = beat.identity.standing();
-        // Late by a beat that is made now: an old one proves nothing about this moment.
-        let late = pulse::read(home, post)
-            .is_some_and(|now| now.name == beat.name && now.beats > beat.beats && now.latest().is_some());
+        // An old beat proves nothing about this moment.
+        let beaten = pulse::read(home, post).filter(|now| now.name == beat.name && now.beats > beat.beats);
+        let late = beaten.as_ref().is_some_and(|now| now.latest().is_some());
         stopped_since = stopped_since.filter(|_| standing == Standing::Stopped).or_else(|| Some(clock::instant()));
         let stopped_for = stopped_since.map_or(Duration::ZERO, |since| since.elapsed());
         let (quiet_for, unanswered_for) = (Duration::ZERO, Duration::ZERO);
@@ -112,8 +113,8 @@ async fn examine(home: &Home, post: Post, beat: &Beat) -> Option<Hang> {
         if let Some(hang) = health::judge(signs, patience) {
             return Some(hang);
         }
-        let suspicious = standing == Standing::Stopped || beat.latest().is_some();
-        if !suspicious || began.elapsed() > patience.stopped * 2 {
+        let lives = beaten.is_some() && !late && standing != Standing::Stopped;
+        if lives || began.elapsed() > patience.stopped * 2 {
             return None;
         }
         tokio::time::sleep(LOOK).await;
