@@ -35,7 +35,7 @@ pub async fn serve() -> Result<u8, Refusal> {
     // Before the database, which may be locked: the watch needs none.
     let _watcher = watch::begin(&taken);
     let life = Rc::new(taken.enter().await?);
-    let telegram = Rc::new(Telegram::of(&life.config)?);
+    let telegram = Rc::new(Telegram::of(&life.config)?.counted(&life.home));
     let ear = Ear::of(&life)?;
     let mut stop = life.stop();
     tokio::select! {

@@ -31,6 +31,7 @@ mod stop;
 mod switch;
 mod trials;
 mod units;
+mod uptime;
 mod vigil;
 
 use std::time::{Duration, Instant};
@@ -57,6 +58,7 @@ use rules::Rules;
 pub use start::wait_for_recovery;
 use start::{begin, settle, take_up_lock, telling};
 use trials::Trials;
+use uptime::Uptime;
 
 /// Between two looks at what people asked for, when nobody pings.
 const ASKED: Duration = Duration::from_secs(5);
@@ -134,6 +136,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         }
     }
     let _sweeps = orphans::begin(&life, holders.alerts());
+    let uptime = full.then(|| Uptime::begin(&life));
     children::collect_left();
     let mut looked = None;
     loop {
@@ -154,6 +157,9 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
             }
         }
         let mut passed = keeper.pass().await;
+        if let Some(uptime) = &uptime {
+            uptime.saw(passed.serves());
+        }
         if full && trials.look(&keeper, &passed) {
             return Ok(Ended::Replaced);
         }
@@ -189,6 +195,9 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         }
     }
     keeper.rest();
+    if let Some(uptime) = uptime {
+        uptime.end().await;
+    }
     // Whoever ends now ends on purpose.
     drop(rules);
     if life.code() == exit_code::RESTART {
