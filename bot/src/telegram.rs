@@ -102,7 +102,12 @@ impl Telegram {
         // One client; each request has a limit of its own, which is never longer than this.
         let longest = scaled(POLL).max(Duration::from_secs(1)) + scaled(ANSWER) * LONGEST_PATIENCE;
         let client = default_reqwest_settings().timeout(longest).build().map_err(Refusal::unavailable)?;
-        Ok(Self { bot: Bot::with_client(token, client).set_api_url(url), bot_id, name: OnceLock::new(), responses: None })
+        Ok(Self {
+            bot: Bot::with_client(token, client).set_api_url(url),
+            bot_id,
+            name: OnceLock::new(),
+            responses: None,
+        })
     }
 
     /// The same, and its requests are counted.

@@ -10,6 +10,7 @@ mod api;
 mod health;
 mod listen;
 mod login;
+pub mod metrics;
 mod page;
 mod problem;
 
@@ -48,6 +49,7 @@ pub async fn serve() -> Result<u8, Refusal> {
     let shared = Arc::new(Shared {
         look: RwLock::new(Look::now(&life).await),
         requests: life.pulse.turns("requests"),
+        rows: metrics::Rows::default(),
         life: Arc::clone(&life),
     });
     life.ready().await?;
@@ -64,6 +66,7 @@ fn routes(shared: &Arc<Shared>, road: Road) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/ready", get(ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/login", get(login::login))
         .route("/logout", axum::routing::post(login::logout))
         .merge(api::routes())
@@ -80,6 +83,7 @@ struct Shared {
     look: RwLock<Look>,
     /// Promises nothing: nobody has to ask.
     requests: Turns,
+    rows: metrics::Rows,
     life: Arc<Life>,
 }
 
