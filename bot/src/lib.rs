@@ -11,6 +11,7 @@ mod outbox;
 mod status;
 mod telegram;
 mod update;
+mod weekly;
 
 use std::{rc::Rc, time::Duration};
 
@@ -55,6 +56,7 @@ pub async fn serve() -> Result<u8, Refusal> {
     let breaker = Rc::new(Breaker::of(&life).await);
     tokio::select! {
         () = intake::keep(&life, &telegram, &breaker, &wake) => {}
+        () = weekly::keep(&life, &wake) => {}
         () = outbox::keep(&life, &telegram, &breaker, (&wake, &ear), &mut stop) => {}
     }
     Ok(life.code())

@@ -33,6 +33,21 @@ pub struct Config {
     pub rate: Rate,
     pub recovery: Recovery,
     pub alerts: Alerts,
+    pub report: Report,
+}
+
+/// `[report]`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Report {
+    /// Whether the owner gets a summary of each week, on Monday at nine.
+    pub weekly: bool,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self { weekly: true }
+    }
 }
 
 /// `[recovery]`.

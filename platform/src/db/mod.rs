@@ -35,6 +35,7 @@ pub mod progress;
 mod rate;
 pub mod recovery;
 pub mod release;
+pub mod report;
 
 pub mod retry;
 pub mod runs;
