@@ -15,8 +15,6 @@ pub struct Report {
     pub days: i64,
     /// The share of the time in which it served, from 0 to 1; `None` where nothing was watched.
     pub uptime: Option<f64>,
-    /// Tasks that were accepted in this time.
-    pub accepted: i64,
     pub done: i64,
     pub failed: i64,
     pub cancelled: i64,
@@ -24,7 +22,7 @@ pub struct Report {
     pub per_day: f64,
     /// Failed tasks, of those that were done or failed, from 0 to 1.
     pub error_rate: Option<f64>,
-    /// From the acceptance to the end of those that are done, milliseconds.
+    /// From the acceptance to the end of the newest of those that are done, milliseconds.
     pub p50_ms: Option<i64>,
     pub p95_ms: Option<i64>,
     /// US dollars spent, or set aside by running tasks.
@@ -35,9 +33,9 @@ pub struct Report {
 pub const COLUMNS: [&str; 7] = ["last", "up", "tasks", "a day", "failed", "answered within (half, 95 %)", "cost"];
 
 impl Report {
-    /// Whether anything happened at all.
+    /// Whether nothing ended and nothing was spent.
     pub fn is_empty(&self) -> bool {
-        self.accepted + self.done + self.failed + self.cancelled == 0 && self.usd <= 0.0
+        self.done + self.failed + self.cancelled == 0 && self.usd <= 0.0
     }
 
     /// In the columns of a table.
@@ -123,7 +121,6 @@ mod tests {
         Report {
             days: 7,
             uptime: Some(0.9995),
-            accepted: 16,
             done: 11,
             failed: 1,
             cancelled: 3,
@@ -158,10 +155,9 @@ mod tests {
     }
 
     #[test]
-    fn it_is_empty_when_nothing_happened_whatever_the_uptime() {
+    fn it_is_empty_when_nothing_ended_whatever_the_uptime() {
         assert!(Report { uptime: Some(1.0), days: 7, ..Report::default() }.is_empty());
         for some in [
-            Report { accepted: 1, ..Report::default() },
             Report { done: 1, ..Report::default() },
             Report { failed: 1, ..Report::default() },
             Report { cancelled: 1, ..Report::default() },

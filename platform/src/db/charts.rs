@@ -141,7 +141,7 @@ impl Db {
 }
 
 /// The nearest rank, of sorted values.
-fn at_percent(sorted: &[i64], percent: usize) -> Option<i64> {
+pub(super) fn at_percent(sorted: &[i64], percent: usize) -> Option<i64> {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.saturating_sub(1)).copied()
 }

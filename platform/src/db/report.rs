@@ -11,12 +11,15 @@ use agentlab_domain::{
 
 use super::{
     Db, DbError, Durability,
+    charts::at_percent,
     outbox::{self, New},
     said,
 };
 use crate::{calendar::Week, clock};
 
 const DAY_MS: i64 = 24 * HOUR_MS;
+/// How many of the newest answers are timed.
+const TIMED: u32 = 10_000;
 
 impl Db {
     /// The reports of the last seven and thirty days.
@@ -40,14 +43,6 @@ impl Db {
         .bind(State::Cancelled.as_str())
         .fetch_one(self.read())
         .await?;
-        // The index has the rows of all tasks, without their words.
-        let accepted: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM job INDEXED BY job_counted WHERE accepted_at >= ?1 AND accepted_at < ?2",
-        )
-        .bind(from)
-        .bind(until)
-        .fetch_one(self.read())
-        .await?;
         let first: Option<i64> = sqlx::query_scalar("SELECT accepted_at FROM job ORDER BY number LIMIT 1")
             .fetch_optional(self.read())
             .await?;
@@ -64,33 +59,43 @@ impl Db {
         #[expect(clippy::cast_precision_loss, reason = "numbers for people")]
         let share = |part: i64, of: i64| part as f64 / of as f64;
         let ended = done + failed;
+        let times = self.times(from, until).await?;
         Ok(Report {
             days: (until - from + DAY_MS / 2) / DAY_MS,
             uptime: uptime::ratio(&hours, from, until, clock::now_ms()),
-            accepted,
             done,
             failed,
             cancelled,
             per_day: share(ended * DAY_MS, (until - begin).max(DAY_MS)),
             error_rate: (ended > 0).then(|| share(failed, ended)),
-            p50_ms: self.within((from, until), done, 50).await?,
-            p95_ms: self.within((from, until), done, 95).await?,
+            p50_ms: at_percent(&times, 50),
+            p95_ms: at_percent(&times, 95),
             usd: share(micro, 1_000_000),
         })
     }
 
-    /// In which time so many percent of the tasks were answered that are done: the nearest rank.
-    async fn within(&self, (from, until): (i64, i64), done: i64, percent: i64) -> Result<Option<i64>, DbError> {
-        Ok(sqlx::query_scalar(
+    /// How long the newest answers of that time took, the shortest first.
+    async fn times(&self, from: i64, until: i64) -> Result<Vec<i64>, DbError> {
+        let mut times: Vec<i64> = sqlx::query_scalar(
             "SELECT MAX(0, ended_at - accepted_at) FROM job
-             WHERE ended_at >= ?1 AND ended_at < ?2 AND state = ?3 ORDER BY 1 LIMIT 1 OFFSET ?4",
+             WHERE ended_at >= ?1 AND ended_at < ?2 AND state = ?3 ORDER BY ended_at DESC LIMIT ?4",
         )
         .bind(from)
         .bind(until)
         .bind(State::Done.as_str())
-        .bind(((done * percent + 99) / 100 - 1).max(0))
-        .fetch_optional(self.read())
-        .await?)
+        .bind(TIMED)
+        .fetch_all(self.read())
+        .await?;
+        times.sort_unstable();
+        Ok(times)
+    }
+
+    /// Whether a task was accepted in that time.
+    async fn accepted(&self, from: i64, until: i64) -> Result<bool, DbError> {
+        // The index has all tasks without their words.
+        let query =
+            "SELECT EXISTS (SELECT 1 FROM job INDEXED BY job_counted WHERE accepted_at >= ?1 AND accepted_at < ?2)";
+        Ok(sqlx::query_scalar(query).bind(from).bind(until).fetch_one(self.read()).await?)
     }
 
     /// Sends the owner the summary of this week, unless it was sent; true when it was sent now.
@@ -102,7 +107,8 @@ impl Db {
             .await?;
         let owner = self.terms().owner;
         let report = self.report(week.from, week.until).await?;
-        let facts = Facts { wanted, owner: owner.is_some(), told, happened: !report.is_empty() };
+        let happened = !report.is_empty() || self.accepted(week.from, week.until).await?;
+        let facts = Facts { wanted, owner: owner.is_some(), told, happened };
         let (Verdict::Send, Some(chat)) = (weekly::decide(facts), owner) else { return Ok(false) };
         let words = report.summary(&week.first_day, &week.last_day);
         let mut write = self.begin(Durability::Full).await?;

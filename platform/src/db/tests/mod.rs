@@ -7,6 +7,8 @@ mod fits;
 mod holder;
 mod interventions;
 mod orphans;
+mod reports;
+mod tallies;
 mod terms;
 mod waiting;
 
