@@ -30,6 +30,7 @@ mod lanes;
 mod limits;
 mod locked;
 mod memory;
+mod metrics;
 mod newer_schema;
 mod orphans;
 mod outbox;

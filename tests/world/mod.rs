@@ -8,6 +8,7 @@ mod giver;
 mod look;
 mod program;
 mod roads;
+mod scrape;
 mod systemd;
 
 use std::{
@@ -25,6 +26,7 @@ pub(crate) use giver::Giver;
 pub(crate) use look::{Held, Look};
 pub(crate) use program::{Ended, Running};
 pub(crate) use roads::{Roads, SECRETS, SWITCH_PATH, logs};
+pub(crate) use scrape::Scrape;
 pub(crate) use systemd::UserManager;
 
 /// How long anything may take on a slow machine.

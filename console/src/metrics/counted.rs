@@ -1,6 +1,6 @@
 //! Samples of what was counted from the rows.
 
-use agentlab_domain::{circuit, histogram};
+use agentlab_domain::{circuit, histogram, job::State};
 use agentlab_platform::db::{
     stock::{Stock, Waiting},
     tally::{BEYOND, BOUND, Tallies, names, sum_of},
@@ -21,6 +21,7 @@ pub(super) fn add(samples: &mut Samples, counted: &Counted) {
 }
 
 fn tallies(samples: &mut Samples, tallies: &Tallies) {
+    from_the_beginning(samples, tallies);
     for (family, name) in [
         (family::UPDATES, names::UPDATES),
         (family::DELIVERED, names::DELIVERED),
@@ -57,6 +58,25 @@ fn tallies(samples: &mut Samples, tallies: &Tallies) {
         (family::RUN_TIME, names::RUN_TIMES, &histogram::RUNS),
     ] {
         samples.add(&family, &[], times(tallies, name, bounds));
+    }
+}
+
+/// Ends of tasks that did not happen yet, in the channels that were used, and crashes of who was started: so that their first one is
+/// seen as a change.
+fn from_the_beginning(samples: &mut Samples, tallies: &Tallies) {
+    for (labels, _) in tallies.of(names::TASKS_ACCEPTED) {
+        for outcome in State::ALL.into_iter().filter(|state| state.is_ended()).map(State::as_str) {
+            let mut labels = labels.clone();
+            labels.insert("outcome".into(), outcome.into());
+            if !tallies.of(names::TASKS_ENDED).any(|(ended, _)| *ended == labels) {
+                samples.under(&family::ENDED, &labels, 0.0);
+            }
+        }
+    }
+    for (labels, _) in tallies.of(names::STARTS) {
+        if !tallies.of(names::CRASHES).any(|(crashed, _)| crashed == labels) {
+            samples.under(&family::CRASHES, labels, 0.0);
+        }
     }
 }
 
