@@ -6,8 +6,8 @@
 pub struct Facts {
     /// `report.weekly`.
     pub wanted: bool,
-    /// There is somebody to tell.
-    pub owner: bool,
+    /// Whom there is to tell: a chat.
+    pub owner: Option<i64>,
     /// The summary of this week was sent.
     pub told: bool,
     /// Something happened in it.
@@ -17,14 +17,19 @@ pub struct Facts {
 /// What follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    Send,
+    Send {
+        to: i64,
+    },
     /// Nothing about this week, now or later.
     Nothing,
 }
 
 /// Whether the summary of the last week that is over, and whose Monday at nine has come, is sent. Nobody hears of weeks before it.
 pub const fn decide(facts: Facts) -> Verdict {
-    if facts.wanted && facts.owner && !facts.told && facts.happened { Verdict::Send } else { Verdict::Nothing }
+    match facts.owner {
+        Some(to) if facts.wanted && !facts.told && facts.happened => Verdict::Send { to },
+        Some(_) | None => Verdict::Nothing,
+    }
 }
 
 #[cfg(test)]
@@ -35,8 +40,8 @@ mod tests {
     fn it_is_sent_once_to_somebody_who_wants_it_about_something() {
         for bits in 0..16_u8 {
             let bit = |n: u8| bits & (1 << n) != 0;
-            let facts = Facts { wanted: bit(0), owner: bit(1), told: bit(2), happened: bit(3) };
-            let expected = if bits == 0b1011 { Verdict::Send } else { Verdict::Nothing };
+            let facts = Facts { wanted: bit(0), owner: bit(1).then_some(7), told: bit(2), happened: bit(3) };
+            let expected = if bits == 0b1011 { Verdict::Send { to: 7 } } else { Verdict::Nothing };
             assert_eq!(decide(facts), expected, "{facts:?}");
         }
     }

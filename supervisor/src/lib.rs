@@ -136,7 +136,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         }
     }
     let _sweeps = orphans::begin(&life, holders.alerts());
-    let uptime = full.then(|| Uptime::begin(&life));
+    let uptime = Uptime::begin(&life, full);
     children::collect_left();
     let mut looked = None;
     loop {
@@ -157,9 +157,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
             }
         }
         let mut passed = keeper.pass().await;
-        if let Some(uptime) = &uptime {
-            uptime.saw(passed.serves());
-        }
+        uptime.saw(&passed);
         if full && trials.look(&keeper, &passed) {
             return Ok(Ended::Replaced);
         }
@@ -195,9 +193,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         }
     }
     keeper.rest();
-    if let Some(uptime) = uptime {
-        uptime.end().await;
-    }
+    uptime.end().await;
     // Whoever ends now ends on purpose.
     drop(rules);
     if life.code() == exit_code::RESTART {

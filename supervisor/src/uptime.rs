@@ -12,6 +12,8 @@ use agentlab_domain::uptime::{self, Passed};
 use agentlab_platform::{clock, life::Life};
 use tokio::task::JoinHandle;
 
+use crate::keeper;
+
 /// Between two notes.
 const NOTE: Duration = Duration::from_secs(20);
 /// Between two looks at the database, and how long one may take.
@@ -35,28 +37,31 @@ struct Seen {
 pub(crate) struct Uptime {
     life: Arc<Life>,
     seen: Arc<Mutex<Seen>>,
-    notes: JoinHandle<()>,
+    /// None of a private system: that ends with its work.
+    notes: Option<JoinHandle<()>>,
 }
 
 impl Drop for Uptime {
     fn drop(&mut self) {
-        self.notes.abort();
+        if let Some(notes) = &self.notes {
+            notes.abort();
+        }
     }
 }
 
 impl Uptime {
-    /// Begins to count. Must be called inside a runtime.
-    pub(crate) fn begin(life: &Arc<Life>) -> Self {
+    /// Begins to count, where this is a whole system. Must be called inside a runtime.
+    pub(crate) fn begin(life: &Arc<Life>, whole: bool) -> Self {
         // It was opened a moment ago.
         let seen = Arc::new(Mutex::new(Seen { readable: true, ..Seen::default() }));
-        let notes = tokio::spawn(note_on(Arc::clone(life), Arc::clone(&seen)));
+        let notes = whole.then(|| tokio::spawn(note_on(Arc::clone(life), Arc::clone(&seen))));
         Self { life: Arc::clone(life), seen, notes }
     }
 
     /// A pass found that the system serves, or does not.
-    pub(crate) fn saw(&self, serves: bool) {
+    pub(crate) fn saw(&self, pass: &keeper::Passed) {
         let mut seen = locked(&self.seen);
-        let (now, serves) = (clock::monotonic_ms(), serves && seen.readable);
+        let (now, serves) = (clock::monotonic_ms(), pass.serves() && seen.readable);
         if let Some((at, before)) = seen.last {
             let passed = uptime::between(now - at, LONGEST_MS, before, serves);
             seen.passed.watched_ms += passed.watched_ms;
@@ -67,7 +72,8 @@ impl Uptime {
 
     /// Notes what is left.
     pub(crate) async fn end(self) {
-        self.notes.abort();
+        let Some(notes) = &self.notes else { return };
+        notes.abort();
         if tokio::time::timeout(LAST, note(&self.life, &self.seen)).await.is_err() {
             tracing::debug!("the last seconds of uptime are not noted: the database is locked");
         }

@@ -5,6 +5,7 @@
 mod container;
 mod documents;
 mod imports;
+mod metrics;
 mod migrations;
 mod names;
 mod refusals;

@@ -72,7 +72,7 @@ families! {
     ADOPTIONS: Counter "agentlab_adoptions_total" [] "How often a living run was taken up by another worker";
     CLAUDE_CALLS: Counter "agentlab_claude_calls_total" ["result"] "Calls of Claude's API, by whether they were answered";
     CLAUDE_TIME: Counter "agentlab_claude_api_seconds_total" [] "Time in which Claude's API answered, as the agent tells it";
-    CLAUDE_TURNS: Counter "agentlab_claude_turns_total" [] "Turns of the agent; divides the line above into the time of one";
+    CLAUDE_TURNS: Counter "agentlab_claude_turns_total" [] "Turns of the agent, each of which is a call of the API or more";
     TOKENS: Counter "agentlab_claude_tokens_total" ["direction"] "Tokens that were read and written";
     CIRCUIT: Gauge "agentlab_circuit_state" ["service", "state"] "1 for the state in which the breaker of a service is, 0 for the others";
 

@@ -1,4 +1,4 @@
-//! The text that is exported: samples of families, in the format of OpenMetrics, which Prometheus reads. A *sample* is one number of a
+//! The text that is exported: samples of families, in the format of `OpenMetrics`, which Prometheus reads. A *sample* is one number of a
 //! family under its labels.
 
 use agentlab_platform::db::tally::Labels;

@@ -105,11 +105,10 @@ impl Db {
             .bind(&key)
             .fetch_one(self.read())
             .await?;
-        let owner = self.terms().owner;
         let report = self.report(week.from, week.until).await?;
         let happened = !report.is_empty() || self.accepted(week.from, week.until).await?;
-        let facts = Facts { wanted, owner: owner.is_some(), told, happened };
-        let (Verdict::Send, Some(chat)) = (weekly::decide(facts), owner) else { return Ok(false) };
+        let facts = Facts { wanted, owner: self.terms().owner, told, happened };
+        let Verdict::Send { to: chat } = weekly::decide(facts) else { return Ok(false) };
         let words = report.summary(&week.first_day, &week.last_day);
         let mut write = self.begin(Durability::Full).await?;
         // Inside the transaction: of two that look at once one sends it.
