@@ -8,8 +8,10 @@ mod breaker;
 mod fate;
 mod intake;
 mod outbox;
+mod repeat;
 mod status;
 mod telegram;
+mod timing;
 mod update;
 mod weekly;
 

@@ -4,7 +4,7 @@
 //! What an error means is told in `fate`.
 
 use std::{
-    future::{Future, IntoFuture},
+    future::IntoFuture,
     sync::OnceLock,
     time::Duration,
 };
@@ -13,10 +13,9 @@ use agentlab_domain::{
     answer::Body,
     chat::Place,
     command,
-    outbox::{Fate, REPEAT_MARK},
-    text::utf16_len,
+    outbox::Fate,
 };
-use agentlab_platform::{clock, config::Config, db::outbox::Due, home::Home, life::Refusal, response::Responses};
+use agentlab_platform::{clock, config::Config, db::outbox::Due, home::Home, life::Refusal};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::Value;
@@ -30,11 +29,12 @@ use teloxide::{
         MessageId, ReplyParameters, ThreadId,
     },
 };
-use tokio::time::error::Elapsed;
 
 use crate::{
     batch,
     fate::{PollError, Shown, fate, is_outage, words},
+    repeat::marked,
+    timing::Timing,
 };
 
 /// How long Telegram may hold a poll that finds nothing.
@@ -55,8 +55,7 @@ pub(crate) struct Telegram {
     bot_id: i64,
     /// Its user name, once Telegram has told it.
     name: OnceLock<String>,
-    /// Where its requests are counted; who only looks counts none.
-    responses: Option<Responses>,
+    timing: Timing,
 }
 
 /// Whether Telegram knows our token.
@@ -112,23 +111,7 @@ impl Telegram {
 
     /// The same, and its requests are counted.
     pub(crate) fn counted(self, home: &Home) -> Self {
-        Self { responses: Some(Responses::open(home)), ..self }
-    }
-
-    /// Makes a request within a limit, and counts how long it took.
-    async fn timed<T>(
-        &self,
-        method: &str,
-        limit: Duration,
-        request: impl Future<Output = Result<T, RequestError>>,
-    ) -> Result<Result<T, RequestError>, Elapsed> {
-        let began = clock::instant();
-        let answer = tokio::time::timeout(limit, request).await;
-        if let Some(responses) = &self.responses {
-            let failed = answer.as_ref().map_or(true, |answer| answer.as_ref().is_err_and(is_outage));
-            responses.took(method, began.elapsed(), failed);
-        }
-        answer
+        Self { timing: Timing::kept(home), ..self }
     }
 
     /// The bot's own user id.
@@ -143,7 +126,7 @@ impl Telegram {
 
     /// Asks Telegram whether it knows the token.
     pub(crate) async fn known(&self) -> Known {
-        match self.timed("getMe", scaled(ANSWER), self.bot.get_me().into_future()).await {
+        match self.timing.of("getMe", scaled(ANSWER), is_outage, self.bot.get_me().into_future()).await {
             Ok(Ok(me)) => Known::Yes(format!("@{}", self.name.get_or_init(|| me.username().to_owned()))),
             Ok(Err(RequestError::Api(ApiError::InvalidToken))) => Known::No,
             Ok(Err(error)) => Known::Unreachable(words(&error)),
@@ -167,7 +150,7 @@ impl Telegram {
         };
         let limit = Duration::from_secs(seconds) + answer_within(patience);
         let request = async { JsonRequest::new(self.bot.clone(), poll).await };
-        match self.timed("getUpdates", limit, request).await {
+        match self.timing.of("getUpdates", limit, is_outage, request).await {
             Ok(Ok(updates)) => Ok(updates),
             Ok(Err(RequestError::Api(ApiError::TerminatedByOtherGetUpdates))) => Err(PollError::Conflict),
             Ok(Err(RequestError::Api(ApiError::InvalidToken))) => Err(PollError::Token),
@@ -196,7 +179,7 @@ impl Telegram {
             }
         };
         let method = if due.message.is_some() { "editMessageText" } else { "sendMessage" };
-        match self.timed(method, answer_within(patience), request).await {
+        match self.timing.of(method, answer_within(patience), is_outage, request).await {
             Ok(Ok(message)) => Shown { fate: Fate::Delivered { message }, failed: false },
             Ok(Err(error)) => Shown { fate: fate(&error), failed: is_outage(&error) },
             Err(_) => Shown { fate: Fate::Unknown { why: "no answer in time".into() }, failed: true },
@@ -207,7 +190,7 @@ impl Telegram {
     pub(crate) async fn pressed(&self, callback: &str, words: &str) {
         let request = self.bot.answer_callback_query(CallbackQueryId(callback.to_owned())).text(words);
         // The intake waits for it: not for long.
-        let _ = self.timed("answerCallbackQuery", scaled(TOAST), async { request.await }).await;
+        let _ = self.timing.of("answerCallbackQuery", scaled(TOAST), is_outage, async { request.await }).await;
     }
 
     async fn send(&self, due: &Due, body: &Body, entities: Vec<MessageEntity>) -> Result<i64, RequestError> {
@@ -246,18 +229,6 @@ impl Telegram {
         }
         Ok(i64::from(request.await?.id.0))
     }
-}
-
-/// The body, marked as a possible repeat.
-fn marked(body: &Body, repeat: bool) -> Body {
-    let mut body = body.clone();
-    if repeat {
-        body.rich.text.insert_str(0, REPEAT_MARK);
-        for entity in &mut body.rich.entities {
-            entity.offset += utf16_len(REPEAT_MARK);
-        }
-    }
-    body
 }
 
 fn entities(body: &Body) -> Vec<MessageEntity> {
@@ -303,12 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_repeat_is_marked_and_its_formatting_moves_along() {
-        let body = Body { rich: text::render("a **b**"), stop: None };
-        let twice = marked(&body, true);
-        assert!(twice.rich.text.starts_with("(may be a repeat)"));
-        assert_eq!(twice.rich.entities[0].offset, body.rich.entities[0].offset + utf16_len(REPEAT_MARK));
-        assert_eq!(marked(&body, false), body);
+    fn a_stop_button_stands_under_what_can_be_stopped() {
         assert_eq!(markup(&answer::accepted(3, 0)).unwrap().inline_keyboard[0][0].text, "Stop");
     }
 

@@ -68,7 +68,6 @@ fn tasks_that_were_done_failed_cancelled_retried_and_adopted_are_counted_as_such
         scrape.sum("agentlab_served_seconds_total") > 0.0 && scrape.sum("agentlab_tasks_ended_total") > 4.0
     });
     let worker = holder.by.split('.').next().unwrap().to_owned();
-    #[expect(clippy::cast_precision_loss, reason = "a few messages")]
     equal(
         &scrape,
         &[
