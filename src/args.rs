@@ -101,6 +101,11 @@ pub enum Verb {
         #[command(subcommand)]
         what: Option<Alerts>,
     },
+    /// Copies of the database that were tried: make one now, list them, try them again.
+    Backup {
+        #[command(subcommand)]
+        what: Backup,
+    },
     /// Ask the database (read only), such as "SELECT * FROM `v_queue`".
     Sql {
         /// One question, in SQL.
@@ -159,6 +164,20 @@ pub struct Update {
     /// Try a release again that was left.
     #[arg(long)]
     pub again: bool,
+}
+
+/// `backup`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Backup {
+    /// Make one, and try whether it can be restored.
+    Now,
+    /// Each with its age, the newest first.
+    List,
+    /// Try again whether they can be restored.
+    Verify {
+        /// The name of one; without it all.
+        name: Option<String>,
+    },
 }
 
 /// `alerts`.

@@ -3,6 +3,7 @@
 mod alerts;
 mod args;
 mod ask;
+mod backup;
 mod cancel;
 mod completions;
 mod doctor;
@@ -140,6 +141,10 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Completions { shell } => completions::completions(shell, json),
         Verb::Page => page::page(json),
         Verb::Man => man::man(json),
+        Verb::Backup { what } => {
+            failpoints::arm();
+            runtime::block_on(backup::backup(what, json))
+        }
         Verb::Sql { statement } => runtime::block_on(sql::sql(&statement, json)),
     }
 }

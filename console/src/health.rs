@@ -3,7 +3,7 @@
 use agentlab_domain::role::{self, Post, Role};
 use agentlab_platform::{
     alert::book,
-    clock,
+    backup, clock,
     db::{DbError, status::Status},
     detectors::{self, Detectors},
     home::Home,
@@ -118,6 +118,7 @@ impl Look {
             "circuits": circuits,
             "detectors": detectors,
             "alerts": alerts.iter().map(with_time).collect::<Vec<_>>(),
+            "backup": backups(home),
             // Words, or null.
             "suspect": status.suspicion.as_ref().map(|suspicion| &suspicion.words),
             "database": if stale { json!({ "state": "cannot be read", "error": self.error }) } else { json!({ "state": "ok" }) },
@@ -129,4 +130,18 @@ impl Look {
     pub(crate) fn status(&self) -> Value {
         json!(self.status)
     }
+}
+
+/// The newest backup, by the files alone.
+fn backups(home: &Home) -> Value {
+    let all = backup::all(home);
+    let newest = all.first();
+    json!({
+        "count": all.len(),
+        "newest": newest.map(|newest| &newest.name),
+        "age_s": newest.map(|newest| newest.age_ms() / 1000),
+        "verified_at": newest.map(|newest| newest.verified_at),
+        // That it failed, and not on which path: everybody on this machine may read this.
+        "failed_at": backup::failure(home).map(|failure| failure.at),
+    })
 }

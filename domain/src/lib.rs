@@ -6,6 +6,7 @@
 
 pub mod alert;
 pub mod answer;
+pub mod backup;
 pub mod budget;
 pub mod chat;
 pub mod check;

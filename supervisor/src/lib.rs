@@ -4,6 +4,7 @@
 
 pub mod alerts;
 mod alone;
+mod backups;
 mod boot;
 mod control;
 mod crashes;
@@ -50,6 +51,7 @@ use agentlab_platform::{
 };
 
 pub use alone::{end_hung, recover_alone};
+use backups::Backups;
 use interventions::Interventions;
 use keeper::{How, Keeper};
 pub use news::News;
@@ -133,6 +135,8 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
             return Err(Refusal { code: life.code(), message });
         }
     }
+    // What a private system does is in the next backup of one that stays.
+    let _backups = full.then(|| Backups::begin(&life.db, &life.config.backup));
     let _sweeps = orphans::begin(&life, holders.alerts());
     children::collect_left();
     let mut looked = None;

@@ -5,6 +5,7 @@ mod alerts;
 mod alerts_last;
 mod alerts_rules;
 mod ask;
+mod backups;
 mod bad_input;
 mod bad_input_tasks;
 mod bad_input_updates;

@@ -4,6 +4,7 @@
 //! refused, since a misspelt limit is no limit.
 
 mod alerts;
+mod backup;
 mod load;
 mod suggest;
 
@@ -14,6 +15,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 pub use alerts::{Alerts, Email, Sms, Webhook};
+pub use backup::Backup;
 pub use load::{ConfigError, load, variables};
 
 /// The whole configuration.
@@ -33,6 +35,7 @@ pub struct Config {
     pub rate: Rate,
     pub recovery: Recovery,
     pub alerts: Alerts,
+    pub backup: Backup,
 }
 
 /// `[recovery]`.
