@@ -2,13 +2,14 @@
 
 use agentlab_domain::{
     exit_code,
+    report::{self, Report},
     role::{Post, Role},
     trial::HEALTHY,
 };
 use agentlab_platform::{
     alert::book::{self, Entry},
     clock,
-    db::status::Status,
+    db::{status::Status, uptime::Uptime},
     detectors::{self, Detectors},
     instructions, pulse,
     releases::{self, Release, trial::Trial},
@@ -29,6 +30,8 @@ struct Whole<'a> {
     trial: Option<Trial>,
     /// What fires now.
     alerts: Vec<Entry>,
+    uptime: Uptime,
+    reports: [Report; 2],
 }
 
 /// The release in place and its trial, for people; nothing where it has none.
@@ -52,8 +55,10 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     let running = agentlab_supervisor::is_running(&system.home);
     // Without a supervisor nobody would notice that something is over.
     let alerts = if running { book::firing(&system.home) } else { Vec::new() };
+    let reports = system.db.reports().await?;
     if as_json {
-        print::json(&Whole { status: &status, detectors, release, trial, alerts })?;
+        let uptime = system.db.uptime().await?;
+        print::json(&Whole { status: &status, detectors, release, trial, alerts, uptime, reports })?;
         return Ok(exit_code::DONE);
     }
     let alive = status.processes.iter().filter(|process| process.alive).count();
@@ -104,6 +109,8 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
         });
         print::table(&["process", "state", "pid", "note"], rows.collect());
     }
+    print::line("");
+    print::table(&report::COLUMNS, reports.iter().map(|report| report.cells().to_vec()).collect());
     let jobs = system.db.jobs(true, 20).await?;
     if !jobs.is_empty() {
         print::line("");

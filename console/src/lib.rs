@@ -10,6 +10,7 @@ mod api;
 mod health;
 mod listen;
 mod login;
+pub mod metrics;
 mod page;
 mod problem;
 
@@ -17,6 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 use agentlab_domain::role::{Post, Role};
 use agentlab_platform::{
+    db::DbError,
     detectors,
     life::{Life, Refusal, Taken},
     pulse::Turns,
@@ -29,6 +31,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use serde_json::{Value, json};
 use tokio::sync::RwLock;
 
 use access::Road;
@@ -37,6 +40,9 @@ use problem::Problem;
 
 /// How long a request waits for the database.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How long a request waits for reports, which are counted from many rows.
+const REPORTS: Duration = Duration::from_secs(1);
 
 /// Serves until it is asked to stop; returns its exit code.
 pub async fn serve() -> Result<u8, Refusal> {
@@ -48,6 +54,7 @@ pub async fn serve() -> Result<u8, Refusal> {
     let shared = Arc::new(Shared {
         look: RwLock::new(Look::now(&life).await),
         requests: life.pulse.turns("requests"),
+        rows: metrics::Rows::default(),
         life: Arc::clone(&life),
     });
     life.ready().await?;
@@ -64,6 +71,7 @@ fn routes(shared: &Arc<Shared>, road: Road) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/ready", get(ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/login", get(login::login))
         .route("/logout", axum::routing::post(login::logout))
         .merge(api::routes())
@@ -80,10 +88,21 @@ struct Shared {
     look: RwLock<Look>,
     /// Promises nothing: nobody has to ask.
     requests: Turns,
+    rows: metrics::Rows,
     life: Arc<Life>,
 }
 
 impl Shared {
+    /// Uptime and reports; `null` where the database does not tell them in time.
+    async fn reports(&self) -> (Value, Value) {
+        let db = &self.life.db;
+        let read = async { Ok::<_, DbError>((db.uptime().await?, db.reports().await?)) };
+        match tokio::time::timeout(REPORTS, read).await {
+            Ok(Ok((uptime, reports))) => (json!(uptime), json!(reports)),
+            Ok(Err(_)) | Err(_) => (Value::Null, Value::Null),
+        }
+    }
+
     /// A look that is new, or the last one when the database does not answer in time.
     async fn look(&self) -> Look {
         self.life.progress.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

@@ -125,6 +125,10 @@ impl Home {
     pub fn alerts(&self) -> PathBuf {
         self.0.join("run").join("alerts.json")
     }
+    /// How long requests to Telegram took.
+    pub fn requests(&self) -> PathBuf {
+        self.0.join("run").join("telegram.requests")
+    }
     /// Locks, sockets and pulses.
     pub fn run(&self) -> PathBuf {
         self.0.join("run")

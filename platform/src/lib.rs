@@ -44,6 +44,7 @@ pub mod redaction;
 pub mod release;
 pub mod releases;
 pub mod reset;
+pub mod response;
 pub mod revert;
 pub mod run_dir;
 pub mod services;

@@ -32,6 +32,7 @@ mod stop;
 mod switch;
 mod trials;
 mod units;
+mod uptime;
 mod vigil;
 
 use std::time::{Duration, Instant};
@@ -59,6 +60,7 @@ use rules::Rules;
 pub use start::wait_for_recovery;
 use start::{begin, settle, take_up_lock, telling};
 use trials::Trials;
+use uptime::Uptime;
 
 /// Between two looks at what people asked for, when nobody pings.
 const ASKED: Duration = Duration::from_secs(5);
@@ -138,6 +140,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
     // What a private system does is in the next backup of one that stays.
     let _backups = full.then(|| Backups::begin(&life.db, &life.config.backup));
     let _sweeps = orphans::begin(&life, holders.alerts());
+    let uptime = full.then(|| Uptime::begin(&life));
     children::collect_left();
     let mut looked = None;
     loop {
@@ -158,6 +161,9 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
             }
         }
         let mut passed = keeper.pass().await;
+        if let Some(uptime) = &uptime {
+            uptime.saw(passed.serves());
+        }
         if full && trials.look(&keeper, &passed) {
             return Ok(Ended::Replaced);
         }
@@ -193,6 +199,9 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         }
     }
     keeper.rest();
+    if let Some(uptime) = uptime {
+        uptime.end().await;
+    }
     // Whoever ends now ends on purpose.
     drop(rules);
     if life.code() == exit_code::RESTART {

@@ -6,6 +6,7 @@
 mod alerts;
 mod backup;
 mod load;
+mod report;
 mod suggest;
 
 use std::{collections::BTreeMap, path::PathBuf};
@@ -17,6 +18,7 @@ use serde::Deserialize;
 pub use alerts::{Alerts, Email, Sms, Webhook};
 pub use backup::Backup;
 pub use load::{ConfigError, load, variables};
+pub use report::Report;
 
 /// The whole configuration.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -36,6 +38,7 @@ pub struct Config {
     pub recovery: Recovery,
     pub alerts: Alerts,
     pub backup: Backup,
+    pub report: Report,
 }
 
 /// `[recovery]`.

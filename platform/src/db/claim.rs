@@ -211,7 +211,11 @@ impl Db {
 
 /// Takes up a run that lives: nothing new is begun.
 async fn adopt(write: &mut Write, seen: Seen, run_id: String, worker: &str) -> Result<Claim, DbError> {
-    sqlx::query("UPDATE run SET worker = ?2 WHERE id = ?1").bind(&run_id).bind(worker).execute(&mut **write).await?;
+    sqlx::query("UPDATE run SET worker = ?2, adoptions = adoptions + 1 WHERE id = ?1")
+        .bind(&run_id)
+        .bind(worker)
+        .execute(&mut **write)
+        .await?;
     // One of which nobody could tell whether it is over was parked meanwhile.
     sqlx::query(
         "UPDATE job SET state = 'running', reason = NULL, parked_for = NULL WHERE id = ?1 AND state <> 'running'",

@@ -24,6 +24,7 @@ pub mod intake;
 pub mod intervention;
 pub mod jobs;
 mod lanes;
+mod measure;
 pub mod migrate;
 mod obey;
 pub mod orphans;
@@ -35,6 +36,7 @@ pub mod progress;
 mod rate;
 pub mod recovery;
 pub mod release;
+pub mod report;
 
 pub mod retry;
 pub mod runs;
@@ -42,9 +44,12 @@ mod said;
 pub mod session;
 pub mod sql;
 pub mod status;
+pub mod stock;
+pub mod tally;
 #[cfg(test)]
 mod tests;
 pub mod update;
+pub mod uptime;
 pub mod write;
 
 use std::{path::Path, sync::Arc, time::Duration};
