@@ -118,6 +118,8 @@ impl Look {
             "circuits": circuits,
             "detectors": detectors,
             "alerts": alerts.iter().map(with_time).collect::<Vec<_>>(),
+            // Wanted, so nothing is wrong; by whom is nobody's business here.
+            "paused": status.paused.as_ref().map(|paused| json!({ "since": paused.since, "until": paused.until })),
             // Words, or null.
             "suspect": status.suspicion.as_ref().map(|suspicion| &suspicion.words),
             "database": if stale { json!({ "state": "cannot be read", "error": self.error }) } else { json!({ "state": "ok" }) },

@@ -37,6 +37,8 @@ pub(crate) struct Accepted {
     state: &'static str,
     /// Tasks of the same lane before it.
     ahead: i64,
+    /// Nothing new begins at present, since somebody paused: until when, in words.
+    paused: Option<String>,
 }
 
 /// Accepts it: what is answered is durable.
@@ -78,5 +80,6 @@ pub(crate) async fn accept(shared: &Shared, asked: Asked) -> Result<Accepted, Pr
     let job = NewJob { source: Source::Page { request_id }, place, prompt: asked.prompt, resumes };
     let accepted = life.db.enqueue(&job).await?;
     ping::ping_workers(&life.home);
-    Ok(Accepted { id: accepted.number, state: "queued", ahead: accepted.ahead })
+    let paused = life.db.paused().await?.map(|paused| paused.kept());
+    Ok(Accepted { id: accepted.number, state: "queued", ahead: accepted.ahead, paused })
 }

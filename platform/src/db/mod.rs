@@ -29,6 +29,7 @@ pub mod orphans;
 pub mod outage;
 pub mod outbox;
 mod park;
+pub mod pause;
 pub mod process;
 pub mod progress;
 mod rate;

@@ -1,0 +1,36 @@
+//! `POST /api/pause`: nothing new begins, until `{"until": "18:00"}` or until somebody resumes. What runs goes on, and tasks are
+//! accepted all the same.
+
+use std::sync::Arc;
+
+use agentlab_platform::{calendar, clock, db::pause::PauseView};
+use axum::{
+    Json,
+    extract::{Request, State},
+};
+use serde::Deserialize;
+
+use super::body_or_none;
+use crate::{Shared, problem::Problem};
+
+/// Until when.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Asked {
+    /// `18:00` (today), `2h`, `1h30m` or `2026-11-23T08:00`, in the machine's time; without it until somebody resumes.
+    until: Option<String>,
+}
+
+/// Pauses.
+pub(crate) async fn pause(State(shared): State<Arc<Shared>>, request: Request) -> Result<Json<PauseView>, Problem> {
+    let asked: Asked = body_or_none(request).await?;
+    pause_until(&shared, asked.until.as_deref()).await.map(Json)
+}
+
+/// Pauses until then.
+pub(crate) async fn pause_until(shared: &Shared, until: Option<&str>) -> Result<PauseView, Problem> {
+    let until = until.map(|text| calendar::until(text, clock::now_ms())).transpose();
+    let until = until.map_err(|refused| Problem::bad(format!("nothing is paused: {refused}")))?;
+    let paused = shared.life.db.pause(until, "the page").await?;
+    paused.ok_or_else(|| Problem::conflict("the pause is over already"))
+}
