@@ -18,6 +18,9 @@ CREATE TABLE pause (
 -- Charts read nothing but these columns.
 CREATE INDEX job_ended ON job (ended_at, state, accepted_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX spend_charts ON spend (reserved_at, settled_micro_usd, reserved_micro_usd);
+-- Lists, newest first, of one state or one project.
+CREATE INDEX job_by_state ON job (state);
+CREATE INDEX job_by_project ON job (project);
 -- What is owed and has not arrived.
 CREATE INDEX outbox_owed ON outbox (state) WHERE owed = 1 AND state <> 'delivered';
 

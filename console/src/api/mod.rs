@@ -5,6 +5,7 @@ mod cancel;
 mod events;
 mod job;
 mod jobs;
+mod openapi;
 mod pause;
 mod restart;
 mod resume;
@@ -14,15 +15,14 @@ mod status;
 use std::sync::Arc;
 
 use axum::{
-    Router,
     body::Bytes,
     extract::{
         FromRequest, Path, Request,
         rejection::{JsonRejection, PathRejection, QueryRejection},
     },
-    routing::{get, post},
 };
 use serde::de::DeserializeOwned;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{Shared, problem::Problem};
 pub(crate) use ask::{Asked as Ask, accept};
@@ -35,18 +35,19 @@ pub(crate) use retry::again;
 /// Bytes of a request's body at most: the longest prompt, in the form of a form, where a letter may be three.
 pub(crate) const LONGEST: usize = 13 * 1024 * 1024;
 
-/// Every route under `/api`.
-pub(crate) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/api/status", get(status::status))
-        .route("/api/jobs", get(jobs::jobs).post(ask::ask))
-        .route("/api/jobs/{id}", get(job::job))
-        .route("/api/jobs/{id}/events", get(events::events))
-        .route("/api/jobs/{id}/cancel", post(cancel::cancel))
-        .route("/api/jobs/{id}/retry", post(retry::retry))
-        .route("/api/restart", post(restart::restart))
-        .route("/api/pause", post(pause::pause))
-        .route("/api/resume", post(resume::resume))
+/// Every route under `/api`, with its description.
+pub(crate) fn routes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(openapi::openapi))
+        .routes(routes!(status::status))
+        .routes(routes!(jobs::jobs, ask::ask))
+        .routes(routes!(job::job))
+        .routes(routes!(events::events))
+        .routes(routes!(cancel::cancel))
+        .routes(routes!(retry::retry))
+        .routes(routes!(restart::restart))
+        .routes(routes!(pause::pause))
+        .routes(routes!(resume::resume))
         .layer(axum::extract::DefaultBodyLimit::max(LONGEST))
 }
 

@@ -9,12 +9,16 @@ use axum::{
     extract::{Request, State},
 };
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::body_or_none;
-use crate::{Shared, problem::Problem};
+use crate::{
+    Shared,
+    problem::{Problem, Usual, Words},
+};
 
 /// Until when.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Asked {
     /// `18:00` (today), `2h`, `1h30m` or `2026-11-23T08:00`, in the machine's time; without it until somebody resumes.
@@ -22,6 +26,18 @@ pub(crate) struct Asked {
 }
 
 /// Pauses.
+#[utoipa::path(
+    post,
+    path = "/api/pause",
+    tag = "system",
+    request_body = Option<Asked>,
+    responses(
+        (status = 200, description = "Nothing new begins from now on", body = PauseView),
+        (status = 409, description = "So short a pause that it is over already", body = Words),
+        (status = 422, description = "The time cannot be read, is past, or is more than a year away", body = Words),
+        Usual,
+    )
+)]
 pub(crate) async fn pause(State(shared): State<Arc<Shared>>, request: Request) -> Result<Json<PauseView>, Problem> {
     let asked: Asked = body_or_none(request).await?;
     pause_until(&shared, asked.until.as_deref()).await.map(Json)

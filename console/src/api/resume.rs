@@ -5,17 +5,27 @@ use std::sync::Arc;
 use agentlab_platform::ping;
 use axum::{Json, extract::State};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::{Shared, problem::Problem};
+use crate::{
+    Shared,
+    problem::{Problem, Usual},
+};
 
 /// What came of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Resumed {
     /// Whether a pause was in force.
     resumed: bool,
 }
 
 /// Resumes.
+#[utoipa::path(
+    post,
+    path = "/api/resume",
+    tag = "system",
+    responses((status = 200, description = "Nothing is paused any more", body = Resumed), Usual)
+)]
 pub(crate) async fn resume(State(shared): State<Arc<Shared>>) -> Result<Json<Resumed>, Problem> {
     resume_all(&shared).await.map(Json)
 }

@@ -2,12 +2,21 @@
 
 use std::sync::Arc;
 
+use agentlab_platform::db::status::Status;
 use axum::{Json, extract::State};
-use serde_json::Value;
 
-use crate::Shared;
+use crate::{
+    Shared,
+    problem::{Problem, Usual},
+};
 
 /// What `agentlab status --json` says, from the last look.
-pub(crate) async fn status(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    Json(shared.look().await.status())
+#[utoipa::path(
+    get,
+    path = "/api/status",
+    tag = "system",
+    responses((status = 200, description = "From the last look at the database", body = Status), Usual)
+)]
+pub(crate) async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Status>, Problem> {
+    shared.look().await.status().map(Json)
 }

@@ -4,12 +4,13 @@
 use agentlab_domain::pause;
 use serde::Serialize;
 use sqlx::SqliteConnection;
+use utoipa::ToSchema;
 
 use super::{Db, DbError, Durability, Write};
 use crate::{calendar, clock};
 
 /// A pause that is in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PauseView {
     /// Unix milliseconds.
     pub since: i64,

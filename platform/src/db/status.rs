@@ -2,6 +2,7 @@
 
 use agentlab_domain::hang::Standing;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     Db, DbError, budget::Spending, crash::SuspicionView, outage::OutageView, pause::PauseView, process::ProcessRow,
@@ -9,7 +10,7 @@ use super::{
 use crate::{clock, identity::Living};
 
 /// How many jobs are in each state, and what is owed.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Status {
     pub queued: i64,
     pub running: i64,
@@ -37,7 +38,7 @@ pub struct Status {
 }
 
 /// A process, and whether it lives.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ProcessView {
     pub id: String,
     pub pid: i32,
