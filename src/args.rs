@@ -74,6 +74,14 @@ pub enum Verb {
         #[arg(value_parser = role())]
         role: Role,
     },
+    /// Begin nothing new, until `agentlab resume` or until a time. What runs goes on, and tasks are accepted.
+    Pause {
+        /// `18:00` (today), `2h`, `1h30m` or `2026-11-23T08:00`, in this machine's time.
+        #[arg(long)]
+        until: Option<String>,
+    },
+    /// End a pause: waiting tasks begin.
+    Resume,
     /// Change how many workers there are, while they work. It holds until workers.count is changed.
     Scale {
         #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_WORKERS)))]

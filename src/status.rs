@@ -81,6 +81,9 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     ));
     print::line(&format!("messages: {} to be delivered, {} given up", status.undelivered, status.given_up));
     print::line(&status.spending.line());
+    if let Some(paused) = &status.paused {
+        print::line(&paused.words);
+    }
     if let Some(held) = &status.held {
         print::line(held);
     }

@@ -31,6 +31,7 @@ pub mod orphan;
 pub mod outbox;
 pub mod outcome;
 pub mod pace;
+pub mod pause;
 pub mod plan;
 pub mod progress;
 pub mod prompt;

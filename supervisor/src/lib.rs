@@ -232,8 +232,12 @@ async fn is_over(life: &Life, announced: bool) -> Result<bool, Refusal> {
         return Ok(false);
     }
     let status = life.db.status().await?;
-    // What is held waits for a time that a private system does not wait for.
-    let near = if status.held.is_some() { 0 } else { status.queued + status.retrying + status.parked_by_outage };
+    // What is held or paused waits for a time that a private system does not wait for.
+    let near = if status.held.is_some() || status.paused.is_some() {
+        0
+    } else {
+        status.queued + status.retrying + status.parked_by_outage
+    };
     Ok(near + status.running == 0)
 }
 

@@ -37,6 +37,7 @@ mod outbox;
 mod over;
 mod page;
 mod parked;
+mod pause;
 mod real_claude;
 mod real_claude_sessions;
 mod real_claude_stop;

@@ -31,6 +31,7 @@ pub mod orphans;
 pub mod outage;
 pub mod outbox;
 mod park;
+pub mod pause;
 pub mod process;
 pub mod progress;
 mod rate;
