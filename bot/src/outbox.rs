@@ -134,7 +134,8 @@ async fn look(life: &Life) -> Vec<Due> {
 
 async fn deliver(life: &Life, telegram: &Telegram, breaker: &Breaker, due: Due, caller: Caller) -> Ended {
     let chat = due.place.chat;
-    let delivered = try_deliver(life, telegram, breaker, due, caller).await;
+    let trace = due.trace.clone();
+    let delivered = trace.over(try_deliver(life, telegram, breaker, due, caller)).await;
     if caller == Caller::Probe {
         breaker.landed();
     }
@@ -181,6 +182,8 @@ async fn try_deliver(
     };
     let next = outbox::next(due.tried, fate);
     match &next {
+        // Not every picture of progress.
+        Next::Delivered { .. } if due.owed => tracing::info!(message = due.id, revision = due.revision, "delivered"),
         Next::Delivered { .. } => {}
         Next::Again { wait_ms, .. } => tracing::warn!(message = due.id, wait_ms, "not delivered yet"),
         Next::GiveUp { why } => tracing::error!(message = due.id, %why, "given up"),

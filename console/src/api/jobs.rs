@@ -44,7 +44,8 @@ pub(crate) async fn jobs(
 ) -> Result<Json<Page>, Problem> {
     let Query(asked) = query.map_err(bad_query)?;
     let limit = asked.limit.unwrap_or(USUAL).clamp(1, MOST);
-    let listed = Listed { live: asked.live, before: asked.before, words: asked.q, limit: limit + 1 };
+    let listed =
+        Listed { live: asked.live, before: asked.before, words: asked.q, limit: limit + 1, ..Listed::default() };
     let mut jobs = shared.life.db.list(&listed).await?;
     let more = jobs.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     jobs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));

@@ -43,7 +43,13 @@ pub(crate) async fn history(
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Html<String>, Problem> {
     let Query(asked) = query.map_err(|rejection| Problem::bad(rejection.body_text()))?;
-    let listed = Listed { live: false, before: asked.before, words: Some(asked.q.clone()), limit: MANY + 1 };
+    let listed = Listed {
+        live: false,
+        before: asked.before,
+        words: Some(asked.q.clone()),
+        limit: MANY + 1,
+        ..Listed::default()
+    };
     let mut jobs = shared.life.db.list(&listed).await?;
     let many = usize::try_from(MANY).unwrap_or(usize::MAX);
     let more = jobs.len() > many;

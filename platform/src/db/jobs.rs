@@ -38,13 +38,15 @@ pub struct JobView {
     pub rehearsed: Option<bool>,
     /// The task that this one does again.
     pub retry_of: Option<i64>,
+    /// The request that brought it: `agentlab logs --request` shows its way.
+    pub trace_id: Option<String>,
     /// Jobs of the same lane before it.
     pub ahead: i64,
 }
 
 const VIEW: &str = "
     SELECT job.number AS id, job.state, job.channel, job.lane, job.project, job.workspace, job.prompt, job.reason, job.answer,
-           job.accepted_at, job.run_at, job.ended_at, job.retry_of,
+           job.accepted_at, job.run_at, job.ended_at, job.retry_of, job.trace_id,
            (SELECT COUNT(*) FROM run WHERE run.job_id = job.id) AS attempts,
            r.id AS run, r.state AS run_state, r.activity, r.claimed_at, r.session, r.rehearsed,
            (SELECT SUM(cost_micro_usd) / 1000000.0 FROM run WHERE run.job_id = job.id) AS cost_usd,
@@ -72,6 +74,7 @@ impl Db {
         let query = format!(
             "{VIEW} WHERE (?1 = 0 OR job.ended_at IS NULL) AND (?2 IS NULL OR job.number < ?2)
                 AND (?3 IS NULL OR instr(lower(job.prompt), ?3) > 0 OR instr(lower(job.answer), ?3) > 0)
+                AND (?5 IS NULL OR job.state = ?5) AND (?6 IS NULL OR job.project = ?6)
              ORDER BY job.number DESC LIMIT ?4"
         );
         let words = listed.words.as_deref().map(str::trim).filter(|words| !words.is_empty()).map(str::to_lowercase);
@@ -80,6 +83,8 @@ impl Db {
             .bind(listed.before)
             .bind(words)
             .bind(listed.limit)
+            .bind(&listed.state)
+            .bind(&listed.project)
             .fetch_all(self.read())
             .await?)
     }
@@ -94,5 +99,9 @@ pub struct Listed {
     pub before: Option<i64>,
     /// Only those whose prompt or answer holds these words, in small or capital letters (of the Latin alphabet).
     pub words: Option<String>,
+    /// Only those in this state.
+    pub state: Option<String>,
+    /// Only those of this project.
+    pub project: Option<String>,
     pub limit: u32,
 }
