@@ -12,8 +12,8 @@ use crate::{
 
 /// Tasks of a page.
 const PAGE: u32 = 100;
-/// Letters of a text in a table, before the terminal's width cuts it further.
-const LONGEST: usize = 120;
+/// Letters of the first line of a text: the table cuts it, where it must.
+const LONGEST: usize = usize::MAX;
 
 /// Lists tasks.
 pub async fn jobs(asked: args::Jobs, as_json: bool) -> Result<u8, Failure> {

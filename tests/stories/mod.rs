@@ -60,6 +60,7 @@ mod shell;
 mod starting;
 mod steps;
 mod survival;
+mod tables;
 mod traced;
 mod up;
 mod watchers;
