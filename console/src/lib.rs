@@ -13,6 +13,7 @@ mod login;
 pub mod metrics;
 mod page;
 mod problem;
+mod traced;
 
 use std::{sync::Arc, time::Duration};
 
@@ -82,6 +83,8 @@ fn routes(shared: &Arc<Shared>, road: Road) -> Router {
         .layer(axum::middleware::from_fn_with_state(Arc::clone(shared), access::guard))
         // Outside of the guard: its refusals are shown as pages too.
         .layer(axum::middleware::from_fn(page::as_a_page))
+        // Outermost: a refusal has an id too.
+        .layer(axum::middleware::from_fn(traced::traced))
         .layer(Extension(road))
         .with_state(Arc::clone(shared))
 }

@@ -4,6 +4,7 @@
 //! to be done). Nothing here reads a clock, a file or a socket, and nothing waits: Cargo guards that, since this crate
 //! depends on `serde` and `thiserror` alone.
 
+pub mod age;
 pub mod alert;
 pub mod answer;
 pub mod backup;

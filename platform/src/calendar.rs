@@ -106,6 +106,12 @@ pub fn utc(at: i64) -> String {
     moment.map_or_else(|_| at.to_string(), |moment| moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
+/// `11-22 05:05:06`, in the machine's zone, of a time as logs have it.
+pub fn local(utc: &str) -> Option<String> {
+    let moment: Timestamp = utc.parse().ok()?;
+    Some(moment.to_zoned(TimeZone::system()).strftime("%m-%d %H:%M:%S").to_string())
+}
+
 fn of(now: i64, zone: TimeZone) -> Result<Period, jiff::Error> {
     let now = Timestamp::from_millisecond(now)?.to_zoned(zone);
     let day = now.start_of_day()?;

@@ -54,6 +54,7 @@ mod stop;
 pub mod succession;
 pub mod tail;
 pub mod telemetry;
+pub mod trace;
 pub mod transcript;
 pub mod usage;
 pub mod watch;

@@ -62,6 +62,8 @@ mod shell;
 mod starting;
 mod steps;
 mod survival;
+mod tables;
+mod traced;
 mod up;
 mod watchers;
 mod watchers_patience;
