@@ -3,6 +3,7 @@
 mod alerts;
 mod args;
 mod ask;
+mod backup;
 mod cancel;
 mod completions;
 mod doctor;
@@ -15,10 +16,12 @@ mod jobs;
 mod logs;
 mod man;
 mod page;
+mod pause;
 mod print;
 mod recover;
 mod rehearse;
 mod restart;
+mod resume;
 mod retry;
 mod rollback;
 mod runtime;
@@ -117,13 +120,15 @@ fn run(args: Args) -> Result<u8, Failure> {
             runtime::block_on(ask::ask(ask, json))
         }
         Verb::Status => runtime::block_on(status::status(json)),
-        Verb::Jobs { all } => runtime::block_on(jobs::jobs(all, json)),
+        Verb::Jobs(asked) => runtime::block_on(jobs::jobs(asked, json)),
         Verb::Job { id } => runtime::block_on(job::job(id, json)),
-        Verb::Logs { id, follow } => runtime::block_on(logs::logs(id, follow, json)),
+        Verb::Logs(asked) => runtime::block_on(logs::logs(asked, json)),
         Verb::Retry { id, no_wait } => runtime::block_on(retry::retry(id, no_wait, json)),
         Verb::Cancel { id } => runtime::block_on(cancel::cancel(id, json)),
         Verb::Restart { role } => runtime::block_on(restart::restart(role, json)),
         Verb::Recover { role } => runtime::block_on(recover::recover(role, json)),
+        Verb::Pause { until } => runtime::block_on(pause::pause(until, json)),
+        Verb::Resume => runtime::block_on(resume::resume(json)),
         Verb::Scale { workers, no_wait } => runtime::block_on(scale::scale(workers, no_wait, json)),
         Verb::Service { what } => runtime::block_on(service::service(what, json)),
         Verb::Update(update) => {
@@ -140,6 +145,10 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Completions { shell } => completions::completions(shell, json),
         Verb::Page => page::page(json),
         Verb::Man => man::man(json),
+        Verb::Backup { what } => {
+            failpoints::arm();
+            runtime::block_on(backup::backup(what, json))
+        }
         Verb::Sql { statement } => runtime::block_on(sql::sql(&statement, json)),
     }
 }

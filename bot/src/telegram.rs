@@ -3,18 +3,9 @@
 //!
 //! What an error means is told in `fate`.
 
-use std::{
-    future::IntoFuture,
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{future::IntoFuture, sync::OnceLock, time::Duration};
 
-use agentlab_domain::{
-    answer::Body,
-    chat::Place,
-    command,
-    outbox::Fate,
-};
+use agentlab_domain::{answer::Body, chat::Place, command, outbox::Fate};
 use agentlab_platform::{clock, config::Config, db::outbox::Due, home::Home, life::Refusal};
 use secrecy::ExposeSecret;
 use serde::Serialize;

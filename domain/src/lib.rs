@@ -4,8 +4,10 @@
 //! to be done). Nothing here reads a clock, a file or a socket, and nothing waits: Cargo guards that, since this crate
 //! depends on `serde` and `thiserror` alone.
 
+pub mod age;
 pub mod alert;
 pub mod answer;
+pub mod backup;
 pub mod budget;
 pub mod chat;
 pub mod check;
@@ -30,6 +32,7 @@ pub mod orphan;
 pub mod outbox;
 pub mod outcome;
 pub mod pace;
+pub mod pause;
 pub mod plan;
 pub mod progress;
 pub mod prompt;

@@ -1,7 +1,12 @@
 //! Days and months as people count them, in the machine's own time zone: what "today's budget" means. Everything else in
 //! agentlab counts milliseconds.
 
-use jiff::{Timestamp, ToSpan, Zoned, civil::Weekday, tz::TimeZone};
+use agentlab_domain::pause::{self, Refused, Until};
+use jiff::{
+    Timestamp, ToSpan, Zoned,
+    civil::{self, Weekday},
+    tz::TimeZone,
+};
 
 /// The day and the month in which a moment lies; Unix milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +61,31 @@ fn week_of(now: i64, zone: TimeZone) -> Result<Week, jiff::Error> {
     })
 }
 
+/// The moment that a person means, in the machine's time zone: `18:00`, `2h`, `2026-11-23T08:00`.
+pub fn until(text: &str, now: i64) -> Result<i64, Refused> {
+    moment(pause::parse(text).ok_or(Refused::Unreadable)?, now)
+}
+
+/// The same of a time that was read.
+pub fn moment(until: Until, now: i64) -> Result<i64, Refused> {
+    pause::check(meant(until, now, TimeZone::system()), now)
+}
+
+/// A time that the clocks leave out is the next one that they show; of one that they show twice the first is meant.
+fn meant(until: Until, now: i64, zone: TimeZone) -> Option<i64> {
+    let on = match until {
+        Until::In(ms) => return now.checked_add(ms),
+        Until::At { hour, minute } => {
+            let today = Timestamp::from_millisecond(now).ok()?.to_zoned(zone.clone()).date();
+            today.to_datetime(civil::Time::new(hour, minute, 0, 0).ok()?)
+        }
+        Until::On { year, month, day, hour, minute } => {
+            civil::DateTime::new(year, month, day, hour, minute, 0, 0).ok()?
+        }
+    };
+    Some(on.to_zoned(zone).ok()?.timestamp().as_millisecond())
+}
+
 /// `14:05`, or `2026-11-23 14:05` where that is not today; with the name of the zone.
 pub fn clock_time(at: i64, now: i64) -> String {
     let zoned = |ms| Timestamp::from_millisecond(ms).map(|moment| moment.to_zoned(TimeZone::system()));
@@ -74,6 +104,12 @@ pub fn file_time(at: i64) -> String {
 pub fn utc(at: i64) -> String {
     let moment = Timestamp::from_millisecond(at);
     moment.map_or_else(|_| at.to_string(), |moment| moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+/// `11-22 05:05:06`, in the machine's zone, of a time as logs have it.
+pub fn local(utc: &str) -> Option<String> {
+    let moment: Timestamp = utc.parse().ok()?;
+    Some(moment.to_zoned(TimeZone::system()).strftime("%m-%d %H:%M:%S").to_string())
 }
 
 fn of(now: i64, zone: TimeZone) -> Result<Period, jiff::Error> {
@@ -150,6 +186,26 @@ mod tests {
         // The week in which the clocks went forward is an hour shorter.
         let spring = week("2026-03-30T12:00:00Z", "CET-1CEST,M3.5.0,M10.5.0/3");
         assert_eq!(spring.until - spring.from, (7 * 24 - 1) * 3_600_000);
+    }
+
+    #[test]
+    fn a_time_of_day_is_todays_where_the_machine_is_and_one_that_is_left_out_is_the_next() {
+        let moment = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond();
+        let meant = |text: &str, now: &str, zone: &str| {
+            meant(pause::parse(text).unwrap(), moment(now), TimeZone::posix(zone).unwrap())
+        };
+        let late = "2026-11-22T23:30:00Z";
+        assert_eq!(meant("18:00", late, "CET-1"), Some(moment("2026-11-23T17:00:00Z")), "tomorrow has begun there");
+        assert_eq!(meant("18:00", late, "UTC0"), Some(moment("2026-11-22T18:00:00Z")));
+        assert_eq!(meant("1h30m", late, "CET-1"), Some(moment("2026-11-23T01:00:00Z")));
+        let summer = "CET-1CEST,M3.5.0,M10.5.0/3";
+        assert_eq!(meant("2026-03-29T02:30", late, summer), Some(moment("2026-03-29T01:30:00Z")), "it is 3:30 then");
+        assert_eq!(meant("2026-10-25T02:30", late, summer), Some(moment("2026-10-25T00:30:00Z")), "the first of two");
+        assert_eq!(meant("2026-02-30T02:30", late, summer), None);
+        assert_eq!(until("2h", 0), Ok(7_200_000));
+        assert_eq!(until("2020-01-01T00:00", moment(late)), Err(Refused::Past));
+        assert_eq!(until("soon", 0), Err(Refused::Unreadable));
+        assert_eq!(until("5d", i64::MAX), Err(Refused::Unreadable));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 pub mod agent;
 pub mod alert;
+pub mod backup;
 pub mod calendar;
 pub mod children;
 pub mod clock;
@@ -53,6 +54,7 @@ mod stop;
 pub mod succession;
 pub mod tail;
 pub mod telemetry;
+pub mod trace;
 pub mod transcript;
 pub mod usage;
 pub mod watch;

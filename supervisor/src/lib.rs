@@ -4,6 +4,7 @@
 
 pub mod alerts;
 mod alone;
+mod backups;
 mod boot;
 mod control;
 mod crashes;
@@ -51,6 +52,7 @@ use agentlab_platform::{
 };
 
 pub use alone::{end_hung, recover_alone};
+use backups::Backups;
 use interventions::Interventions;
 use keeper::{How, Keeper};
 pub use news::News;
@@ -135,6 +137,8 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
             return Err(Refusal { code: life.code(), message });
         }
     }
+    // What a private system does is in the next backup of one that stays.
+    let _backups = full.then(|| Backups::begin(&life.db, &life.config.backup));
     let _sweeps = orphans::begin(&life, holders.alerts());
     let uptime = Uptime::begin(&life, full);
     children::collect_left();
@@ -224,8 +228,12 @@ async fn is_over(life: &Life, announced: bool) -> Result<bool, Refusal> {
         return Ok(false);
     }
     let status = life.db.status().await?;
-    // What is held waits for a time that a private system does not wait for.
-    let near = if status.held.is_some() { 0 } else { status.queued + status.retrying + status.parked_by_outage };
+    // What is held or paused waits for a time that a private system does not wait for.
+    let near = if status.held.is_some() || status.paused.is_some() {
+        0
+    } else {
+        status.queued + status.retrying + status.parked_by_outage
+    };
     Ok(near + status.running == 0)
 }
 

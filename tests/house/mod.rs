@@ -8,6 +8,7 @@ mod imports;
 mod metrics;
 mod migrations;
 mod names;
+mod questions;
 mod refusals;
 mod sizes;
 mod states;

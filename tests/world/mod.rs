@@ -10,6 +10,7 @@ mod program;
 mod roads;
 mod scrape;
 mod systemd;
+mod terminal;
 
 use std::{
     fs,

@@ -24,7 +24,14 @@ use text::Samples;
 /// How long files and processes may take to look at: a disk that hangs is not waited for.
 const AROUND: Duration = Duration::from_millis(60);
 
-/// The numbers.
+/// What the system did, in numbers for Prometheus
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "open",
+    responses((status = 200, description = "OpenMetrics", body = String, content_type = "application/openmetrics-text")),
+    security(())
+)]
 pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     shared.requests.rest();
     let home = shared.life.home.clone();

@@ -95,6 +95,8 @@ pub(super) async fn run(
         project: seen.project,
         workspace: seen.workspace,
         chat: seen.chat,
+        user: seen.user_id,
+        request: seen.trace_id,
     })
 }
 

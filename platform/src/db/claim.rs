@@ -1,13 +1,13 @@
 //! The claim [tx B]: a lane head, its run row and its reservation in one FULL transaction, before any file or process
-//! (rule R1). A claim *adopts* when the job's run lives already; then nothing new is begun, whatever holds, budgets and
-//! times say (rule R7).
+//! (rule R1). A claim *adopts* when the job's run lives already; then nothing new is begun, whatever a pause, holds,
+//! budgets and times say (rule R7).
 
 use agentlab_domain::{budget::Verdict, job};
 use fail::fail_point;
 use serde::{Deserialize, Serialize};
 
 use super::{Db, DbError, Durability, Write, begin, budget, circuit, park};
-use crate::clock;
+use crate::{clock, trace::Trace};
 
 /// A job in the hands of one worker, with its newest run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,10 +30,26 @@ pub struct Claim {
     /// What the run may spend, millionths of a US dollar; `None` where nothing limits it.
     pub reserved: Option<i64>,
     pub chat: Option<i64>,
+    /// Who asked for it, and the request that brought it.
+    pub user: Option<i64>,
+    pub request: Option<String>,
     /// When the run was claimed first, Unix milliseconds.
     pub claimed_at: i64,
     /// The run row is this claim's own; nobody can have started it.
     pub fresh: bool,
+}
+
+impl Claim {
+    /// What all work for it belongs to.
+    pub fn trace(&self) -> Trace {
+        Trace {
+            request: self.request.clone(),
+            user: self.user,
+            job: Some(self.job_id.clone()),
+            task: Some(self.number),
+            run: Some(self.run_id.clone()),
+        }
+    }
 }
 
 /// Whether a job may run now (`?1`): its run lives already, or nothing keeps it. A head whose directory or session is in
@@ -47,6 +63,7 @@ macro_rules! may_run {
          ELSE job.state IN ('queued', 'retrying', 'parked')
               AND (job.run_at <= ?1
                    OR job.run_at > ?1 + CASE job.state WHEN 'retrying' THEN 60000 ELSE 2764800000 END)
+              AND NOT EXISTS (SELECT 1 FROM pause WHERE pause.until IS NULL OR pause.until > ?1)
               AND NOT EXISTS (SELECT 1 FROM hold WHERE hold.until > ?1 AND hold.until <= ?1 + 691200000)
               AND NOT EXISTS (
                   SELECT 1 FROM run other
@@ -77,7 +94,7 @@ macro_rules! claimable {
 
 /// What may be claimed now: those whose run lives first.
 const CLAIMABLE: &str = concat!(
-    "SELECT job.id AS job_id, job.number, job.state, job.project, job.workspace, job.prompt, job.chat, job.user_id,
+    "SELECT job.id AS job_id, job.number, job.state, job.project, job.workspace, job.prompt, job.chat, job.user_id, job.trace_id,
             run.id AS run_id, run.token, run.attempt, run.session, run.claimed_at",
     claimable!(),
     " ORDER BY run.id IS NULL, l.seq LIMIT 1"
@@ -109,6 +126,7 @@ pub(super) struct Seen {
     pub(super) prompt: String,
     pub(super) chat: Option<i64>,
     pub(super) user_id: Option<i64>,
+    pub(super) trace_id: Option<String>,
     pub(super) run_id: Option<String>,
     pub(super) token: Option<String>,
     pub(super) attempt: Option<u32>,
@@ -200,7 +218,8 @@ impl Db {
                  WHERE state NOT IN ('done', 'failed', 'cancelled', 'poison')
                    AND state IN ('queued', 'retrying', 'parked')
                  UNION ALL SELECT hold_until FROM run WHERE state <> 'over'
-                 UNION ALL SELECT until FROM hold)
+                 UNION ALL SELECT until FROM hold
+                 UNION ALL SELECT until FROM pause)
              WHERE at > ?1",
         )
         .bind(clock::now_ms())
@@ -240,5 +259,7 @@ async fn adopt(write: &mut Write, seen: Seen, run_id: String, worker: &str) -> R
         workspace: seen.workspace,
         prompt: seen.prompt,
         chat: seen.chat,
+        user: seen.user_id,
+        request: seen.trace_id,
     })
 }

@@ -6,6 +6,7 @@ use agentlab_domain::{
     role::Post,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     Db, DbError, Durability, Write,
@@ -40,7 +41,7 @@ impl CrashRow {
 }
 
 /// The suspicion that the release is under which asks, as `status` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SuspicionView {
     pub version: String,
     pub commit: Option<String>,

@@ -5,6 +5,7 @@
 //! pragma belongs to a connection: FULL for what must survive a power cut, NORMAL for heartbeats and progress.
 
 pub mod alert;
+pub(crate) mod backup;
 pub mod begin;
 pub mod budget;
 pub mod cancel;
@@ -30,6 +31,7 @@ pub mod orphans;
 pub mod outage;
 pub mod outbox;
 mod park;
+pub mod pause;
 pub mod process;
 pub mod progress;
 mod rate;
