@@ -96,7 +96,7 @@ impl Telegram {
             bot: Bot::with_client(token, client).set_api_url(url),
             bot_id,
             name: OnceLock::new(),
-            responses: None,
+            timing: Timing::default(),
         })
     }
 
