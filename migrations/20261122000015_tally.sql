@@ -34,5 +34,3 @@ UPDATE outbox SET given_up = 1 WHERE state = 'given_up';
 CREATE INDEX job_counted ON job (ended_at, state, channel, accepted_at);
 CREATE INDEX outbox_counted ON outbox (kind, delivered_revision, given_up);
 CREATE INDEX telegram_update_counted_by_decision ON telegram_update (decision);
--- Money is summed over months: with this no row has to be looked up for it.
-CREATE INDEX spend_counted ON spend (reserved_at, settled_micro_usd, reserved_micro_usd);
