@@ -9,7 +9,7 @@ use agentlab_domain::{
 };
 use agentlab_platform::{
     alert::book,
-    detectors, disk,
+    backup, clock, detectors, disk,
     home::Home,
     identity::Living,
     lock,
@@ -25,6 +25,7 @@ pub(super) fn add(samples: &mut Samples, home: &Home) {
     let labels = [("version", release.version), ("commit", release.commit.unwrap_or_default())];
     samples.with(&family::BUILD, &labels, 1.0);
     files(samples, home);
+    backups(samples, home);
     processes(samples, home);
     for (process, found) in detectors::all(home) {
         for (detector, one) in found {
@@ -50,6 +51,17 @@ fn files(samples: &mut Samples, home: &Home) {
     }
     if let Some(percent) = disk::percent_full(home.path()) {
         samples.one(&family::DISK_USED, number(percent) / 100.0);
+    }
+}
+
+fn backups(samples: &mut Samples, home: &Home) {
+    let all = backup::all(home);
+    samples.one(&family::BACKUPS, number(all.len() as u64));
+    samples.one(&family::BACKUP_FAILED, f64::from(u8::from(backup::failure(home).is_some())));
+    if let Some(newest) = all.first() {
+        let seconds = |ms: i64| number(u64::try_from(ms).unwrap_or_default()) / 1_000.0;
+        samples.one(&family::BACKUP_AGE, seconds(newest.age_ms()));
+        samples.one(&family::BACKUP_VERIFIED_AGE, seconds(clock::now_ms() - newest.verified_at));
     }
 }
 

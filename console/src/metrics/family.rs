@@ -49,6 +49,10 @@ families! {
     LOOK_TIME: Gauge "agentlab_look_duration_seconds" [] "How long that look took";
     DATABASE_SIZE: Gauge "agentlab_database_size_bytes" ["file"] "Size of the database file and of its write-ahead log";
     DISK_USED: Gauge "agentlab_disk_used_ratio" [] "How full the disk of the home is, in room or in files, from 0 to 1";
+    BACKUPS: Gauge "agentlab_backups" [] "Backups that are kept";
+    BACKUP_AGE: Gauge "agentlab_backup_age_seconds" [] "How old the newest backup is; not there before the first";
+    BACKUP_VERIFIED_AGE: Gauge "agentlab_backup_verified_age_seconds" [] "How long ago the newest backup was last tried and found sound";
+    BACKUP_FAILED: Gauge "agentlab_backup_failed" [] "1 where the last attempt to make a backup failed";
 
     UPDATES: Counter "agentlab_updates_total" ["decision"] "Updates from Telegram, by what was decided about them";
     DELIVERED: Counter "agentlab_messages_delivered_total" ["kind"] "Messages that arrived in a chat; edits of one are not counted";
