@@ -68,3 +68,4 @@ mod traced;
 mod up;
 mod watchers;
 mod watchers_patience;
+mod weekly;
