@@ -19,6 +19,7 @@ mod console;
 mod copied;
 mod crashes;
 mod crashes_rungs;
+mod doctor;
 mod held;
 mod holders;
 mod hostile;
