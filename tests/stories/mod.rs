@@ -58,6 +58,7 @@ mod services;
 mod services_faults;
 mod sessions;
 mod shell;
+mod shipping;
 mod starting;
 mod steps;
 mod survival;
