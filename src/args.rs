@@ -68,6 +68,14 @@ pub enum Verb {
         #[arg(value_parser = role())]
         role: Role,
     },
+    /// Begin nothing new, until `agentlab resume` or until a time. What runs goes on, and tasks are accepted.
+    Pause {
+        /// `18:00` (today), `2h`, `1h30m` or `2026-11-23T08:00`, in this machine's time.
+        #[arg(long)]
+        until: Option<String>,
+    },
+    /// End a pause: waiting tasks begin.
+    Resume,
     /// Change how many workers there are, while they work. It holds until workers.count is changed.
     Scale {
         #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_WORKERS)))]
@@ -98,6 +106,11 @@ pub enum Verb {
     Alerts {
         #[command(subcommand)]
         what: Option<Alerts>,
+    },
+    /// Copies of the database that were tried: make one now, list them, try them again.
+    Backup {
+        #[command(subcommand)]
+        what: Backup,
     },
     /// Ask the database (read only), such as "SELECT * FROM `v_queue`".
     Sql {
@@ -157,6 +170,20 @@ pub struct Update {
     /// Try a release again that was left.
     #[arg(long)]
     pub again: bool,
+}
+
+/// `backup`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Backup {
+    /// Make one, and try whether it can be restored.
+    Now,
+    /// Each with its age, the newest first.
+    List,
+    /// Try again whether they can be restored.
+    Verify {
+        /// The name of one; without it all.
+        name: Option<String>,
+    },
 }
 
 /// `alerts`.

@@ -63,6 +63,9 @@ pub async fn given(system: &System, stop: &mut Stop, number: i64, no_wait: bool,
             print::json(&json!({ "id": number, "state": "queued" }))?;
         } else {
             print::line(&format!("task {number}"));
+            if let Some(paused) = system.db.paused().await? {
+                print::note(&paused.kept());
+            }
             print::note(&format!("`agentlab job {number}` prints its answer."));
         }
         return Ok(exit_code::DONE);

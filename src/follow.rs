@@ -37,6 +37,9 @@ pub async fn follow(system: &System, private: &mut Private, number: i64) -> Resu
             Some(State::Running) => shown.show(&words(&view)),
             // A state of a later release is followed like any that has not ended.
             Some(State::Queued | State::Retrying) | None => {
+                if let Some(paused) = system.db.paused().await? {
+                    return Ok(Followed::Parked(JobView { reason: Some(paused.words), ..view }));
+                }
                 if let Some(held) = system.db.held().await? {
                     return Ok(Followed::Parked(JobView { reason: Some(held), ..view }));
                 }

@@ -3,6 +3,7 @@
 mod alerts;
 mod args;
 mod ask;
+mod backup;
 mod cancel;
 mod completions;
 mod doctor;
@@ -15,10 +16,12 @@ mod jobs;
 mod logs;
 mod man;
 mod page;
+mod pause;
 mod print;
 mod recover;
 mod rehearse;
 mod restart;
+mod resume;
 mod retry;
 mod rollback;
 mod runtime;
@@ -124,6 +127,8 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Cancel { id } => runtime::block_on(cancel::cancel(id, json)),
         Verb::Restart { role } => runtime::block_on(restart::restart(role, json)),
         Verb::Recover { role } => runtime::block_on(recover::recover(role, json)),
+        Verb::Pause { until } => runtime::block_on(pause::pause(until, json)),
+        Verb::Resume => runtime::block_on(resume::resume(json)),
         Verb::Scale { workers, no_wait } => runtime::block_on(scale::scale(workers, no_wait, json)),
         Verb::Service { what } => runtime::block_on(service::service(what, json)),
         Verb::Update(update) => {
@@ -140,6 +145,10 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Completions { shell } => completions::completions(shell, json),
         Verb::Page => page::page(json),
         Verb::Man => man::man(json),
+        Verb::Backup { what } => {
+            failpoints::arm();
+            runtime::block_on(backup::backup(what, json))
+        }
         Verb::Sql { statement } => runtime::block_on(sql::sql(&statement, json)),
     }
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use agentlab_domain::{
     exit_code,
+    report::{self, Report},
     role::{Post, Role},
     trial::HEALTHY,
 };
 use agentlab_platform::{
     alert::book::{self, Entry},
     clock, config,
-    db::{jobs::JobView, status::Status},
+    db::{jobs::JobView, status::Status, uptime::Uptime},
     detectors::{self, Detectors},
     home::Home,
     instructions, pulse,
@@ -43,6 +44,8 @@ struct Whole<'a> {
     trial: Option<Trial>,
     /// What fires now.
     alerts: Vec<Entry>,
+    uptime: Uptime,
+    reports: [Report; 2],
 }
 
 /// The release in place and its trial, for people; nothing where it has none.
@@ -66,7 +69,7 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     }
     let looked = tokio::time::timeout(clock::scaled(PATIENCE), look()).await;
     match looked {
-        Ok(Ok((system, status, jobs))) => show(&system, &status, &jobs, as_json),
+        Ok(Ok(seen)) => show(&seen, as_json),
         Ok(Err(failure)) => without_database::print(&home, &config, failure.to_string(), as_json),
         // The roles wait for a locked one; whoever looks wants to know now.
         Err(_) => without_database::print(&home, &config, without_database::locked(&home), as_json),
@@ -74,11 +77,19 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
 }
 
 /// All that the database is asked for.
-async fn look() -> Result<(System, Status, Vec<JobView>), Failure> {
+struct Seen {
+    system: System,
+    status: Status,
+    jobs: Vec<JobView>,
+    uptime: Uptime,
+    reports: [Report; 2],
+}
+
+async fn look() -> Result<Seen, Failure> {
     let system = system::open().await?;
-    let status = system.db.status().await?;
-    let jobs = system.db.jobs(true, JOBS).await?;
-    Ok((system, status, jobs))
+    let (status, jobs) = (system.db.status().await?, system.db.jobs(true, JOBS).await?);
+    let (uptime, reports) = (system.db.uptime().await?, system.db.reports().await?);
+    Ok(Seen { system, status, jobs, uptime, reports })
 }
 
 /// Whether it runs, in words.
@@ -98,14 +109,16 @@ fn alert(alert: &Entry) -> String {
     format!("ALERT ({}, for {}): {}", alert.severity, alert.lasts().unwrap_or_default(), alert.words)
 }
 
-fn show(system: &System, status: &Status, jobs: &[JobView], as_json: bool) -> Result<u8, Failure> {
+fn show(seen: &Seen, as_json: bool) -> Result<u8, Failure> {
+    let Seen { system, status, jobs, uptime, reports } = seen;
     let detectors = detectors::all(&system.home);
     let (release, trial) = (releases::current(&system.home), releases::trial::in_force(&system.home));
     let running = agentlab_supervisor::is_running(&system.home);
     // Without a supervisor nobody would notice that something is over.
     let alerts = if running { book::firing(&system.home) } else { Vec::new() };
     if as_json {
-        print::json(&Whole { status, detectors, release, trial, alerts })?;
+        let (uptime, reports) = (*uptime, reports.clone());
+        print::json(&Whole { status, detectors, release, trial, alerts, uptime, reports })?;
         return Ok(exit_code::DONE);
     }
     let alive = status.processes.iter().filter(|process| process.alive).count();
@@ -120,6 +133,9 @@ fn show(system: &System, status: &Status, jobs: &[JobView], as_json: bool) -> Re
     ));
     print::line(&format!("messages: {} to be delivered, {} given up", status.undelivered, status.given_up));
     print::line(&status.spending.line());
+    if let Some(paused) = &status.paused {
+        print::line(&paused.words);
+    }
     if let Some(held) = &status.held {
         print::line(held);
     }
@@ -147,6 +163,8 @@ fn show(system: &System, status: &Status, jobs: &[JobView], as_json: bool) -> Re
         });
         print::table(&["process", "state", "pid", "note"], rows.collect());
     }
+    print::line("");
+    print::table(&report::COLUMNS, reports.iter().map(|report| report.cells().to_vec()).collect());
     if !jobs.is_empty() {
         print::line("");
         crate::jobs::table(jobs);

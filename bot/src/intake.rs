@@ -219,6 +219,7 @@ async fn follow_up(life: &Life, telegram: &Telegram, wake: &Notify, decision: &D
             tracing::warn!("a restart was asked for");
             ping::ping(&life.home.socket(Role::Supervisor.as_str()));
         }
+        Effect::Resumed => ping::ping_workers(&life.home),
         Effect::Noted { words } => pressed(telegram, decision, &words).await,
         Effect::Duplicate => {}
     }

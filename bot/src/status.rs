@@ -20,6 +20,9 @@ pub(crate) async fn words(life: &Life) -> Result<String, DbError> {
     if let Some(suspicion) = &status.suspicion {
         words.push_str(&format!("\n{}.", suspicion.words));
     }
+    if let Some(paused) = &status.paused {
+        words.push_str(&format!("\n{}", paused.words));
+    }
     if let Some(held) = &status.held {
         words.push_str(&format!("\n{held}"));
     }
@@ -30,6 +33,9 @@ pub(crate) async fn words(life: &Life) -> Result<String, DbError> {
         if let Some(note) = &process.note {
             words.push_str(&format!("\n{}: {note}", process.id));
         }
+    }
+    for report in life.db.reports().await? {
+        words.push_str(&format!("\n{}", report.line()));
     }
     Ok(words)
 }

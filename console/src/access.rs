@@ -20,7 +20,7 @@ pub(crate) fn name(port: u16) -> String {
 }
 
 /// What everybody on this machine may read, and how a login is begun.
-const OPEN: [&str; 6] = ["/health", "/ready", "/metrics", "/login", "/static/style.css", "/static/page.js"];
+pub(crate) const OPEN: [&str; 6] = ["/health", "/ready", "/metrics", "/login", "/static/style.css", "/static/page.js"];
 
 /// How a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

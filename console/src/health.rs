@@ -1,16 +1,26 @@
 //! Health from one look at the rows. *Missing* is a post that should have a ready process and has none.
 
+mod body;
+
 use agentlab_domain::role::{self, Post, Role};
 use agentlab_platform::{
     alert::book,
     clock,
-    db::{DbError, status::Status},
+    db::{
+        DbError,
+        outage::OutageView,
+        status::{ProcessView, Status},
+    },
     detectors::{self, Detectors},
     home::Home,
     life::Life,
     lock, pulse,
 };
-use serde_json::{Value, json};
+
+pub(crate) use body::Health;
+use body::{Alert, Backups, Component, Database, Paused, Queues, WorkerPool};
+
+use crate::problem::Problem;
 
 /// A look that is older than this says that the database could not be read.
 const STALE_MS: i64 = 5_000;
@@ -58,18 +68,13 @@ impl Look {
     }
 
     /// Whether the system can serve what is configured, and the words for it.
-    pub(crate) fn health(&self, home: &Home, detectors: &Detectors) -> (bool, Value) {
+    pub(crate) fn health(&self, home: &Home, detectors: &Detectors) -> (bool, Health) {
         let missing = self.missing();
         let supervisor = Post { role: Role::Supervisor, slot: 0 };
         let supervised = lock::is_held(&home.post_lock(supervisor)).unwrap_or(true);
         // It knows without the database, for instance who keeps it locked.
         let note = pulse::read(home, supervisor).filter(|_| supervised).and_then(|beat| beat.note);
         let alerts = if supervised { book::firing(home) } else { Vec::new() };
-        // Without what servers answered: everybody on this machine may read this.
-        let with_time = |entry: &book::Entry| {
-            let book::Entry { rule, severity, words, began, .. } = entry;
-            json!({ "rule": rule, "severity": severity, "words": words, "began": began, "lasts": entry.lasts() })
-        };
         let all_well = supervised
             && alerts.is_empty()
             && note.is_none()
@@ -88,45 +93,44 @@ impl Look {
             (true, false) => "degraded",
             (false, _) => "unavailable",
         };
-        let components: serde_json::Map<String, Value> = status
-            .processes
-            .iter()
-            .map(|process| {
-                let state = process.state();
-                (
-                    process.id.clone(),
-                    json!({ "state": state, "note": if process.id == "supervisor" { &note } else { &process.note } }),
-                )
-            })
-            .collect();
+        let note_of =
+            |process: &ProcessView| if process.id == "supervisor" { note.clone() } else { process.note.clone() };
+        let component =
+            |process: &ProcessView| (process.id.clone(), Component { state: process.state(), note: note_of(process) });
         // What is out of order outside: the system serves, by keeping.
-        let circuits: serde_json::Map<String, Value> = status
-            .circuits
-            .iter()
-            .map(|outage| (outage.id.to_owned(), json!({ "state": outage.state, "note": outage.words })))
-            .collect();
-        let body = json!({
-            "status": word,
-            "uptime": (clock::monotonic_ms() - self.began) / 1000,
-            "active_tasks": status.running,
-            "worker_pool": { "wanted": self.workers, "ready": working },
-            "message_queues": {
-                "queued": status.queued, "retrying": status.retrying, "parked": status.parked,
-                "waiting": status.waiting, "undelivered": status.undelivered,
+        let circuit = |outage: &OutageView| {
+            (outage.id.to_owned(), Component { state: outage.state, note: Some(outage.words.clone()) })
+        };
+        let body = Health {
+            status: word,
+            uptime: (clock::monotonic_ms() - self.began) / 1000,
+            active_tasks: status.running,
+            worker_pool: WorkerPool { wanted: self.workers, ready: working },
+            message_queues: Queues {
+                queued: status.queued,
+                retrying: status.retrying,
+                parked: status.parked,
+                waiting: status.waiting,
+                undelivered: status.undelivered,
             },
-            "components": components,
-            "circuits": circuits,
-            "detectors": detectors,
-            "alerts": alerts.iter().map(with_time).collect::<Vec<_>>(),
-            // Words, or null.
-            "suspect": status.suspicion.as_ref().map(|suspicion| &suspicion.words),
-            "database": if stale { json!({ "state": "cannot be read", "error": self.error }) } else { json!({ "state": "ok" }) },
-        });
+            components: status.processes.iter().map(component).collect(),
+            circuits: status.circuits.iter().map(circuit).collect(),
+            detectors: detectors.clone(),
+            alerts: alerts.iter().map(Alert::from).collect(),
+            paused: status.paused.as_ref().map(|paused| Paused { since: paused.since, until: paused.until }),
+            backup: Backups::of(home),
+            suspect: status.suspicion.as_ref().map(|suspicion| suspicion.words.clone()),
+            database: match stale {
+                true => Database { state: "cannot be read", error: self.error.clone() },
+                false => Database { state: "ok", error: None },
+            },
+        };
         (ok, body)
     }
 
-    /// The whole status.
-    pub(crate) fn status(&self) -> Value {
-        json!(self.status)
+    /// The whole status, as far as it was ever seen.
+    pub(crate) fn status(self) -> Result<Status, Problem> {
+        let words = || format!("the database cannot be read: {}", self.error.as_deref().unwrap_or("no answer yet"));
+        self.status.clone().ok_or_else(|| Problem::unavailable(words()))
     }
 }

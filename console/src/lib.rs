@@ -10,14 +10,20 @@ mod api;
 mod health;
 mod listen;
 mod login;
+pub mod metrics;
 mod page;
 mod problem;
 mod traced;
 
 use std::{sync::Arc, time::Duration};
 
-use agentlab_domain::role::{Post, Role};
+use agentlab_domain::{
+    report::Report,
+    role::{Post, Role},
+};
 use agentlab_platform::{
+    clock,
+    db::{DbError, uptime::Uptime},
     detectors,
     life::{Life, Refusal, Taken},
     pulse::Turns,
@@ -25,19 +31,25 @@ use agentlab_platform::{
 };
 use axum::{
     Json, Router,
-    extract::{Extension, State},
+    extract::{Extension, Request, State},
     http::StatusCode,
+    middleware::Next,
     response::{IntoResponse, Response},
-    routing::get,
 };
 use tokio::sync::RwLock;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use access::Road;
-use health::Look;
+use health::{Health, Look};
 use problem::Problem;
 
 /// How long a request waits for the database.
 const LOOK: Duration = Duration::from_millis(50);
+/// How long a request may take until its answer begins. Longer than anything waits for the database.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long a request waits for reports, which are counted from many rows.
+const REPORTS: Duration = Duration::from_secs(1);
 
 /// Serves until it is asked to stop; returns its exit code.
 pub async fn serve() -> Result<u8, Refusal> {
@@ -49,27 +61,25 @@ pub async fn serve() -> Result<u8, Refusal> {
     let shared = Arc::new(Shared {
         look: RwLock::new(Look::now(&life).await),
         requests: life.pulse.turns("requests"),
+        rows: metrics::Rows::default(),
         life: Arc::clone(&life),
     });
     life.ready().await?;
     let mut stop = life.stop();
     tokio::select! {
-        served = axum::serve(loopback, routes(&shared, Road::Loopback)).into_future() => served.map_err(Refusal::unavailable)?,
-        served = axum::serve(socket, routes(&shared, Road::Socket)).into_future() => served.map_err(Refusal::unavailable)?,
+        never = listen::serve(loopback, routes(&shared, Road::Loopback)) => match never {},
+        never = listen::serve(socket, routes(&shared, Road::Socket)) => match never {},
         () = stop.asked(1) => {}
     }
     Ok(life.code())
 }
 
 fn routes(shared: &Arc<Shared>, road: Road) -> Router {
-    Router::new()
-        .route("/health", get(health))
-        .route("/ready", get(ready))
-        .route("/login", get(login::login))
-        .route("/logout", axum::routing::post(login::logout))
-        .merge(api::routes())
+    let (described, _) = described().split_for_parts();
+    described
         .merge(page::routes())
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
+        .layer(axum::middleware::from_fn(patience))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(shared), access::guard))
         // Outside of the guard: its refusals are shown as pages too.
         .layer(axum::middleware::from_fn(page::as_a_page))
@@ -79,14 +89,39 @@ fn routes(shared: &Arc<Shared>, road: Road) -> Router {
         .with_state(Arc::clone(shared))
 }
 
+/// What programs may ask for: each route is added with its description.
+fn described() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(ready))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(login::login))
+        .routes(routes!(login::logout))
+        .merge(api::routes())
+}
+
+/// Gives up on what does not come to its end: a body that trickles in. A stream has begun when its first bytes can be sent.
+async fn patience(request: Request, next: Next) -> Response {
+    let answered = tokio::time::timeout(clock::scaled(PATIENCE), next.run(request)).await;
+    answered.unwrap_or_else(|_| Problem::late().into_response())
+}
+
 struct Shared {
     look: RwLock<Look>,
     /// Promises nothing: nobody has to ask.
     requests: Turns,
+    rows: metrics::Rows,
     life: Arc<Life>,
 }
 
 impl Shared {
+    /// Uptime and reports, where the database tells them in time.
+    async fn reports(&self) -> Option<(Uptime, [Report; 2])> {
+        let db = &self.life.db;
+        let read = async { Ok::<_, DbError>((db.uptime().await?, db.reports().await?)) };
+        tokio::time::timeout(REPORTS, read).await.ok()?.ok()
+    }
+
     /// A look that is new, or the last one when the database does not answer in time.
     async fn look(&self) -> Look {
         self.life.progress.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -98,6 +133,17 @@ impl Shared {
     }
 }
 
+/// How the system is, part by part
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "open",
+    responses(
+        (status = 200, description = "It serves", body = Health),
+        (status = 503, description = "It does not serve what is configured", body = Health),
+    ),
+    security(())
+)]
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
     let detectors = detectors::all(&shared.life.home);
     let (ok, body) = shared.look().await.health(&shared.life.home, &detectors);
@@ -105,6 +151,17 @@ async fn health(State(shared): State<Arc<Shared>>) -> Response {
     (code, Json(body)).into_response()
 }
 
+/// Whether every post is filled
+#[utoipa::path(
+    get,
+    path = "/ready",
+    tag = "open",
+    responses(
+        (status = 200, description = "All are ready", body = String, content_type = "text/plain"),
+        (status = 503, description = "Who is not", body = String, content_type = "text/plain"),
+    ),
+    security(())
+)]
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let missing = shared.look().await.missing();
     if missing.is_empty() {

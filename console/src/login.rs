@@ -10,23 +10,37 @@ use axum::{
 };
 use secrecy::ExposeSecret;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
     Shared,
     access::{cookie, name},
-    problem::Problem,
+    problem::{Problem, Usual, Words},
 };
 
 /// Seconds for which a browser keeps the login: as long as it is good.
 const KEPT: u64 = 30 * 24 * 60 * 60;
 
 /// The link.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 pub(crate) struct Asked {
     link: String,
 }
 
 /// Turns the link into a login, once.
+#[utoipa::path(
+    get,
+    path = "/login",
+    tag = "login",
+    params(Asked),
+    responses(
+        (status = 303, description = "Logged in: the answer sets the cookie, and leads to the page"),
+        (status = 403, description = "The link was used already, or is too old", body = Words),
+        (status = 408, description = "The request did not come to its end in time", body = Words),
+        (status = 503, description = "Logins cannot be read", body = Words),
+    ),
+    security(())
+)]
 pub(crate) async fn login(
     State(shared): State<Arc<Shared>>,
     method: Method,
@@ -54,6 +68,12 @@ pub(crate) async fn login(
 }
 
 /// Ends the login.
+#[utoipa::path(
+    post,
+    path = "/logout",
+    tag = "login",
+    responses((status = 204, description = "Logged out"), Usual)
+)]
 pub(crate) async fn logout(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Result<Response, Problem> {
     let port = shared.life.config.console.port;
     if let Some(token) = cookie(&headers, port) {

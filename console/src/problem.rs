@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use utoipa::{IntoResponses, ToSchema};
 
 /// The answer to what was not done.
 #[derive(Debug, Clone)]
@@ -18,9 +19,28 @@ pub(crate) struct Problem {
 }
 
 /// The body of such an answer.
-#[derive(Debug, Serialize)]
-struct Body<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Words<'a> {
+    /// What failed, and what to do.
     error: &'a str,
+}
+
+/// Problems that any route may meet, as the description has them.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "for the description alone")]
+pub(crate) enum Usual {
+    /// Nobody is logged in
+    #[response(status = 401)]
+    NoLogin(#[to_schema] Words<'static>),
+    /// Not by this road, or not from there
+    #[response(status = 403)]
+    Forbidden(#[to_schema] Words<'static>),
+    /// The request did not come to its end in time
+    #[response(status = 408)]
+    Late(#[to_schema] Words<'static>),
+    /// The database cannot be used now
+    #[response(status = 503)]
+    Unavailable(#[to_schema] Words<'static>),
 }
 
 impl Problem {
@@ -50,6 +70,10 @@ impl Problem {
             "this takes a login: `agentlab page` prints a link, and the socket run/console.sock in the home needs none",
         )
     }
+    /// It did not come to its end in time.
+    pub(crate) fn late() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "the request took too long: send it anew, and all of it at once")
+    }
     /// Later, perhaps.
     pub(crate) fn unavailable(words: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, words)
@@ -64,6 +88,7 @@ impl Problem {
             StatusCode::NOT_FOUND => "Not found",
             StatusCode::FORBIDDEN => "Not allowed",
             StatusCode::CONFLICT => "Not possible now",
+            StatusCode::REQUEST_TIMEOUT => "Too slow",
             StatusCode::UNPROCESSABLE_ENTITY => "Not understood",
             _ => "Not available now",
         }
@@ -89,7 +114,7 @@ impl From<io::Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = Json(Body { error: &self.words });
+        let body = Json(Words { error: &self.words });
         let mut response = (self.status, [(header::CACHE_CONTROL, "no-store")], body).into_response();
         // For whoever makes a page of it.
         response.extensions_mut().insert(self);

@@ -1,5 +1,7 @@
 //! Commands in a chat. A *command* starts with a slash; whatever else is written is work for the agent.
 
+use crate::pause::{self, Until};
+
 /// What a person asked agentlab itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -28,6 +30,12 @@ pub enum Command {
     Cost,
     /// Start every process again.
     Restart,
+    /// Begin nothing new, until then or until somebody resumes.
+    Pause {
+        until: Option<Until>,
+    },
+    /// Begin again.
+    Resume,
     /// A command whose argument could not be understood; the text says what is expected.
     Unclear(&'static str),
     /// A command that does not exist here.
@@ -39,7 +47,14 @@ impl Command {
     /// Only what looks, stops or repairs is.
     pub fn is_priority(&self) -> bool {
         match self {
-            Self::Start | Self::Help | Self::Status | Self::Cancel { .. } | Self::Restart | Self::Unclear(_) => true,
+            Self::Start
+            | Self::Help
+            | Self::Status
+            | Self::Cancel { .. }
+            | Self::Restart
+            | Self::Pause { .. }
+            | Self::Resume
+            | Self::Unclear(_) => true,
             Self::Retry { .. }
             | Self::New
             | Self::Sessions
@@ -78,6 +93,13 @@ pub fn parse(text: &str) -> Option<Command> {
         "restart" => {
             Command::Unclear("Use /restart alone: it starts every process of agentlab again. Running tasks go on.")
         }
+        "pause" if argument.trim().is_empty() => Command::Pause { until: None },
+        "pause" => pause::parse(argument).map_or(
+            Command::Unclear("Use /pause alone, or with a time: /pause 18:00, /pause 2h, /pause 2026-11-23T08:00."),
+            |until| Command::Pause { until: Some(until) },
+        ),
+        "resume" if argument.trim().is_empty() => Command::Resume,
+        "resume" => Command::Unclear("Use /resume alone: waiting tasks begin again."),
         _ => Command::Unknown(word),
     })
 }
@@ -123,7 +145,8 @@ the other and go on with one conversation; I show progress here and answer here.
 pub const HELP: &str = "Any message is a task.\n/status what runs and what waits\n/cancel stop this chat's running task, \
 else its newest waiting one\n/cancel 12 stop task 12\n/retry 12 do task 12 again\n/new begin a new conversation\n/sessions the \
 conversations of this chat\n/session 1a2b3c4d go on with that one\n/fork go on with a copy of the present one\n/cost what was \
-spent\n/restart start agentlab again; running tasks go on\n/help this list";
+spent\n/pause begin nothing new; /pause 18:00 or /pause 2h for a while\n/resume begin again\n/restart start agentlab again; running \
+tasks go on\n/help this list";
 
 #[cfg(test)]
 mod tests {
@@ -148,6 +171,10 @@ mod tests {
             ("/cost", Some(Command::Cost)),
             ("/restart", Some(Command::Restart)),
             ("/Restart@lab_bot ", Some(Command::Restart)),
+            ("/pause", Some(Command::Pause { until: None })),
+            ("/pause 2h", Some(Command::Pause { until: Some(Until::In(7_200_000)) })),
+            ("/pause  18:00 ", Some(Command::Pause { until: Some(Until::At { hour: 18, minute: 0 }) })),
+            ("/resume", Some(Command::Resume)),
             ("/frobnicate now", Some(Command::Unknown("frobnicate".into()))),
             ("/", None),
             ("/home/ann/x fails to build", None),
@@ -158,16 +185,34 @@ mod tests {
         for (text, command) in table {
             assert_eq!(parse(text), command, "{text:?}");
         }
-        for unclear in
-            ["/restart the server", "/cancel everything", "/retry it", "/session", "/session xyz%", "/session 1a"]
-        {
+        for unclear in [
+            "/restart the server",
+            "/pause the tests",
+            "/resume task 5",
+            "/cancel everything",
+            "/retry it",
+            "/session",
+            "/session xyz%",
+            "/session 1a",
+        ] {
             assert!(matches!(parse(unclear), Some(Command::Unclear(_))), "{unclear}");
         }
     }
 
     #[test]
     fn what_looks_stops_or_repairs_always_gets_through() {
-        for text in ["/start", "/help", "/status@lab_bot", "/cancel", "/cancel 3", "/cancel all", "/stop", "/restart"] {
+        for text in [
+            "/start",
+            "/help",
+            "/status@lab_bot",
+            "/cancel",
+            "/cancel 3",
+            "/cancel all",
+            "/stop",
+            "/restart",
+            "/pause",
+            "/resume",
+        ] {
             assert!(parse(text).unwrap().is_priority(), "{text}");
         }
         assert!(!parse("/frobnicate").unwrap().is_priority());

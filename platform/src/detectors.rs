@@ -9,6 +9,7 @@ use agentlab_domain::{
     role::{Post, Role},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{alert, home::Home, pulse, watch};
 
@@ -27,7 +28,7 @@ fn is_one(name: &str) -> bool {
 }
 
 /// One detector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Detector {
     pub sweeps: u64,
     /// It should have swept by now, or its process stands still.

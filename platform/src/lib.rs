@@ -9,6 +9,7 @@
 
 pub mod agent;
 pub mod alert;
+pub mod backup;
 pub mod calendar;
 pub mod children;
 pub mod clock;
@@ -44,6 +45,7 @@ pub mod redaction;
 pub mod release;
 pub mod releases;
 pub mod reset;
+pub mod response;
 pub mod revert;
 pub mod run_dir;
 pub mod services;

@@ -108,7 +108,10 @@ fn words() -> BTreeMap<String, Vec<&'static str>> {
         ("outbox.state", vec!["pending", "sending", "delivered", "given_up"]),
         (
             "audit.action",
-            vec!["stranger", "cancel", "retry", "session", "restart", "recover", "scale", "update", "rollback"],
+            vec![
+                "stranger", "cancel", "retry", "session", "restart", "recover", "scale", "update", "rollback", "pause",
+                "resume",
+            ],
         ),
         ("session.state", session::State::ALL.map(session::State::as_str).to_vec()),
         ("run.opened", Opened::ALL.map(Opened::as_str).to_vec()),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::world::{LONG, World, wait_until};
 
 /// Asks by the Unix socket, as a person would, with curl; the code and the body.
-fn socket(world: &World, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+pub(super) fn socket(world: &World, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
     let mut curl = Command::new("curl");
     curl.args(["-sS", "--max-time", "30", "-X", method, "-w", "\n%{http_code}"]);
     curl.arg("--unix-socket").arg(world.home().join("run/console.sock")).arg(format!("http://agentlab{path}"));

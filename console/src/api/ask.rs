@@ -14,12 +14,16 @@ use axum::{
     http::StatusCode,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::body;
-use crate::{Shared, problem::Problem};
+use crate::{
+    Shared,
+    problem::{Problem, Usual, Words},
+};
 
 /// What is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     pub(crate) prompt: String,
@@ -31,15 +35,29 @@ pub(crate) struct Asked {
 }
 
 /// A task that was accepted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Accepted {
     pub(crate) id: i64,
     state: &'static str,
     /// Tasks of the same lane before it.
     ahead: i64,
+    /// Nothing new begins at present, since somebody paused: until when, in words.
+    paused: Option<String>,
 }
 
 /// Accepts it: what is answered is durable.
+#[utoipa::path(
+    post,
+    path = "/api/jobs",
+    tag = "tasks",
+    request_body = Asked,
+    responses(
+        (status = 202, description = "The task is durable, and will be done", body = Accepted),
+        (status = 404, description = "There is no such conversation", body = Words),
+        (status = 422, description = "It cannot be understood, or there is no such project", body = Words),
+        Usual,
+    )
+)]
 pub(crate) async fn ask(
     State(shared): State<Arc<Shared>>,
     request: Request,
@@ -78,5 +96,6 @@ pub(crate) async fn accept(shared: &Shared, asked: Asked) -> Result<Accepted, Pr
     let job = NewJob { source: Source::Page { request_id }, place, prompt: asked.prompt, resumes };
     let accepted = life.db.enqueue(&job).await?;
     ping::ping_workers(&life.home);
-    Ok(Accepted { id: accepted.number, state: "queued", ahead: accepted.ahead })
+    let paused = life.db.paused().await?.map(|paused| paused.kept());
+    Ok(Accepted { id: accepted.number, state: "queued", ahead: accepted.ahead, paused })
 }

@@ -5,15 +5,19 @@ use std::sync::Arc;
 use agentlab_platform::{db::cancel::Cancel, ping, run_dir::RunDir};
 use axum::{Json, extract::State};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Number, number};
-use crate::{Shared, problem::Problem};
+use crate::{
+    Shared,
+    problem::{Problem, Usual, Words},
+};
 
 /// Who asks, in rows and in words for people.
 const BY: &str = "the page";
 
 /// What came of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Cancelled {
     id: i64,
     /// `cancelled`, or `stopping`: its run is asked to end.
@@ -21,6 +25,18 @@ pub(crate) struct Cancelled {
 }
 
 /// Cancels it.
+#[utoipa::path(
+    post,
+    path = "/api/jobs/{id}/cancel",
+    tag = "tasks",
+    params(("id" = i64, Path, description = "The task's number")),
+    responses(
+        (status = 200, description = "It is cancelled, or its run was asked to end", body = Cancelled),
+        (status = 404, description = "There is no such task", body = Words),
+        (status = 409, description = "It has ended before", body = Words),
+        Usual,
+    )
+)]
 pub(crate) async fn cancel(State(shared): State<Arc<Shared>>, path: Number) -> Result<Json<Cancelled>, Problem> {
     stop(&shared, number(path)?).await.map(Json)
 }

@@ -15,12 +15,30 @@ use futures::Stream;
 use serde_json::json;
 
 use super::{Number, number};
-use crate::{Shared, problem::Problem};
+use crate::{
+    Shared,
+    problem::{Problem, Usual, Words},
+};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Follows the task.
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}/events",
+    tag = "tasks",
+    params(
+        ("id" = i64, Path, description = "The task's number"),
+        ("Last-Event-ID" = Option<String>, Header, description = "Where an earlier reader was"),
+    ),
+    responses(
+        (status = 200, description = "Server-sent events: `state`, `activity`, and in the end `end`",
+         body = String, content_type = "text/event-stream"),
+        (status = 404, description = "There is no such task", body = Words),
+        Usual,
+    )
+)]
 pub(crate) async fn events(
     State(shared): State<Arc<Shared>>,
     path: Number,

@@ -2,35 +2,47 @@
 
 use std::sync::Arc;
 
-use agentlab_platform::db::jobs::{JobView, Listed};
+use agentlab_domain::job::State;
+use agentlab_platform::db::jobs::{JobView, Listed, Listing};
 use axum::{
     Json,
-    extract::{Query, State, rejection::QueryRejection},
+    extract::{self, Query, rejection::QueryRejection},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::bad_query;
-use crate::{Shared, problem::Problem};
+use crate::{
+    Shared,
+    problem::{Problem, Usual, Words},
+};
 
 /// Tasks of a page at most, and when nothing is said.
 const MOST: u32 = 200;
 const USUAL: u32 = 50;
 
 /// Which tasks.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Asked {
     /// Only those that have not ended.
     live: bool,
     /// Only those older than this one: the `next` of the page before.
     before: Option<i64>,
+    /// Tasks of a page: 50 when nothing is said, 200 at most.
     limit: Option<u32>,
-    /// Only those whose text or answer holds these words.
+    /// Only those whose text or answer holds these words. They are looked for among ten thousand tasks at a time, so a page may be
+    /// empty and have a next one.
     q: Option<String>,
+    /// Only those in this state.
+    #[param(pattern = "^(queued|running|retrying|parked|waiting|done|failed|cancelled|poison)$")]
+    state: Option<String>,
+    /// Only those of this project.
+    project: Option<String>,
 }
 
 /// One page.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Page {
     jobs: Vec<JobView>,
     /// What to give as `before` for the next page; null where there is none.
@@ -38,17 +50,42 @@ pub(crate) struct Page {
 }
 
 /// Lists them.
+#[utoipa::path(
+    get,
+    path = "/api/jobs",
+    tag = "tasks",
+    params(Asked),
+    responses(
+        (status = 200, description = "A page of tasks, the newest first", body = Page),
+        (status = 422, description = "It cannot be understood", body = Words),
+        Usual,
+    )
+)]
 pub(crate) async fn jobs(
-    State(shared): State<Arc<Shared>>,
+    extract::State(shared): extract::State<Arc<Shared>>,
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Page>, Problem> {
     let Query(asked) = query.map_err(bad_query)?;
-    let limit = asked.limit.unwrap_or(USUAL).clamp(1, MOST);
-    let listed =
-        Listed { live: asked.live, before: asked.before, words: asked.q, limit: limit + 1, ..Listed::default() };
-    let mut jobs = shared.life.db.list(&listed).await?;
-    let more = jobs.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    jobs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next = jobs.last().filter(|_| more).map(|job| job.id);
+    if let Some(state) = asked.state.as_deref().filter(|state| State::parse(state).is_none()) {
+        return Err(Problem::bad(format!("there is no state `{state}`")));
+    }
+    let Asked { live, before, limit, q: words, state, project } = asked;
+    let limit = limit.unwrap_or(USUAL).clamp(1, MOST);
+    let listed = Listed { live, before, words, state, project, limit };
+    let Listing { jobs, next } = shared.life.db.page_of_jobs(&listed).await?;
     Ok(Json(Page { jobs, next }))
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::IntoParams;
+
+    use super::*;
+
+    #[test]
+    fn the_described_states_are_all_of_them() {
+        let described = serde_json::to_string(&Asked::into_params(|| None)).unwrap();
+        let states = State::ALL.map(State::as_str).join("|");
+        assert!(described.contains(&format!("^({states})$")), "{described}");
+    }
 }

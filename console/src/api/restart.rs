@@ -11,25 +11,43 @@ use axum::{
     http::StatusCode,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::bad_query;
-use crate::{Shared, problem::Problem};
+use crate::{
+    Shared,
+    problem::{Problem, Usual, Words},
+};
 
 /// Whom.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Asked {
+    /// Those of this role alone.
+    #[param(value_type = Option<String>, pattern = "^(bot|worker|supervisor|console)$")]
     role: Option<Role>,
 }
 
 /// The request, which is done by the supervisor.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Restarting {
     id: i64,
     state: &'static str,
 }
 
 /// Asks for it.
+#[utoipa::path(
+    post,
+    path = "/api/restart",
+    tag = "system",
+    params(Asked),
+    responses(
+        (status = 202, description = "The supervisor will do it", body = Restarting),
+        (status = 409, description = "There is no such process to restart", body = Words),
+        (status = 422, description = "There is no such role", body = Words),
+        Usual,
+    )
+)]
 pub(crate) async fn restart(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<Asked>, QueryRejection>,
@@ -47,4 +65,18 @@ pub(crate) async fn restart_role(shared: &Shared, role: Option<Role>) -> Result<
     let id = life.db.ask_for(Kind::Restart, role, "the page").await?;
     ping::ping(&life.home.socket(Role::Supervisor.as_str()));
     Ok(Restarting { id, state: "asked" })
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::IntoParams;
+
+    use super::*;
+
+    #[test]
+    fn the_described_roles_are_all_of_them() {
+        let described = serde_json::to_string(&Asked::into_params(|| None)).unwrap();
+        let roles = Role::ALL.map(Role::as_str).join("|");
+        assert!(described.contains(&format!("^({roles})$")), "{described}");
+    }
 }

@@ -8,12 +8,16 @@ use agentlab_platform::{
 };
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Number, number};
-use crate::{Shared, problem::Problem};
+use crate::{
+    Shared,
+    problem::{Problem, Usual, Words},
+};
 
 /// The new task.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Retried {
     pub(crate) id: i64,
     /// The task that it does again.
@@ -22,6 +26,18 @@ pub(crate) struct Retried {
 }
 
 /// Accepts it.
+#[utoipa::path(
+    post,
+    path = "/api/jobs/{id}/retry",
+    tag = "tasks",
+    params(("id" = i64, Path, description = "The task's number")),
+    responses(
+        (status = 202, description = "It is done again, as a new task", body = Retried),
+        (status = 404, description = "There is no such task", body = Words),
+        (status = 409, description = "It has not ended yet", body = Words),
+        Usual,
+    )
+)]
 pub(crate) async fn retry(
     State(shared): State<Arc<Shared>>,
     path: Number,

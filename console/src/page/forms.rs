@@ -66,6 +66,30 @@ pub(crate) async fn restart(
     Ok(Redirect::to("/processes"))
 }
 
+/// Until when; nothing: until somebody resumes.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Pause {
+    #[serde(default)]
+    until: String,
+}
+
+/// Pauses and shows what runs.
+pub(crate) async fn pause(
+    State(shared): State<Arc<Shared>>,
+    form: Result<Form<Pause>, FormRejection>,
+) -> Result<Redirect, Problem> {
+    let Form(asked) = form.map_err(bad)?;
+    let until = Some(asked.until.trim()).filter(|until| !until.is_empty());
+    api::pause_until(&shared, until).await?;
+    Ok(Redirect::to("/"))
+}
+
+/// Ends a pause and shows what runs.
+pub(crate) async fn resume(State(shared): State<Arc<Shared>>) -> Result<Redirect, Problem> {
+    api::resume_all(&shared).await?;
+    Ok(Redirect::to("/"))
+}
+
 fn bad(rejection: FormRejection) -> Problem {
     Problem::bad(rejection.body_text())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agentlab_platform::db::jobs::{JobView, Listed};
+use agentlab_platform::db::jobs::{JobView, Listed, Listing};
 use askama::Template;
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
@@ -43,17 +43,7 @@ pub(crate) async fn history(
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Html<String>, Problem> {
     let Query(asked) = query.map_err(|rejection| Problem::bad(rejection.body_text()))?;
-    let listed = Listed {
-        live: false,
-        before: asked.before,
-        words: Some(asked.q.clone()),
-        limit: MANY + 1,
-        ..Listed::default()
-    };
-    let mut jobs = shared.life.db.list(&listed).await?;
-    let many = usize::try_from(MANY).unwrap_or(usize::MAX);
-    let more = jobs.len() > many;
-    jobs.truncate(many);
-    let next = jobs.last().filter(|_| more).map(|job| job.id);
+    let listed = Listed { before: asked.before, words: Some(asked.q.clone()), limit: MANY, ..Listed::default() };
+    let Listing { jobs, next } = shared.life.db.page_of_jobs(&listed).await?;
     render(&Page { words: asked.q, jobs, next })
 }

@@ -45,6 +45,8 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/jobs/{id}/cancel", post(forms::cancel))
         .route("/jobs/{id}/retry", post(forms::retry))
         .route("/restart", post(forms::restart))
+        .route("/pause", post(forms::pause))
+        .route("/resume", post(forms::resume))
         .route("/processes", get(processes::processes))
         .route("/charts", get(charts::charts))
         .route("/recovery", get(recovery::recovery))

@@ -85,6 +85,8 @@ pub struct ResultEvent {
     pub input_tokens: u64,
     pub output_tokens: u64,
     pub turns: u64,
+    /// How long the API took for all of its answers, in milliseconds.
+    pub api_ms: u64,
     /// Names of the tools that were denied.
     pub denials: Vec<String>,
 }

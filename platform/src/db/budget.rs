@@ -6,6 +6,7 @@ use agentlab_domain::{
     progress::dollars,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Db, DbError, Write, claim::Claim, said};
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// What is spent and reserved, for people; US dollars.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Spending {
     pub today_usd: f64,
     pub month_usd: f64,

@@ -121,7 +121,7 @@ impl Db {
         .fetch_one(self.read())
         .await?;
         let mut times: Vec<i64> = sqlx::query_scalar(
-            "SELECT ended_at - accepted_at FROM job WHERE ended_at >= ?1 AND state = ?3 ORDER BY number DESC LIMIT ?2",
+            "SELECT ended_at - accepted_at FROM job WHERE ended_at >= ?1 AND state = ?3 ORDER BY ended_at DESC LIMIT ?2",
         )
         .bind(since)
         .bind(TIMED)

@@ -1,6 +1,6 @@
 //! The claim [tx B]: a lane head, its run row and its reservation in one FULL transaction, before any file or process
-//! (rule R1). A claim *adopts* when the job's run lives already; then nothing new is begun, whatever holds, budgets and
-//! times say (rule R7).
+//! (rule R1). A claim *adopts* when the job's run lives already; then nothing new is begun, whatever a pause, holds,
+//! budgets and times say (rule R7).
 
 use agentlab_domain::{budget::Verdict, job};
 use fail::fail_point;
@@ -63,6 +63,7 @@ macro_rules! may_run {
          ELSE job.state IN ('queued', 'retrying', 'parked')
               AND (job.run_at <= ?1
                    OR job.run_at > ?1 + CASE job.state WHEN 'retrying' THEN 60000 ELSE 2764800000 END)
+              AND NOT EXISTS (SELECT 1 FROM pause WHERE pause.until IS NULL OR pause.until > ?1)
               AND NOT EXISTS (SELECT 1 FROM hold WHERE hold.until > ?1 AND hold.until <= ?1 + 691200000)
               AND NOT EXISTS (
                   SELECT 1 FROM run other
@@ -217,7 +218,8 @@ impl Db {
                  WHERE state NOT IN ('done', 'failed', 'cancelled', 'poison')
                    AND state IN ('queued', 'retrying', 'parked')
                  UNION ALL SELECT hold_until FROM run WHERE state <> 'over'
-                 UNION ALL SELECT until FROM hold)
+                 UNION ALL SELECT until FROM hold
+                 UNION ALL SELECT until FROM pause)
              WHERE at > ?1",
         )
         .bind(clock::now_ms())
@@ -228,7 +230,11 @@ impl Db {
 
 /// Takes up a run that lives: nothing new is begun.
 async fn adopt(write: &mut Write, seen: Seen, run_id: String, worker: &str) -> Result<Claim, DbError> {
-    sqlx::query("UPDATE run SET worker = ?2 WHERE id = ?1").bind(&run_id).bind(worker).execute(&mut **write).await?;
+    sqlx::query("UPDATE run SET worker = ?2, adoptions = adoptions + 1 WHERE id = ?1")
+        .bind(&run_id)
+        .bind(worker)
+        .execute(&mut **write)
+        .await?;
     // One of which nobody could tell whether it is over was parked meanwhile.
     sqlx::query(
         "UPDATE job SET state = 'running', reason = NULL, parked_for = NULL WHERE id = ?1 AND state <> 'running'",

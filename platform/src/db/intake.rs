@@ -14,7 +14,8 @@ use super::{
     enqueue::{self, Enqueued, NewJob, Source},
     hold, obey, outage,
     outbox::{self, New},
-    rate,
+    pause, rate,
+    tally::{self, Going},
 };
 use crate::{clock, config};
 
@@ -49,6 +50,8 @@ pub enum Effect {
     Stop { run_id: String, by: String, words: String },
     /// A restart was asked for: the supervisor is to look.
     Restart,
+    /// Tasks begin again: the workers are to look.
+    Resumed,
     /// At most a reply; these words answer a button.
     Noted { words: String },
 }
@@ -76,9 +79,11 @@ impl Db {
 
     /// Forgets updates that Telegram cannot send again.
     pub async fn forget_old_updates(&self) -> Result<u64, DbError> {
+        let before = clock::now_ms() - KEEP_MS;
         let mut write = self.begin(Durability::Normal).await?;
+        tally::fold(&mut write, Going::UpdatesBefore(before)).await?;
         let forgotten = sqlx::query("DELETE FROM telegram_update WHERE received_at < ?1")
-            .bind(clock::now_ms() - KEEP_MS)
+            .bind(before)
             .execute(&mut *write)
             .await?
             .rows_affected();
@@ -166,14 +171,22 @@ pub(super) async fn accepted(
     job: &Enqueued,
     place: Place,
     message: i64,
-    body: Body,
+    mut body: Body,
 ) -> Result<Effect, DbError> {
     fail_point!("intake-status");
+    if let Some(paused) = pause::present(write).await? {
+        body.rich.text.push_str(&format!(". {}.", sentence(&paused.kept())));
+    }
     let status = New { kind: "status", job_id: Some(&job.id), place, reply_to: Some(message), body: &body };
     outbox::add(write, status).await?;
     hold::tell(write, place).await?;
     outage::tell(write).await?;
     Ok(Effect::Accepted { number: job.number })
+}
+
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Cancels a job on behalf of a person.

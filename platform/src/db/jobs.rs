@@ -1,11 +1,13 @@
 //! Jobs as people read them.
 
 use serde::Serialize;
+use sqlx::{QueryBuilder, Sqlite};
+use utoipa::ToSchema;
 
 use super::{Db, DbError};
 
 /// A job with what its newest run shows.
-#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow, ToSchema)]
 pub struct JobView {
     /// The number that people use.
     pub id: i64,
@@ -69,26 +71,67 @@ impl Db {
         self.list(&Listed { live: live_only, limit, ..Listed::default() }).await
     }
 
-    /// Those that are asked for, the newest first.
+    /// Those that are asked for, the newest first, however long it takes to find them.
     pub async fn list(&self, listed: &Listed) -> Result<Vec<JobView>, DbError> {
-        let query = format!(
-            "{VIEW} WHERE (?1 = 0 OR job.ended_at IS NULL) AND (?2 IS NULL OR job.number < ?2)
-                AND (?3 IS NULL OR instr(lower(job.prompt), ?3) > 0 OR instr(lower(job.answer), ?3) > 0)
-                AND (?5 IS NULL OR job.state = ?5) AND (?6 IS NULL OR job.project = ?6)
-             ORDER BY job.number DESC LIMIT ?4"
-        );
-        let words = listed.words.as_deref().map(str::trim).filter(|words| !words.is_empty()).map(str::to_lowercase);
-        Ok(sqlx::query_as(sqlx::AssertSqlSafe(query))
-            .bind(listed.live)
-            .bind(listed.before)
-            .bind(words)
-            .bind(listed.limit)
-            .bind(&listed.state)
-            .bind(&listed.project)
-            .fetch_all(self.read())
-            .await?)
+        let (mut found, mut asked) = (Vec::new(), listed.clone());
+        loop {
+            let page = self.page_of_jobs(&asked).await?;
+            asked.limit -= u32::try_from(page.jobs.len()).unwrap_or(u32::MAX).min(asked.limit);
+            found.extend(page.jobs);
+            asked.before = page.next;
+            if asked.limit == 0 || page.next.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// One page of those that are asked for, the newest first. Words are looked for among so many tasks at a time: a page may
+    /// hold few of them, or none, and yet have a next one.
+    pub async fn page_of_jobs(&self, listed: &Listed) -> Result<Listing, DbError> {
+        let words = listed.words.as_deref().map(str::trim).filter(|words| !words.is_empty());
+        let newest = self.newest().await?.saturating_add(1);
+        let before = listed.before.map_or(newest, |before| before.min(newest));
+        let oldest = words.map(|_| before.saturating_sub(SEARCHED)).filter(|oldest| *oldest > 1);
+        let mut query = QueryBuilder::<Sqlite>::new(VIEW);
+        query.push(" WHERE job.number < ").push_bind(before);
+        if let Some(oldest) = oldest {
+            query.push(" AND job.number >= ").push_bind(oldest);
+        }
+        if listed.live {
+            query.push(" AND job.state NOT IN ('done', 'failed', 'cancelled', 'poison')");
+        }
+        if let Some(state) = &listed.state {
+            query.push(" AND job.state = ").push_bind(state);
+        }
+        if let Some(project) = &listed.project {
+            query.push(" AND job.project = ").push_bind(project);
+        }
+        if let Some(words) = words {
+            // SQLite knows the capitals of these letters alone.
+            let words = words.to_ascii_lowercase();
+            query.push(" AND (instr(lower(job.prompt), ").push_bind(words.clone());
+            query.push(") > 0 OR instr(lower(job.answer), ").push_bind(words).push(") > 0)");
+        }
+        query.push(" ORDER BY job.number DESC LIMIT ").push_bind(i64::from(listed.limit) + 1);
+        let mut jobs: Vec<JobView> = query.build_query_as().fetch_all(self.read()).await?;
+        let limit = usize::try_from(listed.limit).unwrap_or(usize::MAX);
+        let next = if jobs.len() > limit {
+            jobs.truncate(limit);
+            jobs.last().map(|job| job.id)
+        } else {
+            oldest
+        };
+        Ok(Listing { jobs, next })
+    }
+
+    /// The number of the newest job, or 0.
+    async fn newest(&self) -> Result<i64, DbError> {
+        Ok(sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) FROM job").fetch_one(self.read()).await?)
     }
 }
+
+/// Among so many tasks words are looked for at a time.
+const SEARCHED: i64 = 10_000;
 
 /// Which jobs are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -104,4 +147,12 @@ pub struct Listed {
     /// Only those of this project.
     pub project: Option<String>,
     pub limit: u32,
+}
+
+/// A page of jobs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing {
+    pub jobs: Vec<JobView>,
+    /// What to give as `before` for the next page; `None` where there is none.
+    pub next: Option<i64>,
 }

@@ -6,6 +6,7 @@ use agentlab_domain::{
     command::{self, Command},
     intervention::{self, Kind},
     lane,
+    pause::Until,
     session::short,
 };
 
@@ -39,6 +40,8 @@ pub(super) async fn obey(
         Command::Unclear(expected) => (*expected).to_owned(),
         Command::Unknown(word) => format!("There is no command /{word}.\n\n{}", command::HELP),
         Command::Restart => return restart(write, incoming, given).await,
+        Command::Pause { until } => pause(write, *until, user).await?,
+        Command::Resume => return resume(write, given).await,
         Command::Cancel { number } => return cancel_task(write, (user, place, message), *number).await,
         Command::Retry { number } => return retry_task(write, incoming, given, *number).await,
         Command::New => match session::leave(write, &lane, &workspace).await? {
@@ -98,6 +101,25 @@ async fn restart(write: &mut Write, incoming: &Incoming<'_>, (user, place, messa
     let asked = Asked { kind: Kind::Restart, role: None, by: &format!("user {user}"), notice: Some(notice) };
     super::intervention::ask(write, &asked).await?;
     Ok(Effect::Restart)
+}
+
+/// Pauses everything. What it says is committed with it.
+async fn pause(write: &mut Write, until: Option<Until>, user: i64) -> Result<String, DbError> {
+    let until = match until.map(|until| calendar::moment(until, clock::now_ms())).transpose() {
+        Ok(until) => until,
+        Err(refused) => return Ok(format!("Nothing is paused: {refused}.")),
+    };
+    super::pause::set(write, until, &format!("user {user}")).await?;
+    let paused = super::pause::present(write).await?;
+    Ok(paused
+        .map_or_else(|| "The pause is over already.".into(), |paused| format!("{} /resume ends it.", paused.words)))
+}
+
+async fn resume(write: &mut Write, (user, place, message): Given) -> Result<Effect, DbError> {
+    let lifted = super::pause::lift(write, &format!("user {user}")).await?;
+    let words = if lifted { "Resumed: waiting tasks begin again." } else { "Nothing is paused." };
+    reply_at_once(write, place, message, words).await?;
+    Ok(Effect::Resumed)
 }
 
 async fn retry_task(

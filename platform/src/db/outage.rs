@@ -7,6 +7,7 @@ use agentlab_domain::{
     circuit::{self, Circuit, Service, State},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     Db, DbError, Write,
@@ -16,7 +17,7 @@ use super::{
 use crate::clock;
 
 /// A service that is out of order, as `status` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct OutageView {
     pub id: &'static str,
     pub state: &'static str,

@@ -149,7 +149,8 @@ impl Db {
             Next::GiveUp { why } => {
                 // What was written since is tried all the same.
                 sqlx::query(
-                    "UPDATE outbox SET state = CASE WHEN revision > ?3 THEN 'pending' ELSE 'given_up' END, error = ?2
+                    "UPDATE outbox SET state = CASE WHEN revision > ?3 THEN 'pending' ELSE 'given_up' END, error = ?2,
+                        given_up = given_up + 1
                      WHERE id = ?1",
                 )
                 .bind(message.id)

@@ -2,12 +2,15 @@
 
 use agentlab_domain::hang::Standing;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{Db, DbError, budget::Spending, crash::SuspicionView, outage::OutageView, process::ProcessRow};
+use super::{
+    Db, DbError, budget::Spending, crash::SuspicionView, outage::OutageView, pause::PauseView, process::ProcessRow,
+};
 use crate::{clock, identity::Living};
 
 /// How many jobs are in each state, and what is owed.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Status {
     pub queued: i64,
     pub running: i64,
@@ -23,6 +26,8 @@ pub struct Status {
     /// US dollars spent, or set aside by running tasks, today.
     pub spent_today_usd: f64,
     pub spending: Spending,
+    /// Nothing new begins, since somebody paused.
+    pub paused: Option<PauseView>,
     /// What keeps every new run from beginning.
     pub held: Option<String>,
     pub processes: Vec<ProcessView>,
@@ -33,7 +38,7 @@ pub struct Status {
 }
 
 /// A process, and whether it lives.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ProcessView {
     pub id: String,
     pub pid: i32,
@@ -119,6 +124,7 @@ impl Db {
             given_up,
             spent_today_usd: spending.today_usd,
             spending,
+            paused: self.paused().await?,
             held: self.held().await?,
             processes: self.processes().await?.into_iter().map(ProcessView::from).collect(),
             circuits: self.outages().await?,

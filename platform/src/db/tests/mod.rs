@@ -7,6 +7,7 @@ mod fits;
 mod holder;
 mod interventions;
 mod orphans;
+mod pause;
 mod terms;
 mod waiting;
 

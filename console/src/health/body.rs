@@ -1,0 +1,119 @@
+//! What `/health` answers. Everybody on this machine may read it, so it holds no words of servers and names nobody.
+
+use std::collections::BTreeMap;
+
+use agentlab_platform::{alert::book::Entry, backup, detectors::Detectors, home::Home};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// How the system is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// `ok`; `degraded`: it serves, and something is wrong; `unavailable`.
+    pub(super) status: &'static str,
+    /// Seconds since the console began.
+    pub(super) uptime: i64,
+    pub(super) active_tasks: i64,
+    pub(super) worker_pool: WorkerPool,
+    pub(super) message_queues: Queues,
+    /// Processes, by name.
+    pub(super) components: BTreeMap<String, Component>,
+    /// Services that are out of order, by name.
+    pub(super) circuits: BTreeMap<String, Component>,
+    /// The loops that look for what is wrong, by process and name.
+    pub(super) detectors: Detectors,
+    pub(super) alerts: Vec<Alert>,
+    /// Nothing new begins, since somebody paused: wanted, and so nothing wrong.
+    pub(super) paused: Option<Paused>,
+    pub(super) backup: Backups,
+    /// What this release is suspected of.
+    pub(super) suspect: Option<String>,
+    pub(super) database: Database,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WorkerPool {
+    pub(super) wanted: u32,
+    pub(super) ready: usize,
+}
+
+/// How many tasks are in each state, and messages on their way.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Queues {
+    pub(super) queued: i64,
+    pub(super) retrying: i64,
+    pub(super) parked: i64,
+    pub(super) waiting: i64,
+    pub(super) undelivered: i64,
+}
+
+/// A process or a service.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Component {
+    pub(super) state: &'static str,
+    pub(super) note: Option<String>,
+}
+
+/// An alert that fires.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Alert {
+    rule: String,
+    severity: String,
+    words: String,
+    /// Unix milliseconds.
+    began: i64,
+    /// For how long, in words.
+    lasts: Option<String>,
+}
+
+impl From<&Entry> for Alert {
+    fn from(entry: &Entry) -> Self {
+        let Entry { rule, severity, words, began, .. } = entry.clone();
+        Self { rule, severity, words, began, lasts: entry.lasts() }
+    }
+}
+
+/// A pause.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Paused {
+    /// Unix milliseconds.
+    pub(super) since: i64,
+    /// Null: until somebody resumes.
+    pub(super) until: Option<i64>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Database {
+    /// `ok`, or `cannot be read`: then what is told is as old as the last look.
+    pub(super) state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<String>,
+}
+
+/// The backups, by their files alone.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Backups {
+    count: usize,
+    /// The name of the newest.
+    newest: Option<String>,
+    /// Its age in seconds.
+    age_s: Option<i64>,
+    /// When it was last found sound, Unix milliseconds.
+    verified_at: Option<i64>,
+    /// When the last attempt failed, if it did. Why says `agentlab backup list`, to its user alone.
+    failed_at: Option<i64>,
+}
+
+impl Backups {
+    pub(super) fn of(home: &Home) -> Self {
+        let all = backup::all(home);
+        let newest = all.first();
+        Self {
+            count: all.len(),
+            newest: newest.map(|newest| newest.name.clone()),
+            age_s: newest.map(|newest| newest.age_ms() / 1000),
+            verified_at: newest.map(|newest| newest.verified_at),
+            failed_at: backup::failure(home).map(|failure| failure.at),
+        }
+    }
+}
