@@ -1,5 +1,6 @@
 //! `doctor`: what is wrong, and what to do about it. It looks at each part as the roles would find it.
 
+mod backups;
 mod database;
 mod finding;
 mod in_service;
@@ -99,6 +100,7 @@ async fn findings() -> Vec<Finding> {
         Err(error) => check("database", false, error.to_string()),
     }
     checks.extend(wal);
+    checks.extend(backups::finding(&home, &config).await);
     checks.extend(machine::findings(&home, &config).await);
     let mut check = |id: &str, ok, what: String| checks.push(Finding::plain(id, ok, what));
     for (ok, what) in processes::check(&home, &config, workers) {

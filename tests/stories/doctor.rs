@@ -120,6 +120,33 @@ async fn the_database_is_looked_into() {
 }
 
 #[test]
+fn the_newest_backup_is_tried() {
+    let world = World::new();
+    nothing_of(&world, "backup");
+    assert_eq!(world.run(&["ask", "[[say: worth keeping]]"]).code, Some(0));
+    for folder in std::fs::read_dir(world.home().join("backups")).into_iter().flatten().filter_map(Result::ok) {
+        std::fs::remove_dir_all(folder.path()).unwrap();
+    }
+    expect(&world, "backup", "warning", "there is none yet");
+    assert_eq!(world.run(&["backup", "now"]).code, Some(0));
+    nothing_of(&world, "backup");
+    let folder = std::fs::read_dir(world.home().join("backups")).unwrap().filter_map(Result::ok).next().unwrap().path();
+    // Made long ago, as its own record says.
+    let record = folder.join("backup.json");
+    let was = std::fs::read_to_string(&record).unwrap();
+    let mut old: Value = serde_json::from_str(&was).unwrap();
+    old["at"] = 1_000_000_000_000_i64.into();
+    std::fs::write(&record, old.to_string()).unwrap();
+    expect(&world, "backup", "warning", "old");
+    std::fs::write(&record, was).unwrap();
+    let copy = folder.join("agentlab.db");
+    let mut bytes = std::fs::read(&copy).unwrap();
+    bytes[5000] ^= 1;
+    std::fs::write(&copy, bytes).unwrap();
+    expect(&world, "backup", "problem", "cannot be restored");
+}
+
+#[test]
 fn a_clock_that_is_far_from_telegrams_is_said() {
     let api = BotApi::start();
     let mut world = World::with_bot(&api);
