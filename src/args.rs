@@ -97,7 +97,11 @@ pub enum Verb {
         name: Option<String>,
     },
     /// What is wrong, and what to do about it.
-    Doctor,
+    Doctor {
+        /// Look from where the services look: with the environment of their units alone; says what differs from here.
+        #[arg(long)]
+        service: bool,
+    },
     /// What was told about the system itself, and where such alerts go.
     Alerts {
         #[command(subcommand)]

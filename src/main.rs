@@ -141,7 +141,7 @@ fn run(args: Args) -> Result<u8, Failure> {
         }
         Verb::Fit => runtime::block_on(fit::fit(json)),
         Verb::Alerts { what } => runtime::block_on(alerts::alerts(what, json)),
-        Verb::Doctor => runtime::block_on(doctor::doctor(json)),
+        Verb::Doctor { service } => runtime::block_on(doctor::doctor(service, json)),
         Verb::Completions { shell } => completions::completions(shell, json),
         Verb::Page => page::page(json),
         Verb::Man => man::man(json),

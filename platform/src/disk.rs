@@ -6,11 +6,15 @@ use nix::sys::statvfs::statvfs;
 
 /// How full it is, in percent; `None` where that cannot be told.
 pub fn percent_full(path: &Path) -> Option<u64> {
-    let disk = statvfs(path).ok()?;
-    let room = percent(disk.blocks(), disk.blocks_free(), disk.blocks_available());
-    // Some file systems do not count files.
-    let files = percent(disk.files(), disk.files_free(), disk.files_available());
+    let (room, files) = percents_full(path);
     room.max(files)
+}
+
+/// How full it is in room, and in files. Some file systems do not count files.
+pub fn percents_full(path: &Path) -> (Option<u64>, Option<u64>) {
+    let Ok(disk) = statvfs(path) else { return (None, None) };
+    let room = percent(disk.blocks(), disk.blocks_free(), disk.blocks_available());
+    (room, percent(disk.files(), disk.files_free(), disk.files_available()))
 }
 
 /// What is used of what may be used, rounded up. What only the system may use counts for neither.

@@ -2,6 +2,7 @@
 //! `AGENTLAB_` variable and no secret goes to an agent.
 
 pub mod git;
+mod say;
 
 use std::{
     ffi::OsString,
@@ -35,6 +36,8 @@ use crate::{
     notify, program, run_dir,
     run_dir::RunDir,
 };
+
+pub use say::{agent_says, doctor_in, version};
 
 /// Starts the process of a post, in a process group of its own, so that Ctrl-C in a terminal reaches `up` alone. A worker
 /// that drains finishes its run before it stops.
@@ -181,14 +184,6 @@ pub fn bystander(seconds: u64) -> io::Result<u32> {
         .process_group(0)
         .spawn()?;
     Ok(child.id())
-}
-
-/// What `program --version` prints, within ten seconds.
-pub async fn version(program: &Path) -> io::Result<String> {
-    let output = Command::new(program).arg("--version").stdin(Stdio::null()).kill_on_drop(true).output();
-    let output = tokio::time::timeout(std::time::Duration::from_secs(10), output).await.map_err(io::Error::other)??;
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if output.status.success() { Ok(text) } else { Err(io::Error::other(output.status.to_string())) }
 }
 
 /// What a program answers to these words, in this home and within so long.

@@ -70,7 +70,8 @@ pub(crate) fn is_about(job: &str, number: i64) {
 
 /// Sixteen digits are enough to be one's own, and short enough to be read to somebody.
 fn short(bytes: &[u8]) -> String {
-    bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let number = bytes.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{number:016x}")
 }
 
 #[cfg(test)]

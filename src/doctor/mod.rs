@@ -1,9 +1,15 @@
 //! `doctor`: what is wrong, and what to do about it. It looks at each part as the roles would find it.
 
+mod backups;
+mod database;
+mod finding;
+mod in_service;
+mod machine;
 mod processes;
+mod programs;
 mod services;
 
-use agentlab_domain::exit_code;
+use crate::{failure::Failure, print};
 use agentlab_platform::{
     agent::Agent,
     alert::Channel,
@@ -13,35 +19,27 @@ use agentlab_platform::{
     instructions::in_force,
     life, spawn,
 };
-use serde::Serialize;
+use finding::Finding;
 
-use crate::{failure::Failure, print};
-
-/// One finding.
-#[derive(Debug, Serialize)]
-struct Check {
-    id: &'static str,
-    ok: bool,
-    /// What was found, and for what is wrong the remedy.
-    what: String,
-}
-
-/// Prints every finding; fails when one is bad.
-pub async fn doctor(as_json: bool) -> Result<u8, Failure> {
-    let checks = checks().await;
+/// Prints every finding; fails when one is a problem. With `service` what the services find in their own environment.
+pub async fn doctor(service: bool, as_json: bool) -> Result<u8, Failure> {
+    let found = findings().await;
+    if service {
+        return in_service::print(found, as_json).await;
+    }
     if as_json {
-        print::json(&checks)?;
+        print::json(&found)?;
     } else {
-        for check in &checks {
-            print::line(&format!("{} {}: {}", if check.ok { "ok  " } else { "BAD " }, check.id, check.what));
+        for finding in &found {
+            finding.print();
         }
     }
-    Ok(if checks.iter().all(|check| check.ok) { exit_code::DONE } else { exit_code::FAILED })
+    Ok(finding::code(&found))
 }
 
-async fn checks() -> Vec<Check> {
+async fn findings() -> Vec<Finding> {
     let mut checks = Vec::new();
-    let mut check = |id, ok, what: String| checks.push(Check { id, ok, what });
+    let mut check = |id: &str, ok, what: String| checks.push(Finding::plain(id, ok, what));
     let home = match Home::open() {
         Ok(home) => home,
         Err(error) => {
@@ -61,6 +59,10 @@ async fn checks() -> Vec<Check> {
     check("config", true, format!("{} {there}", home.config().display()));
     let (ok, what) = agent(&config).await;
     check("agent", ok, what);
+    // Looked at before it is opened, which tidies it.
+    let wal = database::wal(&home);
+    checks.extend(programs::findings(&config).await);
+    let mut check = |id: &str, ok, what: String| checks.push(Finding::plain(id, ok, what));
     for (name, project) in &config.projects {
         let ok = project.path.is_dir();
         let what = if ok { "is there" } else { "is not there: create it, or correct projects.*.path" };
@@ -80,6 +82,8 @@ async fn checks() -> Vec<Check> {
             let sound = migrate::check(&db).await;
             let what = sound.as_ref().map_or_else(ToString::to_string, |()| home.database().display().to_string());
             check("database", sound.is_ok(), what);
+            checks.extend(database::dangling(&db).await);
+            let mut check = |id: &str, ok, what: String| checks.push(Finding::plain(id, ok, what));
             if let Some(held) = db.held().await.unwrap_or_default() {
                 check("hold", false, held);
             }
@@ -95,6 +99,10 @@ async fn checks() -> Vec<Check> {
         }
         Err(error) => check("database", false, error.to_string()),
     }
+    checks.extend(wal);
+    checks.extend(backups::finding(&home, &config).await);
+    checks.extend(machine::findings(&home, &config).await);
+    let mut check = |id: &str, ok, what: String| checks.push(Finding::plain(id, ok, what));
     for (ok, what) in processes::check(&home, &config, workers) {
         check("system", ok, what);
     }

@@ -5,7 +5,12 @@ use console::{Color, Style};
 
 /// The word in its colour; other words stay as they are.
 pub fn painted(word: &str) -> String {
-    match of(word) {
+    painted_as(word, word)
+}
+
+/// The word in the colour of another one.
+pub fn painted_as(word: &str, like: &str) -> String {
+    match of(like) {
         Some(colour) => Style::new().fg(colour).apply_to(word).to_string(),
         None => word.to_owned(),
     }

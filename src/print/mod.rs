@@ -7,7 +7,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-pub use colour::painted;
+pub use colour::{painted, painted_as};
 pub use table::table;
 
 /// A line of the answer.

@@ -151,3 +151,14 @@ async fn every_view_is_documented_with_its_columns() {
     }
     none(&found, "people query the views: docs/SQL.md must hold these beginnings of rows");
 }
+
+#[tokio::test]
+async fn v_queue_says_that_everything_is_paused() {
+    let (_folder, mut connection) = filled().await;
+    let place = "SELECT DISTINCT place FROM v_queue WHERE task = 12";
+    let pause = |until: &'static str| format!("UPDATE pause SET until = {until}");
+    sqlx::raw_sql(AssertSqlSafe(pause("4070908800000"))).execute(&mut connection).await.unwrap();
+    assert_eq!(strings(&mut connection, place).await, ["paused until 2099-01-01 00:00:00 UTC"]);
+    sqlx::raw_sql(AssertSqlSafe(pause("NULL"))).execute(&mut connection).await.unwrap();
+    assert_eq!(strings(&mut connection, place).await, ["paused"]);
+}

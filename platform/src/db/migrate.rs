@@ -90,3 +90,8 @@ pub async fn check(db: &Db) -> Result<(), DbError> {
     let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(db.read()).await?;
     if verdict == "ok" { Ok(()) } else { Err(DbError::Queue(format!("quick_check says: {verdict}"))) }
 }
+
+/// Rows that name a row which is not there.
+pub async fn dangling(db: &Db) -> Result<i64, DbError> {
+    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM pragma_foreign_key_check").fetch_one(db.read()).await?)
+}

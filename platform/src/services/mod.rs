@@ -148,10 +148,15 @@ impl Manager {
 
     /// The PATH that the unit of a post gives.
     pub fn path_of(&self, post: Post) -> Option<String> {
+        self.variable(post, "PATH")
+    }
+
+    /// What stands in its unit for this variable.
+    fn variable(&self, post: Post, name: &str) -> Option<String> {
         let text = std::fs::read_to_string(self.file(post)).ok()?;
         match self.kind {
-            Kind::Systemd => systemd::variable(&text, "PATH"),
-            Kind::Launchd => launchd::variable(&text, "PATH"),
+            Kind::Systemd => systemd::variable(&text, name),
+            Kind::Launchd => launchd::variable(&text, name),
         }
     }
 }

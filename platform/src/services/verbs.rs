@@ -1,6 +1,6 @@
 //! What a service manager is asked to do, and the calls of its command for it. Each may be asked twice without harm.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use agentlab_domain::role::Post;
 
@@ -20,6 +20,25 @@ impl Manager {
             Kind::Launchd => self.ask(&["print", &launchd::domain(self.user)]).await?,
         };
         said.well().map(drop)
+    }
+
+    /// The environment in which it starts a post: its own, and what the unit says over it.
+    pub async fn environment(&self, post: Post) -> Result<Vec<(String, String)>, Trouble> {
+        let mut all: BTreeMap<String, String> = match self.kind {
+            Kind::Systemd => {
+                let said = self.ask(&["--user", "show-environment"]).await?.well()?;
+                said.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect()
+            }
+            // It gives its services what a login has, and nothing of a shell's.
+            Kind::Launchd => ["HOME", "USER", "LOGNAME", "TMPDIR", "SHELL"]
+                .into_iter()
+                .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
+                .collect(),
+        };
+        for name in ["PATH", "AGENTLAB_HOME"] {
+            all.extend(self.variable(post, name).map(|value| (name.to_owned(), value)));
+        }
+        Ok(all.into_iter().collect())
     }
 
     /// How a post stands with it.

@@ -14,7 +14,7 @@ use tracing_subscriber::{
     Layer,
     fmt::{MakeWriter, format::Writer, time::FormatTime, time::SystemTime},
     layer::Context,
-    registry::LookupSpan,
+    registry::{LookupSpan, Scope},
 };
 
 /// What stands at the top of a line. `task` is the number of `job.id`.
@@ -59,7 +59,7 @@ where
         event.record(&mut own);
         let mut ids = BTreeMap::new();
         // From the outermost on: what is nearer knows better.
-        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        for span in context.event_scope(event).into_iter().flat_map(Scope::from_root) {
             if let Some(seen) = span.extensions().get::<Seen>() {
                 ids.extend(seen.ids.iter().map(|(name, value)| (*name, value.clone())));
             }

@@ -42,7 +42,7 @@ pub(super) async fn act(
             let settled = tokio::task::spawn_blocking(move || run_dir::settle(&dir, &name, &Spared::of(&home)?)).await;
             match settled {
                 Ok(Ok(true)) => {
-                    tracing::warn!(task, run.id = %id, "its shim is dead and no worker is free: I closed it")
+                    tracing::warn!(task, run.id = %id, "its shim is dead and no worker is free: I closed it");
                 }
                 Ok(Ok(false)) => {
                     memory.in_vain = Some(clock::instant());

@@ -1,0 +1,41 @@
+//! The newest backup: how old it is, and whether a system could begin with it, which is tried on a scratch copy.
+
+use std::time::Duration;
+
+use agentlab_domain::progress;
+use agentlab_platform::{backup, calendar, clock, config::Config, home::Home};
+
+use super::finding::Finding;
+
+const ID: &str = "backup";
+const NOW: &str = "`agentlab backup now` makes one and says what is in its way";
+
+pub(super) async fn finding(home: &Home, config: &Config) -> Option<Finding> {
+    let Some(newest) = backup::newest(home) else {
+        // Where nothing ever ran there is nothing to lose.
+        return home.crash_history().exists().then(|| match backup::failure(home) {
+            Some(failure) => Finding::problem(ID, format!("there is none: {}", failure.words), NOW),
+            None => Finding::warning(ID, "there is none yet: the first is made soon after agentlab is started", NOW),
+        });
+    };
+    let age = Duration::from_millis(u64::try_from(newest.age_ms()).unwrap_or_default());
+    let limit = config.alerts.limits(Duration::from_mins(config.backup.every_minutes)).backup_old;
+    let made = calendar::clock_time(newest.at, clock::now_ms());
+    if let Err(error) = backup::verify(home, &newest).await {
+        return Some(match error {
+            backup::BackupError::Busy => {
+                Finding::plain(ID, true, format!("{} is of {made}; another one is made now", newest.name))
+            }
+            backup::BackupError::File { .. } | backup::BackupError::Copy(_) | backup::BackupError::Unsound(_) => {
+                Finding::problem(ID, format!("{} of {made} cannot be restored: {error}", newest.name), NOW)
+            }
+        });
+    }
+    let words = format!("{} of {made} can be restored ({} tasks)", newest.name, newest.tasks());
+    if age <= limit {
+        return Some(Finding::plain(ID, true, words));
+    }
+    let old = progress::elapsed(newest.age_ms());
+    let why = backup::failure(home).map(|failure| format!(": {}", failure.words)).unwrap_or_default();
+    Some(Finding::warning(ID, format!("{words}, and it is {old} old{why}"), NOW))
+}
