@@ -53,7 +53,8 @@ pub(crate) async fn fill(world: &World) -> anyhow::Result<()> {
     let between = DAYS * 24 * 3_600_000 / TASKS;
     let mut write = db.begin(Durability::Full).await?;
     for statement in FILL {
-        let generate = "WITH RECURSIVE generate(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM generate WHERE value < ?1) ";
+        let generate =
+            "WITH RECURSIVE generate(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM generate WHERE value < ?1) ";
         let with = if statement.contains("FROM generate") { generate } else { "" };
         let mut query = sqlx::query(sqlx::AssertSqlSafe(format!("{with}{statement}")));
         if !with.is_empty() {

@@ -45,7 +45,13 @@ pub(crate) fn measure(_: &Floor, table: &mut Table) -> anyhow::Result<()> {
     let up = world.up()?;
     let socket = world.home()?.socket("console");
     let floor = many(&socket, "/static/style.css")?.p50();
-    table.row(row("floor: a static file by the same road", None, &many(&socket, "/static/style.css")?, floor, String::new()));
+    table.row(row(
+        "floor: a static file by the same road",
+        None,
+        &many(&socket, "/static/style.css")?,
+        floor,
+        String::new(),
+    ));
     for path in VIEWS {
         let first = ask(&socket, "GET", path, "")?;
         let samples = many(&socket, path)?;
@@ -84,7 +90,9 @@ pub(crate) fn measure(_: &Floor, table: &mut Table) -> anyhow::Result<()> {
         Ok(())
     })?;
     let size = std::fs::metadata(world.home()?.database())?.len() / (1024 * 1024);
-    table.note(format!("views: {TASKS} ended tasks, a database of {size} MiB; ratio: p50 to the floor of the same road."));
+    table.note(format!(
+        "views: {TASKS} ended tasks, a database of {size} MiB; ratio: p50 to the floor of the same road."
+    ));
     up.stop()
 }
 

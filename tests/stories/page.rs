@@ -9,7 +9,7 @@ use fantoccini::Locator;
 
 use crate::world::{Browser, World};
 
-pub(super) const DESK: (u32, u32) = (1100, 900);
+const DESK: (u32, u32) = (1100, 900);
 const PHONE: (u32, u32) = (500, 900);
 const PAGES: [&str; 6] = ["/", "/jobs", "/jobs/1", "/processes", "/charts", "/recovery"];
 

@@ -2,8 +2,11 @@
 
 use fantoccini::Locator;
 
-use super::page::{DESK, block_on, link};
+use super::page::{block_on, link};
 use crate::world::{Browser, LONG, Look, World, wait_until, write_script};
+
+/// All of it is in the picture.
+const TALL: (u32, u32) = (1000, 1500);
 
 /// An agent that works as the words of its task say: a rehearsal whose directives are not in the task.
 fn at_work(world: &mut World) {
@@ -11,9 +14,9 @@ fn at_work(world: &mut World) {
     let script = world.path("bin/at-work.sh");
     let text = format!(
         "#!/bin/sh\nread -r task\ncase \"$task\" in\n\
-         *flaky*) what='[[tool: Bash cargo test --workspace]] [[sleep: 600]]' ;;\n\
+         *flaky*) what='[[tool: Bash cargo test --workspace]] [[cost: 0.12]] [[sleep: 600]]' ;;\n\
          *invoice*) what='[[tool: Edit src/invoice/pdf.rs]] [[sleep: 600]]' ;;\n\
-         *) what='[[tool: Read README.md]] [[say: Done.]]' ;;\nesac\n\
+         *) what='[[tool: Read README.md]] [[sleep: 1]] [[cost: 0.31]] [[say: Done.]]' ;;\nesac\n\
          printf '%s %s' \"$what\" \"$task\" | {program} rehearse \"$@\"\n"
     );
     write_script(&script, &text);
@@ -47,11 +50,12 @@ fn everything_is_paused_and_resumed_on_the_page() {
     ask("shop", "Update the payment library and run all tests");
     ask("site", "Translate the new pages into German");
     block_on(async {
-        let Some(browser) = Browser::open(&world.path("profile"), DESK).await else { return };
+        let Some(browser) = Browser::open(&world.path("profile"), TALL).await else { return };
         let client = &browser.client;
         client.goto(&link(&world)).await.unwrap();
         browser.wait_for("main", "Translate the new pages").await;
         browser.wait_for("main", "cargo test --workspace").await;
+        browser.wait_for("main", "Write the release notes").await;
         browser.picture("working-day").await;
 
         client.find(Locator::Css("input[name=until]")).await.unwrap().send_keys("never").await.unwrap();
@@ -62,17 +66,17 @@ fn everything_is_paused_and_resumed_on_the_page() {
         browser.click("form[action='/pause'] button").await;
         browser.wait_for("#paused", "nothing new begins, what runs goes on").await;
         browser.picture("paused").await;
-        assert_eq!(look.count("SELECT COUNT(*) FROM pause WHERE until > since + 7190000"), 1);
+        assert_eq!(world.count("SELECT COUNT(*) FROM pause WHERE until > since + 7190000"), 1);
         // A place is free, and nobody takes it.
         assert_eq!(world.run(&["cancel", "3"]).code, Some(0));
-        wait_until("one has ended", LONG, || look.count("SELECT COUNT(*) FROM job WHERE state = 'cancelled'") == 1);
+        wait_until("one has ended", LONG, || world.count("SELECT COUNT(*) FROM job WHERE state = 'cancelled'") == 1);
         client.goto(&format!("http://127.0.0.1:{}/", world.port)).await.unwrap();
         browser.wait_for("#paused", "by the page").await;
-        assert_eq!(look.count("SELECT COUNT(*) FROM run"), 4);
+        assert_eq!(world.count("SELECT COUNT(*) FROM run"), 4);
         browser.click("form[action='/resume'] button").await;
         browser.wait_for("h1", "Now").await;
         wait_until("the waiting ones are done", LONG, || {
-            look.count("SELECT COUNT(*) FROM job WHERE state = 'done'") == 4
+            world.count("SELECT COUNT(*) FROM job WHERE state = 'done'") == 4
         });
         assert!(client.find(Locator::Css("#paused")).await.is_err());
         browser.close().await;

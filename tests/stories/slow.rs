@@ -49,14 +49,14 @@ fn idle_and_trickling_connections_fall_and_others_are_answered_meanwhile() {
     });
     let idle: Vec<TcpStream> = (0..200).map(|_| connect(&world)).collect();
     let asked = Instant::now();
-    assert_eq!(loopback(&world, "GET", "/health", &[]).0, 200);
+    assert_eq!(loopback(&world, "GET", "/ready", &[]).0, 200);
     assert!(asked.elapsed() < Duration::from_secs(1), "they keep nobody waiting: {:?}", asked.elapsed());
     // More than there is room for: the socket has room of its own, and loopback has it again when they fall.
     let more: Vec<TcpStream> = (0..100).map(|_| connect(&world)).collect();
     let asked = Instant::now();
-    assert_eq!(socket(&world, "GET", "/health", None).0, 200);
+    assert_eq!(socket(&world, "GET", "/ready", None).0, 200);
     assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
-    assert_eq!(loopback(&world, "GET", "/health", &[]).0, 200);
+    assert_eq!(loopback(&world, "GET", "/ready", &[]).0, 200);
     assert!(asked.elapsed() < HEAD * 3, "{:?}", asked.elapsed());
     assert!(closed(trickling), "a head has its time");
     assert!(began.elapsed() < HEAD * 4, "{:?}", began.elapsed());

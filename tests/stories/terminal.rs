@@ -6,7 +6,7 @@ use crate::world::{LONG, World};
 fn a_task_is_asked_followed_cancelled_and_retried_from_a_terminal_alone() {
     let world = World::new();
     let up = world.up();
-    let asked = world.run(&["ask", "[[tool: Read notes]] [[say: by hand]]"]);
+    let asked = world.run(&["ask", "[[tool: Read notes]] [[sleep: 2]] [[say: by hand]]"]);
     assert!(asked.code == Some(0) && asked.stdout.contains("by hand"), "{asked:?}");
     assert!(asked.stderr.contains("Read: notes"), "it was followed: {asked:?}");
     assert_eq!(world.run(&["ask", "--no-wait", "[[tool: Bash make]] [[sleep: 600]]"]).code, Some(0));

@@ -69,6 +69,12 @@ impl Db {
         self.list(&Listed { live: live_only, limit, ..Listed::default() }).await
     }
 
+    /// Those that ended last.
+    pub async fn lately(&self, limit: u32) -> Result<Vec<JobView>, DbError> {
+        let query = format!("{VIEW} WHERE job.ended_at IS NOT NULL ORDER BY job.ended_at DESC LIMIT ?1");
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(limit).fetch_all(self.read()).await?)
+    }
+
     /// Those that are asked for, the newest first, however long it takes to find them.
     pub async fn list(&self, listed: &Listed) -> Result<Vec<JobView>, DbError> {
         let (mut found, mut asked) = (Vec::new(), listed.clone());
