@@ -27,7 +27,7 @@ const FILL: [&str; 6] = [
             value % 7 + 1, value % 3 + 1, value, 'p' || (value % 5), '/srv/p' || (value % 5), 'none',
             'Please mend the thing number ' || value || ' in the shop: ' || hex(randomblob(120)),
             'It is mended. ' || hex(randomblob(600)), ?3 + value * ?2 - 60000 - value % 600000, ?3 + value * ?2
-     FROM generate(value)",
+     FROM generate",
     "INSERT INTO Jobs (id, job, job_type, status, attempts, max_attempts, run_at, done_at)
      SELECT job.id, X'00', 'agentlab', CASE job.state WHEN 'done' THEN 'Done' ELSE 'Killed' END, 1, 25, job.accepted_at / 1000,
             job.ended_at / 1000 FROM job",
@@ -66,8 +66,17 @@ pub(crate) async fn fill(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks by the console's socket for this path; how long it took from the connection to the last byte.
+/// Asks by the console's socket for this path, which must succeed; how long it took from the connection to the last byte.
 pub(crate) fn ask(socket: &Path, method: &str, path: &str, body: &str) -> anyhow::Result<Duration> {
+    let (took, head) = answer(socket, method, path, body)?;
+    if !head.starts_with("HTTP/1.1 20") {
+        bail!("{path}: {head}");
+    }
+    Ok(took)
+}
+
+/// The same whatever the answer is; with its first line.
+pub(crate) fn answer(socket: &Path, method: &str, path: &str, body: &str) -> anyhow::Result<(Duration, String)> {
     let began = clock::now();
     let mut stream = UnixStream::connect(socket)?;
     write!(
@@ -78,8 +87,5 @@ pub(crate) fn ask(socket: &Path, method: &str, path: &str, body: &str) -> anyhow
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let took = clock::now().saturating_sub(began);
-    if !answer.starts_with("HTTP/1.1 20") {
-        bail!("{path}: {}", answer.lines().next().unwrap_or_default());
-    }
-    Ok(took)
+    Ok((took, answer.lines().next().unwrap_or_default().to_owned()))
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    archive::{TASKS, ask, fill},
+    archive::{TASKS, answer, ask, fill},
     floor::Floor,
     plain,
     samples::{Samples, ms},
@@ -59,8 +59,14 @@ pub(crate) fn measure(_: &Floor, table: &mut Table) -> anyhow::Result<()> {
         table.row(row(&format!("view {path}"), Some(first), &samples, floor, met));
     }
     let health = |figure: &str, table: &mut Table| -> anyhow::Result<()> {
-        let samples = many(&socket, "/health")?;
-        let met = aim("p99 under 100 ms", samples.percentile(99) < HEALTH);
+        let mut healthy = 0;
+        let answered = (0..MANY).map(|_| {
+            let (took, head) = answer(&socket, "GET", "/health", "")?;
+            healthy += usize::from(head.starts_with("HTTP/1.1 200"));
+            Ok(took)
+        });
+        let samples: Samples = answered.collect::<anyhow::Result<_>>()?;
+        let met = aim(&format!("p99 under 100 ms ({healthy} of {MANY} say 200)"), samples.percentile(99) < HEALTH);
         table.row(row(figure, None, &samples, floor, met));
         Ok(())
     };

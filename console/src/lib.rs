@@ -17,7 +17,9 @@ use std::{sync::Arc, time::Duration};
 
 use agentlab_domain::role::{Post, Role};
 use agentlab_platform::{
-    clock, detectors,
+    clock,
+    db::Db,
+    detectors,
     life::{Life, Refusal, Taken},
     pulse::Turns,
     watch,
@@ -48,8 +50,10 @@ pub async fn serve() -> Result<u8, Refusal> {
     let _watcher = watch::begin(&taken);
     let life = Arc::new(taken.enter().await?);
     let (loopback, socket) = (listen::loopback(&life).await?, listen::socket(&life)?);
+    let apart = life.db.apart();
     let shared = Arc::new(Shared {
-        look: RwLock::new(Look::now(&life).await),
+        look: RwLock::new(Look::now(&life, &apart).await),
+        apart,
         requests: life.pulse.turns("requests"),
         life: Arc::clone(&life),
     });
@@ -93,6 +97,8 @@ async fn patience(request: Request, next: Next) -> Response {
 }
 
 struct Shared {
+    /// For looks alone: pages that take long must not make us look ill.
+    apart: Db,
     look: RwLock<Look>,
     /// Promises nothing: nobody has to ask.
     requests: Turns,
@@ -104,7 +110,7 @@ impl Shared {
     async fn look(&self) -> Look {
         self.life.progress.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.requests.rest();
-        if let Ok(look) = tokio::time::timeout(LOOK, Look::now(&self.life)).await {
+        if let Ok(look) = tokio::time::timeout(LOOK, Look::now(&self.life, &self.apart)).await {
             self.look.write().await.update(look);
         }
         self.look.read().await.clone()
