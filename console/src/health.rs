@@ -119,9 +119,9 @@ impl Look {
             alerts: alerts.iter().map(Alert::from).collect(),
             paused: status.paused.as_ref().map(|paused| Paused { since: paused.since, until: paused.until }),
             suspect: status.suspicion.as_ref().map(|suspicion| suspicion.words.clone()),
-            database: match stale {
-                true => Database { state: "cannot be read", error: self.error.clone() },
-                false => Database { state: "ok", error: None },
+            database: Database {
+                state: if stale { "cannot be read" } else { "ok" },
+                error: self.error.clone().filter(|_| stale),
             },
         };
         (ok, body)
