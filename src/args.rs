@@ -1,8 +1,12 @@
 //! The command line.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use agentlab_domain::role::{MOST_WORKERS, Role};
+use agentlab_domain::{
+    age,
+    job::State,
+    role::{MOST_WORKERS, Role},
+};
 use clap::{
     Parser, Subcommand,
     builder::{PossibleValuesParser, TypedValueParser},
@@ -32,25 +36,15 @@ pub enum Verb {
     Ask(Ask),
     /// What runs, what waits, and what is wrong.
     Status,
-    /// The tasks that have not ended (--all: the newest hundred).
-    Jobs {
-        /// Those that have ended too.
-        #[arg(long)]
-        all: bool,
-    },
+    /// The tasks that have not ended, newest first (--all: those that have, too).
+    Jobs(Jobs),
     /// One task, with its answer.
     Job {
         /// The task's number.
         id: i64,
     },
     /// The log; with a task's number what its agent did.
-    Logs {
-        /// The task's number.
-        id: Option<i64>,
-        /// Go on printing.
-        #[arg(short, long)]
-        follow: bool,
-    },
+    Logs(Logs),
     /// Stop a task.
     Cancel {
         /// The task's number.
@@ -108,6 +102,11 @@ pub enum Verb {
     Alerts {
         #[command(subcommand)]
         what: Option<Alerts>,
+    },
+    /// Copies of the database that were tried: make one now, list them, try them again.
+    Backup {
+        #[command(subcommand)]
+        what: Backup,
     },
     /// Ask the database (read only), such as "SELECT * FROM `v_queue`".
     Sql {
@@ -169,11 +168,64 @@ pub struct Update {
     pub again: bool,
 }
 
+/// `backup`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Backup {
+    /// Make one, and try whether it can be restored.
+    Now,
+    /// Each with its age, the newest first.
+    List,
+    /// Try again whether they can be restored.
+    Verify {
+        /// The name of one; without it all.
+        name: Option<String>,
+    },
+}
+
 /// `alerts`.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum Alerts {
     /// Send one through every channel, and say what each answered.
     Test,
+}
+
+/// `jobs`.
+#[derive(Debug, Default, clap::Args)]
+pub struct Jobs {
+    /// Those that have ended too.
+    #[arg(long)]
+    pub all: bool,
+    /// Only of this project.
+    #[arg(long)]
+    pub project: Option<String>,
+    /// Only in this state, ended or not.
+    #[arg(long, value_parser = state())]
+    pub state: Option<State>,
+    /// Only those whose task or answer holds these words; ended ones too.
+    #[arg(long)]
+    pub search: Option<String>,
+    /// Only those before this number: the next page.
+    #[arg(long, value_name = "NUMBER")]
+    pub before: Option<i64>,
+}
+
+/// `logs`.
+#[derive(Debug, clap::Args)]
+pub struct Logs {
+    /// The task's number.
+    pub id: Option<i64>,
+    /// Go on printing.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only what these processes logged; `shim` keeps a run.
+    #[arg(long, conflicts_with = "id", value_parser = logging())]
+    pub role: Option<String>,
+    /// Only what is not older than this, such as 10m.
+    #[arg(long, conflicts_with = "id", value_name = "AGE", value_parser = age::parse)]
+    pub since: Option<Duration>,
+    /// Only what belongs to this request, whichever process did it; the beginning of its id will do.
+    #[arg(long, conflicts_with = "id", value_name = "ID")]
+    pub request: Option<String>,
 }
 
 /// `ask`.
@@ -190,6 +242,17 @@ pub struct Ask {
     /// Print the task's number and go.
     #[arg(long)]
     pub no_wait: bool,
+}
+
+/// A state by its word.
+fn state() -> impl TypedValueParser<Value = State> {
+    PossibleValuesParser::new(State::ALL.map(State::as_str))
+        .try_map(|word| State::parse(&word).ok_or("there is no such state"))
+}
+
+/// Whoever has a log.
+fn logging() -> PossibleValuesParser {
+    PossibleValuesParser::new(Role::ALL.map(Role::as_str).into_iter().chain(["shim"]))
 }
 
 /// A role by its word; a shell completes them.

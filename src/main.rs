@@ -3,6 +3,7 @@
 mod alerts;
 mod args;
 mod ask;
+mod backup;
 mod cancel;
 mod completions;
 mod doctor;
@@ -119,9 +120,9 @@ fn run(args: Args) -> Result<u8, Failure> {
             runtime::block_on(ask::ask(ask, json))
         }
         Verb::Status => runtime::block_on(status::status(json)),
-        Verb::Jobs { all } => runtime::block_on(jobs::jobs(all, json)),
+        Verb::Jobs(asked) => runtime::block_on(jobs::jobs(asked, json)),
         Verb::Job { id } => runtime::block_on(job::job(id, json)),
-        Verb::Logs { id, follow } => runtime::block_on(logs::logs(id, follow, json)),
+        Verb::Logs(asked) => runtime::block_on(logs::logs(asked, json)),
         Verb::Retry { id, no_wait } => runtime::block_on(retry::retry(id, no_wait, json)),
         Verb::Cancel { id } => runtime::block_on(cancel::cancel(id, json)),
         Verb::Restart { role } => runtime::block_on(restart::restart(role, json)),
@@ -144,6 +145,10 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Completions { shell } => completions::completions(shell, json),
         Verb::Page => page::page(json),
         Verb::Man => man::man(json),
+        Verb::Backup { what } => {
+            failpoints::arm();
+            runtime::block_on(backup::backup(what, json))
+        }
         Verb::Sql { statement } => runtime::block_on(sql::sql(&statement, json)),
     }
 }

@@ -29,7 +29,9 @@ pub async fn recover(role: Role, as_json: bool) -> Result<u8, Failure> {
         return say(&home, role, &done, as_json);
     }
     // It lives: it is asked, and what was seen of it is said in case it does not act.
-    done.iter().for_each(|words| print::note(words));
+    for words in &done {
+        print::note(words);
+    }
     let system = system::open().await?;
     let id = system.db.ask_for(Kind::Recover, Some(role), "the terminal").await?;
     intervention::wait(&system, id, as_json).await

@@ -1,4 +1,4 @@
-//! `sql`: a read-only question to the database. The views are documented in docs/ARCHITECTURE.md.
+//! `sql`: a read-only question to the database. The views are documented in docs/SQL.md.
 
 use agentlab_domain::exit_code;
 use agentlab_platform::db::sql;

@@ -1,22 +1,37 @@
-//! `status`: the whole system in one look.
+//! `status`: the whole system in one look. What needs no database is said also where that one cannot be read.
+
+mod without_database;
+
+use std::time::Duration;
 
 use agentlab_domain::{
     exit_code,
+    report::{self, Report},
     role::{Post, Role},
     trial::HEALTHY,
 };
 use agentlab_platform::{
     alert::book::{self, Entry},
-    clock,
-    db::status::Status,
+    clock, config,
+    db::{jobs::JobView, status::Status, uptime::Uptime},
     detectors::{self, Detectors},
+    home::Home,
     instructions, pulse,
     releases::{self, Release, trial::Trial},
     services,
 };
 use serde::Serialize;
 
-use crate::{failure::Failure, print, system};
+use crate::{
+    failure::Failure,
+    print,
+    system::{self, System},
+};
+
+/// How long the database may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Tasks that are shown.
+const JOBS: u32 = 20;
 
 /// What the database knows, and what the detectors say of themselves.
 #[derive(Serialize)]
@@ -29,6 +44,8 @@ struct Whole<'a> {
     trial: Option<Trial>,
     /// What fires now.
     alerts: Vec<Entry>,
+    uptime: Uptime,
+    reports: [Report; 2],
 }
 
 /// The release in place and its trial, for people; nothing where it has none.
@@ -45,27 +62,67 @@ fn release_line(release: &Release, trial: Option<&Trial>) -> String {
 
 /// Prints what runs, what waits and what is wrong.
 pub async fn status(as_json: bool) -> Result<u8, Failure> {
+    let home = Home::open()?;
+    let config = config::load(&home)?;
+    if without_database::is_gone(&home) {
+        return without_database::print(&home, &config, without_database::gone(&home), as_json);
+    }
+    let looked = tokio::time::timeout(clock::scaled(PATIENCE), look()).await;
+    match looked {
+        Ok(Ok(seen)) => show(&seen, as_json),
+        Ok(Err(failure)) => without_database::print(&home, &config, failure.to_string(), as_json),
+        // The roles wait for a locked one; whoever looks wants to know now.
+        Err(_) => without_database::print(&home, &config, without_database::locked(&home), as_json),
+    }
+}
+
+/// All that the database is asked for.
+struct Seen {
+    system: System,
+    status: Status,
+    jobs: Vec<JobView>,
+    uptime: Uptime,
+    reports: [Report; 2],
+}
+
+async fn look() -> Result<Seen, Failure> {
     let system = system::open().await?;
-    let status = system.db.status().await?;
+    let (status, jobs) = (system.db.status().await?, system.db.jobs(true, JOBS).await?);
+    let (uptime, reports) = (system.db.uptime().await?, system.db.reports().await?);
+    Ok(Seen { system, status, jobs, uptime, reports })
+}
+
+/// Whether it runs, in words.
+fn runs(home: &Home, running: bool, alive: usize) -> String {
+    match (running, alive) {
+        (true, _) => "agentlab is running".to_owned(),
+        (false, 0) => format!("agentlab is not running: start it with {}", services::what_starts(home)),
+        (false, alive) => format!(
+            "the supervisor is dead, and {alive} of its processes live on: {} takes them over. Until then nothing that dies \
+             is started again",
+            services::what_starts(home)
+        ),
+    }
+}
+
+fn alert(alert: &Entry) -> String {
+    format!("ALERT ({}, for {}): {}", alert.severity, alert.lasts().unwrap_or_default(), alert.words)
+}
+
+fn show(seen: &Seen, as_json: bool) -> Result<u8, Failure> {
+    let Seen { system, status, jobs, uptime, reports } = seen;
     let detectors = detectors::all(&system.home);
     let (release, trial) = (releases::current(&system.home), releases::trial::in_force(&system.home));
     let running = agentlab_supervisor::is_running(&system.home);
     // Without a supervisor nobody would notice that something is over.
     let alerts = if running { book::firing(&system.home) } else { Vec::new() };
     if as_json {
-        print::json(&Whole { status: &status, detectors, release, trial, alerts })?;
+        let (uptime, reports) = (*uptime, reports.clone());
+        print::json(&Whole { status, detectors, release, trial, alerts, uptime, reports })?;
         return Ok(exit_code::DONE);
     }
     let alive = status.processes.iter().filter(|process| process.alive).count();
-    print::line(&match (running, alive) {
-        (true, _) => "agentlab is running".to_owned(),
-        (false, 0) => format!("agentlab is not running: start it with {}", services::what_starts(&system.home)),
-        (false, alive) => format!(
-            "the supervisor is dead, and {alive} of its processes live on: {} takes them over. Until then nothing that dies \
-             is started again",
-            services::what_starts(&system.home)
-        ),
-    });
+    print::line(&runs(&system.home, running, alive));
     let supervisor = Post { role: Role::Supervisor, slot: 0 };
     if let Some(note) = pulse::read(&system.home, supervisor).filter(|_| running).and_then(|beat| beat.note) {
         print::line(&note);
@@ -85,9 +142,8 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     for outage in &status.circuits {
         print::line(&outage.words);
     }
-    for alert in &alerts {
-        let lasts = alert.lasts().unwrap_or_default();
-        print::line(&format!("ALERT ({}, for {lasts}): {}", alert.severity, alert.words));
+    for fires in &alerts {
+        print::line(&alert(fires));
     }
     for words in detectors::silent(&detectors) {
         print::line(&words);
@@ -107,10 +163,11 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
         });
         print::table(&["process", "state", "pid", "note"], rows.collect());
     }
-    let jobs = system.db.jobs(true, 20).await?;
+    print::line("");
+    print::table(&report::COLUMNS, reports.iter().map(|report| report.cells().to_vec()).collect());
     if !jobs.is_empty() {
         print::line("");
-        crate::jobs::table(&jobs);
+        crate::jobs::table(jobs);
     }
     Ok(exit_code::DONE)
 }

@@ -18,6 +18,7 @@ use agentlab_platform::{
     lock, ping,
     pulse::{ANSWERS, Turns, limit},
     run_dir::RunDir,
+    trace::{self, Trace},
 };
 use fail::fail_point;
 use serde_json::{Value, json};
@@ -141,13 +142,25 @@ async fn take_in(life: &Life, telegram: &Telegram, (wake, turns): (&Notify, &Tur
         journal(life, telegram.bot_id(), raw);
     }
     let text = raw.to_string();
+    let trace = Trace { user: decision.user(), ..Trace::begun(trace::request_of_update(telegram.bot_id(), &text)) };
+    trace.over(store(life, telegram, (wake, turns), (id, &text), &decision)).await;
+}
+
+/// Tries until it is stored, and does what follows.
+async fn store(
+    life: &Life,
+    telegram: &Telegram,
+    (wake, turns): (&Notify, &Turns),
+    (id, text): (i64, &str),
+    decision: &Decision,
+) {
     loop {
         // A database that is locked for long is tried again and again: that is a turn, and no hang.
         turns.turn(limit::within(STORING));
-        match try_take_in(life, telegram.bot_id(), id, &text, &decision).await {
+        match try_take_in(life, telegram.bot_id(), id, text, decision).await {
             Ok(effect) => {
                 life.note(None);
-                return follow_up(life, telegram, wake, &decision, effect).await;
+                return follow_up(life, telegram, wake, decision, effect).await;
             }
             Err(error) => {
                 // Not confirmed, so not lost: Telegram holds it for a day.

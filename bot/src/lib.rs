@@ -11,6 +11,7 @@ mod outbox;
 mod status;
 mod telegram;
 mod update;
+mod weekly;
 
 use std::{rc::Rc, time::Duration};
 
@@ -35,7 +36,7 @@ pub async fn serve() -> Result<u8, Refusal> {
     // Before the database, which may be locked: the watch needs none.
     let _watcher = watch::begin(&taken);
     let life = Rc::new(taken.enter().await?);
-    let telegram = Rc::new(Telegram::of(&life.config)?);
+    let telegram = Rc::new(Telegram::of(&life.config)?.counted(&life.home));
     let ear = Ear::of(&life)?;
     let mut stop = life.stop();
     tokio::select! {
@@ -55,6 +56,7 @@ pub async fn serve() -> Result<u8, Refusal> {
     let breaker = Rc::new(Breaker::of(&life).await);
     tokio::select! {
         () = intake::keep(&life, &telegram, &breaker, &wake) => {}
+        () = weekly::keep(&life, &wake) => {}
         () = outbox::keep(&life, &telegram, &breaker, (&wake, &ear), &mut stop) => {}
     }
     Ok(life.code())

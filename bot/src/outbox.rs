@@ -134,7 +134,8 @@ async fn look(life: &Life) -> Vec<Due> {
 
 async fn deliver(life: &Life, telegram: &Telegram, breaker: &Breaker, due: Due, caller: Caller) -> Ended {
     let chat = due.place.chat;
-    let delivered = try_deliver(life, telegram, breaker, due, caller).await;
+    let trace = due.trace.clone();
+    let delivered = trace.over(try_deliver(life, telegram, breaker, due, caller)).await;
     if caller == Caller::Probe {
         breaker.landed();
     }
@@ -181,9 +182,11 @@ async fn try_deliver(
     };
     let next = outbox::next(due.tried, fate);
     match &next {
+        // Not every picture of progress.
+        Next::Delivered { .. } if due.owed => tracing::info!(outbox = due.id, revision = due.revision, "delivered"),
         Next::Delivered { .. } => {}
-        Next::Again { wait_ms, .. } => tracing::warn!(message = due.id, wait_ms, "not delivered yet"),
-        Next::GiveUp { why } => tracing::error!(message = due.id, %why, "given up"),
+        Next::Again { wait_ms, .. } => tracing::warn!(outbox = due.id, wait_ms, "not delivered yet"),
+        Next::GiveUp { why } => tracing::error!(outbox = due.id, %why, "given up"),
     }
     note(life, &due, &next, heard).await?;
     fail_point!("outbox-noted");
@@ -196,7 +199,7 @@ async fn note(life: &Life, due: &Due, next: &Next, heard: Heard) -> Result<(), D
     loop {
         match life.db.delivery(due, next, clock::scaled_ms(pace::PROGRESS_EDIT_MS), heard).await {
             Err(error) if error.is_busy() || matches!(error, DbError::Disk(_)) => {
-                tracing::warn!(%error, message = due.id, "a delivery could not be noted; I try again");
+                tracing::warn!(%error, outbox = due.id, "a delivery could not be noted; I try again");
                 tokio::time::sleep(clock::scaled(NOTE_AGAIN)).await;
             }
             noted => return noted,

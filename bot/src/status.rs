@@ -34,6 +34,9 @@ pub(crate) async fn words(life: &Life) -> Result<String, DbError> {
             words.push_str(&format!("\n{}: {note}", process.id));
         }
     }
+    for report in life.db.reports().await? {
+        words.push_str(&format!("\n{}", report.line()));
+    }
     Ok(words)
 }
 

@@ -3,7 +3,11 @@
 //!
 //! What an error means is told in `fate`.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    future::{Future, IntoFuture},
+    sync::OnceLock,
+    time::Duration,
+};
 
 use agentlab_domain::{
     answer::Body,
@@ -12,7 +16,7 @@ use agentlab_domain::{
     outbox::{Fate, REPEAT_MARK},
     text::utf16_len,
 };
-use agentlab_platform::{clock, config::Config, db::outbox::Due, life::Refusal};
+use agentlab_platform::{clock, config::Config, db::outbox::Due, home::Home, life::Refusal, response::Responses};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::Value;
@@ -26,6 +30,7 @@ use teloxide::{
         MessageId, ReplyParameters, ThreadId,
     },
 };
+use tokio::time::error::Elapsed;
 
 use crate::{
     batch,
@@ -50,6 +55,8 @@ pub(crate) struct Telegram {
     bot_id: i64,
     /// Its user name, once Telegram has told it.
     name: OnceLock<String>,
+    /// Where its requests are counted; who only looks counts none.
+    responses: Option<Responses>,
 }
 
 /// Whether Telegram knows our token.
@@ -95,7 +102,33 @@ impl Telegram {
         // One client; each request has a limit of its own, which is never longer than this.
         let longest = scaled(POLL).max(Duration::from_secs(1)) + scaled(ANSWER) * LONGEST_PATIENCE;
         let client = default_reqwest_settings().timeout(longest).build().map_err(Refusal::unavailable)?;
-        Ok(Self { bot: Bot::with_client(token, client).set_api_url(url), bot_id, name: OnceLock::new() })
+        Ok(Self {
+            bot: Bot::with_client(token, client).set_api_url(url),
+            bot_id,
+            name: OnceLock::new(),
+            responses: None,
+        })
+    }
+
+    /// The same, and its requests are counted.
+    pub(crate) fn counted(self, home: &Home) -> Self {
+        Self { responses: Some(Responses::open(home)), ..self }
+    }
+
+    /// Makes a request within a limit, and counts how long it took.
+    async fn timed<T>(
+        &self,
+        method: &str,
+        limit: Duration,
+        request: impl Future<Output = Result<T, RequestError>>,
+    ) -> Result<Result<T, RequestError>, Elapsed> {
+        let began = clock::instant();
+        let answer = tokio::time::timeout(limit, request).await;
+        if let Some(responses) = &self.responses {
+            let failed = answer.as_ref().map_or(true, |answer| answer.as_ref().is_err_and(is_outage));
+            responses.took(method, began.elapsed(), failed);
+        }
+        answer
     }
 
     /// The bot's own user id.
@@ -110,7 +143,7 @@ impl Telegram {
 
     /// Asks Telegram whether it knows the token.
     pub(crate) async fn known(&self) -> Known {
-        match tokio::time::timeout(scaled(ANSWER), self.bot.get_me()).await {
+        match self.timed("getMe", scaled(ANSWER), self.bot.get_me().into_future()).await {
             Ok(Ok(me)) => Known::Yes(format!("@{}", self.name.get_or_init(|| me.username().to_owned()))),
             Ok(Err(RequestError::Api(ApiError::InvalidToken))) => Known::No,
             Ok(Err(error)) => Known::Unreachable(words(&error)),
@@ -133,7 +166,8 @@ impl Telegram {
             allowed_updates: ["message", "edited_message", "callback_query"],
         };
         let limit = Duration::from_secs(seconds) + answer_within(patience);
-        match tokio::time::timeout(limit, async { JsonRequest::new(self.bot.clone(), poll).await }).await {
+        let request = async { JsonRequest::new(self.bot.clone(), poll).await };
+        match self.timed("getUpdates", limit, request).await {
             Ok(Ok(updates)) => Ok(updates),
             Ok(Err(RequestError::Api(ApiError::TerminatedByOtherGetUpdates))) => Err(PollError::Conflict),
             Ok(Err(RequestError::Api(ApiError::InvalidToken))) => Err(PollError::Token),
@@ -161,7 +195,8 @@ impl Telegram {
                 None => self.send(due, &body, entities).await,
             }
         };
-        match tokio::time::timeout(answer_within(patience), request).await {
+        let method = if due.message.is_some() { "editMessageText" } else { "sendMessage" };
+        match self.timed(method, answer_within(patience), request).await {
             Ok(Ok(message)) => Shown { fate: Fate::Delivered { message }, failed: false },
             Ok(Err(error)) => Shown { fate: fate(&error), failed: is_outage(&error) },
             Err(_) => Shown { fate: Fate::Unknown { why: "no answer in time".into() }, failed: true },
@@ -172,7 +207,7 @@ impl Telegram {
     pub(crate) async fn pressed(&self, callback: &str, words: &str) {
         let request = self.bot.answer_callback_query(CallbackQueryId(callback.to_owned())).text(words);
         // The intake waits for it: not for long.
-        let _ = tokio::time::timeout(scaled(TOAST), async { request.await }).await;
+        let _ = self.timed("answerCallbackQuery", scaled(TOAST), async { request.await }).await;
     }
 
     async fn send(&self, due: &Due, body: &Body, entities: Vec<MessageEntity>) -> Result<i64, RequestError> {

@@ -18,7 +18,7 @@ use agentlab_platform::{
 };
 
 pub(crate) use body::Health;
-use body::{Alert, Component, Database, Paused, Queues, WorkerPool};
+use body::{Alert, Backups, Component, Database, Paused, Queues, WorkerPool};
 
 use crate::problem::Problem;
 
@@ -118,6 +118,7 @@ impl Look {
             detectors: detectors.clone(),
             alerts: alerts.iter().map(Alert::from).collect(),
             paused: status.paused.as_ref().map(|paused| Paused { since: paused.since, until: paused.until }),
+            backup: Backups::of(home),
             suspect: status.suspicion.as_ref().map(|suspicion| suspicion.words.clone()),
             database: Database {
                 state: if stale { "cannot be read" } else { "ok" },

@@ -10,15 +10,20 @@ mod api;
 mod health;
 mod listen;
 mod login;
+pub mod metrics;
 mod page;
 mod problem;
+mod traced;
 
 use std::{sync::Arc, time::Duration};
 
-use agentlab_domain::role::{Post, Role};
+use agentlab_domain::{
+    report::Report,
+    role::{Post, Role},
+};
 use agentlab_platform::{
     clock,
-    db::Db,
+    db::{Db, DbError, uptime::Uptime},
     detectors,
     life::{Life, Refusal, Taken},
     pulse::Turns,
@@ -43,6 +48,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How long a request may take until its answer begins. Longer than anything waits for the database.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long a request waits for reports, which are counted from many rows.
+const REPORTS: Duration = Duration::from_secs(1);
+
 /// Serves until it is asked to stop; returns its exit code.
 pub async fn serve() -> Result<u8, Refusal> {
     let taken = Taken::take(Post { role: Role::Console, slot: 0 })?;
@@ -55,6 +63,7 @@ pub async fn serve() -> Result<u8, Refusal> {
         look: RwLock::new(Look::now(&life, &apart).await),
         apart,
         requests: life.pulse.turns("requests"),
+        rows: metrics::Rows::default(),
         life: Arc::clone(&life),
     });
     life.ready().await?;
@@ -76,6 +85,8 @@ fn routes(shared: &Arc<Shared>, road: Road) -> Router {
         .layer(axum::middleware::from_fn_with_state(Arc::clone(shared), access::guard))
         // Outside of the guard: its refusals are shown as pages too.
         .layer(axum::middleware::from_fn(page::as_a_page))
+        // Outermost: a refusal has an id too.
+        .layer(axum::middleware::from_fn(traced::traced))
         .layer(Extension(road))
         .with_state(Arc::clone(shared))
 }
@@ -85,6 +96,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .routes(routes!(health))
         .routes(routes!(ready))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(login::login))
         .routes(routes!(login::logout))
         .merge(api::routes())
@@ -102,10 +114,18 @@ struct Shared {
     look: RwLock<Look>,
     /// Promises nothing: nobody has to ask.
     requests: Turns,
+    rows: metrics::Rows,
     life: Arc<Life>,
 }
 
 impl Shared {
+    /// Uptime and reports, where the database tells them in time.
+    async fn reports(&self) -> Option<(Uptime, [Report; 2])> {
+        let db = &self.life.db;
+        let read = async { Ok::<_, DbError>((db.uptime().await?, db.reports().await?)) };
+        tokio::time::timeout(REPORTS, read).await.ok()?.ok()
+    }
+
     /// A look that is new, or the last one when the database does not answer in time.
     async fn look(&self) -> Look {
         self.life.progress.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

@@ -4,8 +4,10 @@
 //! to be done). Nothing here reads a clock, a file or a socket, and nothing waits: Cargo guards that, since this crate
 //! depends on `serde` and `thiserror` alone.
 
+pub mod age;
 pub mod alert;
 pub mod answer;
+pub mod backup;
 pub mod budget;
 pub mod chat;
 pub mod check;
@@ -16,6 +18,7 @@ pub mod exit_code;
 pub mod fall;
 pub mod hang;
 pub mod health;
+pub mod histogram;
 pub mod holder;
 pub mod intake;
 pub mod intervention;
@@ -34,6 +37,7 @@ pub mod plan;
 pub mod progress;
 pub mod prompt;
 pub mod rate;
+pub mod report;
 pub mod restart;
 pub mod retry;
 pub mod revert;
@@ -44,4 +48,6 @@ pub mod session;
 pub mod text;
 pub mod trial;
 pub mod unit;
+pub mod uptime;
 pub mod watch;
+pub mod weekly;

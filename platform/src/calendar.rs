@@ -2,7 +2,11 @@
 //! agentlab counts milliseconds.
 
 use agentlab_domain::pause::{self, Refused, Until};
-use jiff::{Timestamp, ToSpan, Zoned, civil, tz::TimeZone};
+use jiff::{
+    Timestamp, ToSpan, Zoned,
+    civil::{self, Weekday},
+    tz::TimeZone,
+};
 
 /// The day and the month in which a moment lies; Unix milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,41 @@ pub struct Period {
 /// The period of `now` (Unix milliseconds).
 pub fn period(now: i64) -> Period {
     of(now, TimeZone::system()).unwrap_or_else(|_| fallback(now))
+}
+
+/// A week that is over, from Monday on; Unix milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Week {
+    pub from: i64,
+    pub until: i64,
+    /// `2026-11-16`, a Monday.
+    pub first_day: String,
+    /// `2026-11-22`, a Sunday.
+    pub last_day: String,
+}
+
+/// The hour of Monday at which a week's summary is due.
+const DUE_HOUR: i8 = 9;
+
+/// The week whose summary was due last: the Monday after it has come to nine o'clock. `None` at the end of time.
+pub fn week_due(now: i64) -> Option<Week> {
+    week_of(now, TimeZone::system()).ok()
+}
+
+fn week_of(now: i64, zone: TimeZone) -> Result<Week, jiff::Error> {
+    let now = Timestamp::from_millisecond(now)?.to_zoned(zone);
+    let since_monday = i64::from(now.weekday().since(Weekday::Monday));
+    let monday = now.checked_sub(since_monday.days())?.start_of_day()?;
+    let early = since_monday == 0 && now.hour() < DUE_HOUR;
+    let until = if early { monday.checked_sub(7.days())?.start_of_day()? } else { monday };
+    let from = until.checked_sub(7.days())?.start_of_day()?;
+    let day = |moment: &Zoned| moment.strftime("%Y-%m-%d").to_string();
+    Ok(Week {
+        from: from.timestamp().as_millisecond(),
+        until: until.timestamp().as_millisecond(),
+        first_day: day(&from),
+        last_day: day(&until.checked_sub(1.day())?),
+    })
 }
 
 /// The moment that a person means, in the machine's time zone: `18:00`, `2h`, `2026-11-23T08:00`.
@@ -65,6 +104,12 @@ pub fn file_time(at: i64) -> String {
 pub fn utc(at: i64) -> String {
     let moment = Timestamp::from_millisecond(at);
     moment.map_or_else(|_| at.to_string(), |moment| moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+/// `11-22 05:05:06`, in the machine's zone, of a time as logs have it.
+pub fn local(utc: &str) -> Option<String> {
+    let moment: Timestamp = utc.parse().ok()?;
+    Some(moment.to_zoned(TimeZone::system()).strftime("%m-%d %H:%M:%S").to_string())
 }
 
 fn of(now: i64, zone: TimeZone) -> Result<Period, jiff::Error> {
@@ -119,6 +164,28 @@ mod tests {
         let (_, december) = at("2026-12-31T23:59:59Z", "UTC0");
         assert_eq!(december.month_until, december.day_until);
         assert_eq!(december.month_until - december.month_from, 31 * 24 * 3_600_000);
+    }
+
+    #[test]
+    fn a_weeks_summary_is_due_from_monday_nine_on_until_the_next() {
+        let week = |text: &str, zone: &str| {
+            let now = text.parse::<Timestamp>().unwrap().as_millisecond();
+            week_of(now, TimeZone::posix(zone).unwrap()).unwrap()
+        };
+        for (now, first, last) in [
+            ("2026-11-23T09:00:00Z", "2026-11-16", "2026-11-22"),
+            ("2026-11-29T23:59:59Z", "2026-11-16", "2026-11-22"),
+            ("2026-11-30T08:59:59Z", "2026-11-16", "2026-11-22"),
+            ("2026-11-30T09:00:00Z", "2026-11-23", "2026-11-29"),
+        ] {
+            let week = week(now, "UTC0");
+            assert_eq!((week.first_day.as_str(), week.last_day.as_str()), (first, last), "{now}");
+            assert_eq!(week.until - week.from, 7 * 24 * 3_600_000);
+        }
+        assert_eq!(week("2026-11-23T08:00:00Z", "CET-1").first_day, "2026-11-16", "nine o'clock there");
+        // The week in which the clocks went forward is an hour shorter.
+        let spring = week("2026-03-30T12:00:00Z", "CET-1CEST,M3.5.0,M10.5.0/3");
+        assert_eq!(spring.until - spring.from, (7 * 24 - 1) * 3_600_000);
     }
 
     #[test]

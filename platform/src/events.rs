@@ -149,6 +149,7 @@ fn result(event: &Value) -> ResultEvent {
         input_tokens: read.max(models(&["inputTokens", "cacheCreationInputTokens", "cacheReadInputTokens"])),
         output_tokens: written.max(models(&["outputTokens"])),
         turns: event["num_turns"].as_u64().unwrap_or_default(),
+        api_ms: event["duration_api_ms"].as_u64().unwrap_or_default(),
         denials: strings(&event["permission_denials"], Some("tool_name")),
     }
 }

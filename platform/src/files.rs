@@ -44,3 +44,19 @@ pub(crate) const NEW: &str = ".new-";
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
+
+/// What was cut off in a folder before it came to its place, or while it was taken away from it.
+pub(crate) fn tidy_halves(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let halves = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(NEW));
+    for half in halves.map(|entry| entry.path()) {
+        let _ = if half.is_dir() { fs::remove_dir_all(&half) } else { fs::remove_file(&half) };
+    }
+}
+
+/// Removes a folder and what is in it. Set aside first, so that what is cut off leaves no half of it under its name.
+pub(crate) fn remove_folder(folder: &Path) -> io::Result<()> {
+    let aside = beside(folder);
+    fs::rename(folder, &aside)?;
+    fs::remove_dir_all(&aside)
+}

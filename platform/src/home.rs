@@ -97,6 +97,10 @@ impl Home {
     pub fn releases(&self) -> PathBuf {
         self.0.join("releases")
     }
+    /// One directory a backup; not there before the first.
+    pub fn backups(&self) -> PathBuf {
+        self.0.join("backups")
+    }
     /// Who changes at this moment what all others run from or stand on.
     pub fn recovery(&self) -> PathBuf {
         self.0.join("run").join("recovery-in-progress")
@@ -120,6 +124,10 @@ impl Home {
     /// Which alerts were given.
     pub fn alerts(&self) -> PathBuf {
         self.0.join("run").join("alerts.json")
+    }
+    /// How long requests to Telegram took.
+    pub fn requests(&self) -> PathBuf {
+        self.0.join("run").join("telegram.requests")
     }
     /// Locks, sockets and pulses.
     pub fn run(&self) -> PathBuf {

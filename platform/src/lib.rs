@@ -9,6 +9,7 @@
 
 pub mod agent;
 pub mod alert;
+pub mod backup;
 pub mod calendar;
 pub mod children;
 pub mod clock;
@@ -43,6 +44,7 @@ pub mod redaction;
 pub mod release;
 pub mod releases;
 pub mod reset;
+pub mod response;
 pub mod revert;
 pub mod run_dir;
 pub mod services;
@@ -52,6 +54,7 @@ mod stop;
 pub mod succession;
 pub mod tail;
 pub mod telemetry;
+pub mod trace;
 pub mod transcript;
 pub mod usage;
 pub mod watch;

@@ -92,6 +92,7 @@ impl From<DbError> for Refusal {
             | DbError::Illegal(_)
             | DbError::Disk(_)
             | DbError::NotAQuestion
+            | DbError::Damaged(_)
             | DbError::Sql(_) => exit_code::UNAVAILABLE,
         };
         Self { code, message: error.to_string() }

@@ -56,6 +56,10 @@ pub(crate) struct How {
 pub(crate) struct Passed {
     /// Every wanted post has a ready process, and none is to be replaced.
     pub(crate) all_ready: bool,
+    /// At least one worker is ready.
+    works: bool,
+    /// Nobody is at the post of the bot, and somebody should be.
+    deaf: bool,
     /// Wanted posts without a ready process, where nobody refuses: what somebody else has to put right is no fault.
     pub(crate) unready: Vec<Post>,
     /// Who ended since the last pass.
@@ -66,6 +70,13 @@ pub(crate) struct Passed {
     pub(crate) diagnosed: Vec<(Post, String)>,
     /// A process refused to start.
     pub(crate) refused: Option<Refusal>,
+}
+
+impl Passed {
+    /// Whether the system serves what is configured: one worker does, and without a bot that should be there messages are not.
+    pub(crate) const fn serves(&self) -> bool {
+        self.works && !self.deaf
+    }
 }
 
 /// The posts of this system.
@@ -215,6 +226,8 @@ impl<'a> Keeper<'a> {
             let replace = beat.is_some_and(|beat| old(beat) || of_left(beat));
             let ready = state.person.as_ref().is_some_and(|person| person.is_ready() && person.hang.is_none());
             passed.all_ready &= !state.wanted || (ready && !replace);
+            passed.works |= post.role == Role::Worker && ready;
+            passed.deaf |= post.role == Role::Bot && state.wanted && !ready;
             state.refuses &= !ready;
             if state.wanted && !state.refuses && (!ready || replace) {
                 passed.unready.push(post);

@@ -87,7 +87,7 @@ impl Leftovers {
             }
         }
         for run in foreign.difference(&self.foreign) {
-            tracing::info!(%run, "processes carry the mark of a run that this database does not know: left alone");
+            tracing::info!(run.id = %run, "processes carry the mark of a run that this database does not know: left alone");
         }
         self.foreign = foreign;
         Ok(())
@@ -135,11 +135,11 @@ fn act(process: &Identity, (run, task): (&str, Option<i64>), verdict: Verdict) {
     let pid = process.pid;
     match verdict {
         Verdict::End => {
-            tracing::warn!(task, run, pid, "outlived its run; I end it");
+            tracing::warn!(task, run.id = run, pid, "outlived its run; I end it");
             spawn::signal(process, spawn::Wish::Kill);
         }
         Verdict::Wake => {
-            tracing::warn!(task, run, pid, "the shim of a run that is over stands still (SIGSTOP); I wake it");
+            tracing::warn!(task, run.id = run, pid, "the shim of a run that is over stands still (SIGSTOP); I wake it");
             spawn::signal(process, spawn::Wish::Continue);
         }
         Verdict::Foreign | Verdict::Leave => {}

@@ -4,6 +4,7 @@
 
 pub mod alerts;
 mod alone;
+mod backups;
 mod boot;
 mod control;
 mod crashes;
@@ -31,6 +32,7 @@ mod stop;
 mod switch;
 mod trials;
 mod units;
+mod uptime;
 mod vigil;
 
 use std::time::{Duration, Instant};
@@ -50,6 +52,7 @@ use agentlab_platform::{
 };
 
 pub use alone::{end_hung, recover_alone};
+use backups::Backups;
 use interventions::Interventions;
 use keeper::{How, Keeper};
 pub use news::News;
@@ -57,6 +60,7 @@ use rules::Rules;
 pub use start::wait_for_recovery;
 use start::{begin, settle, take_up_lock, telling};
 use trials::Trials;
+use uptime::Uptime;
 
 /// Between two looks at what people asked for, when nobody pings.
 const ASKED: Duration = Duration::from_secs(5);
@@ -133,7 +137,10 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
             return Err(Refusal { code: life.code(), message });
         }
     }
+    // What a private system does is in the next backup of one that stays.
+    let _backups = full.then(|| Backups::begin(&life.db, &life.config.backup));
     let _sweeps = orphans::begin(&life, holders.alerts());
+    let uptime = full.then(|| Uptime::begin(&life));
     children::collect_left();
     let mut looked = None;
     loop {
@@ -154,6 +161,9 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
             }
         }
         let mut passed = keeper.pass().await;
+        if let Some(uptime) = &uptime {
+            uptime.saw(passed.serves());
+        }
         if full && trials.look(&keeper, &passed) {
             return Ok(Ended::Replaced);
         }
@@ -189,6 +199,9 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         }
     }
     keeper.rest();
+    if let Some(uptime) = uptime {
+        uptime.end().await;
+    }
     // Whoever ends now ends on purpose.
     drop(rules);
     if life.code() == exit_code::RESTART {

@@ -135,7 +135,7 @@ async fn v_queue_says_of_every_task_where_it_is() {
 #[tokio::test]
 async fn every_view_is_documented_with_its_columns() {
     let (_folder, mut connection) = filled().await;
-    let document = text("docs/ARCHITECTURE.md");
+    let document = text("docs/SQL.md");
     let mut found = Vec::new();
     for view in ours(&mut connection, "view").await {
         let columns: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_info(?1) ORDER BY cid")
@@ -149,5 +149,5 @@ async fn every_view_is_documented_with_its_columns() {
             found.push(row);
         }
     }
-    none(&found, "people query the views: docs/ARCHITECTURE.md must hold these beginnings of rows");
+    none(&found, "people query the views: docs/SQL.md must hold these beginnings of rows");
 }

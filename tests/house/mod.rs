@@ -7,6 +7,7 @@ mod documents;
 mod imports;
 mod migrations;
 mod names;
+mod questions;
 mod refusals;
 mod sizes;
 mod states;

@@ -9,6 +9,7 @@ mod look;
 mod program;
 mod roads;
 mod systemd;
+mod terminal;
 
 use std::{
     fs,

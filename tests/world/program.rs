@@ -41,19 +41,26 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
+/// The program with the environment of the world alone.
+pub(super) fn command(world: &World, arguments: &[&str]) -> Command {
+    let path = format!("{}:/usr/bin:/bin", world.path("bin").display());
+    let mut command = Command::new(&world.program);
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PATH", path)
+        .env("HOME", world.path("user"))
+        .env("AGENTLAB_HOME", world.home())
+        .env(MARK, world.folder.path())
+        .env("AGENTLAB_TEST_TIME_SCALE", "0.3")
+        .envs(world.env.iter().cloned())
+        .current_dir(world.path("user"));
+    command
+}
+
 impl Running {
     pub(super) fn start(world: &World, arguments: &[&str]) -> Self {
-        let path = format!("{}:/usr/bin:/bin", world.path("bin").display());
-        let mut child = Command::new(&world.program)
-            .args(arguments)
-            .env_clear()
-            .env("PATH", path)
-            .env("HOME", world.path("user"))
-            .env("AGENTLAB_HOME", world.home())
-            .env(MARK, world.folder.path())
-            .env("AGENTLAB_TEST_TIME_SCALE", "0.3")
-            .envs(world.env.iter().cloned())
-            .current_dir(world.path("user"))
+        let mut child = command(world, arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

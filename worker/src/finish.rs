@@ -53,9 +53,9 @@ pub(crate) async fn finish(life: &Life, claim: &Claim, run: &RunDir) -> Result<(
         settled @ (Finished::Settled | Finished::LeaseLost) => settled,
     };
     match settled {
-        Finished::Settled => tracing::info!(task = claim.number, outcome = outcome.word(), "finished"),
+        Finished::Settled => tracing::info!(outcome = outcome.word(), "finished"),
         Finished::LeaseLost | Finished::StopAsked { .. } => {
-            tracing::warn!(task = claim.number, "the lease was lost; somebody else finishes it");
+            tracing::warn!("the lease was lost; somebody else finishes it");
         }
     }
     fail_point!("finish-end");

@@ -66,7 +66,7 @@ pub(crate) async fn follow(
         let now = clock::monotonic_ms();
         if told_at.is_none_or(|at| now - at >= clock::scaled_ms(TELL_MS)) {
             told_at = Some(now);
-            waker.look(claim, run);
+            waker.look(run);
             if tell(life, claim, run, &reader).await? {
                 return Ok(Followed::LeaseLost);
             }

@@ -33,35 +33,39 @@ pub(crate) enum HandleError {
 
 /// Handles a claim to its finish, or lets go of it when this worker was asked to stop so many times.
 pub(crate) async fn handle(life: Arc<Life>, claim: Claim, times: u32) {
-    tracing::info!(task = claim.number, run = %claim.run_id, attempt = claim.attempt, fresh = claim.fresh, "claimed");
+    claim.trace().over(take_up(&life, &claim, times)).await;
+}
+
+async fn take_up(life: &Life, claim: &Claim, times: u32) {
+    tracing::info!(attempt = claim.attempt, fresh = claim.fresh, "claimed");
     let mut stop = life.stop();
     let handled = tokio::select! {
-        handled = walk(&life, &claim) => handled,
+        handled = walk(life, claim) => handled,
         () = stop.asked(times) => Ok(()),
     };
     let handled = match handled {
         // Its files are there and cannot be read: nobody can tell whether it is over, and trying again at once helps nobody.
         Err(HandleError::File(error)) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
-            tracing::error!(task = claim.number, run = %claim.run_id, %error, "the run's files cannot be read");
+            tracing::error!(%error, "the run's files cannot be read");
             let until = clock::now_ms() + clock::scaled_ms(HOLD_MS);
-            life.db.hold_run(&claim, until).await.map_err(HandleError::from)
+            life.db.hold_run(claim, until).await.map_err(HandleError::from)
         }
         handled => handled,
     };
     if let Err(error) = &handled {
-        tracing::error!(task = claim.number, %error, "the run could not be handled; I let go of it");
+        tracing::error!(%error, "the run could not be handled; I let go of it");
         // The next claim must not come in a hot loop.
         tokio::time::sleep(clock::scaled(HOLD)).await;
     }
     // Nothing to release when it was finished; else the run goes on and any worker may take it up.
     match life.db.release(&claim.worker, &claim.job_id).await {
         Ok(true) => {
-            tracing::info!(task = claim.number, "let go; its run goes on");
+            tracing::info!("let go; its run goes on");
             // Whoever is idle attaches now, not at its next look.
             ping::ping_workers(&life.home);
         }
         Ok(false) => {}
-        Err(error) => tracing::warn!(task = claim.number, %error, "could not let go; the next start of this slot will"),
+        Err(error) => tracing::warn!(%error, "could not let go; the next start of this slot will"),
     }
 }
 
@@ -89,7 +93,7 @@ async fn walk(life: &Life, claim: &Claim) -> Result<(), HandleError> {
                     .map_err(std::io::Error::other)??;
                 if !over {
                     looks += 1;
-                    tracing::warn!(task = claim.number, run = %claim.run_id, "cannot tell whether the run is over");
+                    tracing::warn!("cannot tell whether the run is over");
                     if looks >= LOOKS {
                         let until = clock::now_ms() + clock::scaled_ms(HOLD_MS);
                         return Ok(life.db.hold_run(claim, until).await?);

@@ -46,7 +46,7 @@ pub(crate) async fn start(life: &Life, claim: &Claim, run: &RunDir) -> Result<Op
             Ok(hooked) => hooked,
             Err(error) => return not_started(run, format!("its Git hooks could not be written: {error}")),
         };
-        tracing::info!(task = claim.number, checks = spec.checks.len(), hooked, "the project has checks");
+        tracing::info!(checks = spec.checks.len(), hooked, "the project has checks");
     }
     run.write_spec(&spec, &prompt)?;
     fail_point!("start-shim");
@@ -60,7 +60,7 @@ pub(crate) async fn start(life: &Life, claim: &Claim, run: &RunDir) -> Result<Op
     fail_point!("start-started");
     let hash = instructions.as_ref().map(|instructions| instructions.hash.as_str());
     life.db.run_started(claim, &Started { rehearsed: agent.is_rehearsal(), opened, instructions: hash }).await?;
-    tracing::info!(task = claim.number, run = %claim.run_id, shim = shim.id(), "started");
+    tracing::info!(shim = shim.id(), "started");
     Ok(Some(shim))
 }
 
@@ -100,6 +100,7 @@ fn spec(life: &Life, claim: &Claim, run: &RunDir, agent: &Agent, opened: Opened,
         instructions: told.map(|told| told.hash.clone()),
         checks: life.config.checks(&claim.project, claim.workspace.as_ref()).to_vec(),
         place: None,
+        trace: claim.trace(),
     }
 }
 

@@ -2,7 +2,7 @@
 //! It is sent SIGCONT after the patience that `domain::hang` has with everybody; it is never killed, since its run would go
 //! with it.
 
-use agentlab_platform::{db::claim::Claim, run_dir::RunDir, spawn, stillness::Stillness};
+use agentlab_platform::{run_dir::RunDir, spawn, stillness::Stillness};
 
 /// Looks at one shim.
 #[derive(Debug, Default)]
@@ -10,11 +10,10 @@ pub(crate) struct Waker(Stillness);
 
 impl Waker {
     /// Looks once; whoever cannot be looked at is left alone.
-    pub(crate) fn look(&mut self, claim: &Claim, run: &RunDir) {
+    pub(crate) fn look(&mut self, run: &RunDir) {
         let Ok(Some(shim)) = run.shim() else { return };
         if self.0.look(&shim) {
-            let (task, pid) = (claim.number, shim.pid);
-            tracing::warn!(task, run = %claim.run_id, pid, "the run's shim stands still (SIGSTOP); I wake it");
+            tracing::warn!(pid = shim.pid, "the run's shim stands still (SIGSTOP); I wake it");
             spawn::signal(&shim, spawn::Wish::Continue);
             self.0.forget();
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use agentlab_platform::{alert::book::Entry, detectors::Detectors};
+use agentlab_platform::{alert::book::Entry, backup, detectors::Detectors, home::Home};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -25,6 +25,7 @@ pub(crate) struct Health {
     pub(super) alerts: Vec<Alert>,
     /// Nothing new begins, since somebody paused: wanted, and so nothing wrong.
     pub(super) paused: Option<Paused>,
+    pub(super) backup: Backups,
     /// What this release is suspected of.
     pub(super) suspect: Option<String>,
     pub(super) database: Database,
@@ -87,4 +88,32 @@ pub(crate) struct Database {
     pub(super) state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
+}
+
+/// The backups, by their files alone.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Backups {
+    count: usize,
+    /// The name of the newest.
+    newest: Option<String>,
+    /// Its age in seconds.
+    age_s: Option<i64>,
+    /// When it was last found sound, Unix milliseconds.
+    verified_at: Option<i64>,
+    /// When the last attempt failed, if it did. Why says `agentlab backup list`, to its user alone.
+    failed_at: Option<i64>,
+}
+
+impl Backups {
+    pub(super) fn of(home: &Home) -> Self {
+        let all = backup::all(home);
+        let newest = all.first();
+        Self {
+            count: all.len(),
+            newest: newest.map(|newest| newest.name.clone()),
+            age_s: newest.map(|newest| newest.age_ms() / 1000),
+            verified_at: newest.map(|newest| newest.verified_at),
+            failed_at: backup::failure(home).map(|failure| failure.at),
+        }
+    }
 }

@@ -2,8 +2,11 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use agentlab_domain::progress;
-use agentlab_platform::db::charts::{Day, Hour, Summary};
+use agentlab_domain::{progress, uptime};
+use agentlab_platform::db::{
+    charts::{Day, Hour, Summary},
+    uptime::ServedDay,
+};
 use askama::Template;
 use axum::{extract::State, response::Html};
 
@@ -23,6 +26,10 @@ struct Page {
     tasks: String,
     money: String,
     limit: Option<String>,
+    /// SVG.
+    uptime: String,
+    up_week: String,
+    up_month: String,
 }
 
 impl Page {
@@ -36,11 +43,15 @@ pub(crate) async fn charts(State(shared): State<Arc<Shared>>) -> Result<Html<Str
     let limit = shared.life.config.budget.daily_usd;
     let tasks = of_tasks(&db.hours().await?);
     let money = of_money(&db.days().await?, limit);
+    let up = db.uptime().await?;
     render(&Page {
         summaries: [db.summary(7).await?, db.summary(30).await?],
         tasks,
         money,
         limit: limit.map(progress::dollars),
+        uptime: of_uptime(&db.uptime_days().await?),
+        up_week: up.week.map_or_else(unknown, uptime::percent),
+        up_month: up.month.map_or_else(unknown, uptime::percent),
     })
 }
 
@@ -75,6 +86,26 @@ fn of_money(days: &[Day], limit: Option<f64>) -> String {
     }
     let ends = days.first().zip(days.last()).map(|(first, last)| (first.day.clone(), last.day.clone()));
     svg("Cost of each day", &bars, &ends.unwrap_or_default(), &format!("at most {}", progress::dollars(most)))
+}
+
+fn unknown() -> String {
+    "not known yet".into()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "pixels")]
+fn of_uptime(days: &[ServedDay]) -> String {
+    let step = WIDTH / days.len().max(1) as f64;
+    let mut bars = String::new();
+    for (n, day) in days.iter().enumerate() {
+        // A day that was not watched has no bar.
+        let Some(ratio) = day.ratio else { continue };
+        let height = ratio * BARS;
+        let words = format!("{}: {}", day.day, uptime::percent(ratio));
+        bar(&mut bars, ("done", &words), n as f64 * step, BARS - height, (step - 2.0, height));
+        bar(&mut bars, ("failed", &words), n as f64 * step, 0.0, (step - 2.0, BARS - height));
+    }
+    let ends = days.first().zip(days.last()).map(|(first, last)| (first.day.clone(), last.day.clone()));
+    svg("Uptime of each day", &bars, &ends.unwrap_or_default(), "the whole bar is 24 hours")
 }
 
 /// One bar, with its words; all of them are numbers and dates of ours.

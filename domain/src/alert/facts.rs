@@ -21,6 +21,8 @@ pub struct Limits {
     pub disk_percent: u64,
     /// From so many percent on a budget is nearly spent.
     pub cost_percent: u64,
+    /// For so long there may have been no new backup.
+    pub backup_old: Duration,
     /// For so long a component may be away.
     pub component_down: Duration,
     /// For so long a detector may be silent.
@@ -49,6 +51,8 @@ pub struct Facts {
     pub bot_quiet: Option<Duration>,
     /// How full the disk is, in percent.
     pub disk: Option<u64>,
+    /// The age of the newest backup; of a system that has none yet, its own.
+    pub backup: Option<Duration>,
     pub rows: Option<Rows>,
     /// Detectors as "process/loop", and whether each is silent.
     pub detectors: Vec<(String, bool)>,
@@ -136,6 +140,9 @@ pub fn judge(facts: &Facts, limits: &Limits) -> Vec<Finding> {
         let measured = percent.map(|percent| (percent, percent >= limits.cost_percent));
         find(Rule::ApiCostLimit, Severity::Warning, subject, measured, Duration::ZERO);
     }
+    let backup = facts.backup.map(|age| (age.as_secs(), age >= limits.backup_old));
+    // A machine that was off for long makes one soon after.
+    find(Rule::BackupOld, Severity::Warning, "backup", backup, limits.backup_old / 12);
     for (name, silent) in &facts.detectors {
         find(Rule::DetectorSilent, Severity::Critical, name, Some((0, *silent)), limits.detector_silent);
     }

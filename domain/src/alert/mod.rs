@@ -55,6 +55,8 @@ pub enum Rule {
     DiskFull,
     /// Most of a budget of a day or a month is spent.
     ApiCostLimit,
+    /// No backup that can be restored was made for three times as long as is between two.
+    BackupOld,
     /// A loop that looks for what is wrong does not turn.
     DetectorSilent,
     /// Something was done to heal the system, or could not be.
@@ -63,13 +65,14 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ComponentDown,
         Self::BotDown,
         Self::HighErrorRate,
         Self::WorkerPoolSaturated,
         Self::DiskFull,
         Self::ApiCostLimit,
+        Self::BackupOld,
         Self::DetectorSilent,
         Self::RecoveryAction,
     ];
@@ -83,6 +86,7 @@ impl Rule {
             Self::WorkerPoolSaturated => "worker_pool_saturated",
             Self::DiskFull => "disk_full",
             Self::ApiCostLimit => "api_cost_limit",
+            Self::BackupOld => "backup_old",
             Self::DetectorSilent => "detector_silent",
             Self::RecoveryAction => "recovery_action",
         }

@@ -56,6 +56,11 @@ pub fn firing(finding: &Finding) -> String {
                  much it is; budget.* sets it."
             )
         }
+        Rule::BackupOld => format!(
+            "agentlab: the newest backup is {} old, or there has been none for so long. The work goes on. `agentlab backup list` \
+             says why none was made, `agentlab backup now` makes one.",
+            span(Duration::from_secs(measured))
+        ),
         Rule::DetectorSilent => format!(
             "agentlab: the detector {subject} is silent: its loop does not turn, so what it looks for is not noticed now. \
              `agentlab status` shows it; `agentlab restart` starts everything anew, running tasks go on."

@@ -32,6 +32,22 @@ pub enum End {
     Rebooted,
 }
 
+impl End {
+    /// In a word, without what anybody else wrote.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Exited => "exited",
+            Self::Stopped { .. } => "stopped",
+            Self::TimeLimit => "time_limit",
+            Self::NoProgress => "no_progress",
+            Self::NotStarted { .. } => "not_started",
+            Self::Lost => "lost",
+            Self::Unkept => "unkept",
+            Self::Rebooted => "rebooted",
+        }
+    }
+}
+
 /// How the shim's child ended, as `exit.json` has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {
@@ -69,6 +85,8 @@ pub struct ResultEvent {
     pub input_tokens: u64,
     pub output_tokens: u64,
     pub turns: u64,
+    /// How long the API took for all of its answers, in milliseconds.
+    pub api_ms: u64,
     /// Names of the tools that were denied.
     pub denials: Vec<String>,
 }

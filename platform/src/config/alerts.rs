@@ -119,8 +119,8 @@ fn severity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Severity, D::E
 }
 
 impl Alerts {
-    /// Where the rules begin; real times.
-    pub const fn limits(&self) -> Limits {
+    /// Where the rules begin; real times. A backup is made every so often.
+    pub const fn limits(&self, backup_every: Duration) -> Limits {
         Limits {
             bot_down: Duration::from_mins(self.bot_down_minutes),
             errors: self.errors_per_minute,
@@ -128,6 +128,7 @@ impl Alerts {
             depth: self.queue_depth,
             depth_for: Duration::from_mins(self.queue_minutes),
             disk_percent: self.disk_percent,
+            backup_old: backup_every.saturating_mul(3),
             cost_percent: self.cost_percent,
             component_down: Duration::from_mins(1),
             detector_silent: Duration::from_secs(30),

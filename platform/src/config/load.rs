@@ -132,6 +132,7 @@ fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config
             return Err(invalid(format!("agent.{key} must be from 1 to 10080 (a week)")));
         }
     }
+    config.backup.check().map_err(invalid)?;
     config.alerts.check().map_err(invalid)?;
     for (name, project) in &config.projects {
         if !project.path.is_absolute() {
@@ -193,6 +194,9 @@ pub(super) mod tests {
             ("[budget]\ntask_usd = nan", "budget.task_usd"),
             ("[rate]\nper_minute = 0", "rate.per_minute"),
             ("[rate]\nper_hour = 0", "rate.per_hour"),
+            ("[backup]\nkeep = 0", "backup.keep"),
+            ("[backup]\nevery_minutes = 0", "backup.every_minutes"),
+            ("[backup]\ncopy_to = 'elsewhere'", "backup.copy_to"),
             ("[agent", "expected"),
         ] {
             let message = refusal(text);

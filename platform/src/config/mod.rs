@@ -4,7 +4,9 @@
 //! refused, since a misspelt limit is no limit.
 
 mod alerts;
+mod backup;
 mod load;
+mod report;
 mod suggest;
 
 use std::{collections::BTreeMap, path::PathBuf};
@@ -14,7 +16,9 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 pub use alerts::{Alerts, Email, Sms, Webhook};
+pub use backup::Backup;
 pub use load::{ConfigError, load, variables};
+pub use report::Report;
 
 /// The whole configuration.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -33,6 +37,8 @@ pub struct Config {
     pub rate: Rate,
     pub recovery: Recovery,
     pub alerts: Alerts,
+    pub backup: Backup,
+    pub report: Report,
 }
 
 /// `[recovery]`.

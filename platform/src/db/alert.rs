@@ -2,7 +2,10 @@
 
 use agentlab_domain::alert::facts::{Rows, Spent};
 
-use super::{Db, DbError, Durability, Write};
+use super::{
+    Db, DbError, Durability, Write,
+    tally::{self, Going},
+};
 use crate::{
     alert::book::{Entries, Entry},
     calendar, clock,
@@ -55,6 +58,7 @@ impl Db {
         for (key, entry) in entries.iter().filter(|(_, entry)| entry.began >= since) {
             note(&mut write, key, entry).await?;
         }
+        tally::fold(&mut write, Going::AlertsBefore(since)).await?;
         for statement in [
             "DELETE FROM alert_delivery WHERE alert_id IN (SELECT id FROM alert WHERE began < ?1)",
             "DELETE FROM alert WHERE began < ?1",

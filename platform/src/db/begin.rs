@@ -54,9 +54,11 @@ pub(super) async fn run(
         .await?;
     let interrupted = interrupted(write, &seen.job_id).await?;
     let attempt = sqlx::query_scalar(
-        "INSERT INTO run (id, job_id, attempt, token, state, worker, session, workspace, exclusive, claimed_at)
+        "INSERT INTO run (id, job_id, attempt, token, state, worker, session, workspace, exclusive, claimed_at,
+                          waited_ms)
          SELECT ?1, job.id, 1 + (SELECT COUNT(*) FROM run WHERE run.job_id = job.id), ?2, 'claimed', ?3, ?4,
-                job.workspace, job.isolation = 'exclusive', ?5
+                job.workspace, job.isolation = 'exclusive', ?5,
+                CASE WHEN NOT EXISTS (SELECT 1 FROM run WHERE run.job_id = job.id) THEN MAX(0, ?5 - job.accepted_at) END
          FROM job WHERE job.id = ?6 RETURNING attempt",
     )
     .bind(&run_id)
@@ -93,6 +95,8 @@ pub(super) async fn run(
         project: seen.project,
         workspace: seen.workspace,
         chat: seen.chat,
+        user: seen.user_id,
+        request: seen.trace_id,
     })
 }
 

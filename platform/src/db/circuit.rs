@@ -89,7 +89,7 @@ pub(super) async fn admit(write: &mut Write, run_id: &str) -> Result<bool, DbErr
         Admission::Go => Ok(true),
         Admission::Wait { .. } => Ok(false),
         Admission::Probe => {
-            tracing::info!(run = run_id, "this run tries whether Claude is back");
+            tracing::info!(run.id = run_id, "this run tries whether Claude is back");
             store(write, Service::Claude, circuit::probing(circuit, now, times()), Some(run_id)).await?;
             Ok(true)
         }

@@ -7,7 +7,7 @@ use fail::fail_point;
 use serde::{Deserialize, Serialize};
 
 use super::{Db, DbError, Durability, Write, begin, budget, circuit, park};
-use crate::clock;
+use crate::{clock, trace::Trace};
 
 /// A job in the hands of one worker, with its newest run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,10 +30,26 @@ pub struct Claim {
     /// What the run may spend, millionths of a US dollar; `None` where nothing limits it.
     pub reserved: Option<i64>,
     pub chat: Option<i64>,
+    /// Who asked for it, and the request that brought it.
+    pub user: Option<i64>,
+    pub request: Option<String>,
     /// When the run was claimed first, Unix milliseconds.
     pub claimed_at: i64,
     /// The run row is this claim's own; nobody can have started it.
     pub fresh: bool,
+}
+
+impl Claim {
+    /// What all work for it belongs to.
+    pub fn trace(&self) -> Trace {
+        Trace {
+            request: self.request.clone(),
+            user: self.user,
+            job: Some(self.job_id.clone()),
+            task: Some(self.number),
+            run: Some(self.run_id.clone()),
+        }
+    }
 }
 
 /// Whether a job may run now (`?1`): its run lives already, or nothing keeps it. A head whose directory or session is in
@@ -78,7 +94,7 @@ macro_rules! claimable {
 
 /// What may be claimed now: those whose run lives first.
 const CLAIMABLE: &str = concat!(
-    "SELECT job.id AS job_id, job.number, job.state, job.project, job.workspace, job.prompt, job.chat, job.user_id,
+    "SELECT job.id AS job_id, job.number, job.state, job.project, job.workspace, job.prompt, job.chat, job.user_id, job.trace_id,
             run.id AS run_id, run.token, run.attempt, run.session, run.claimed_at",
     claimable!(),
     " ORDER BY run.id IS NULL, l.seq LIMIT 1"
@@ -110,6 +126,7 @@ pub(super) struct Seen {
     pub(super) prompt: String,
     pub(super) chat: Option<i64>,
     pub(super) user_id: Option<i64>,
+    pub(super) trace_id: Option<String>,
     pub(super) run_id: Option<String>,
     pub(super) token: Option<String>,
     pub(super) attempt: Option<u32>,
@@ -213,7 +230,11 @@ impl Db {
 
 /// Takes up a run that lives: nothing new is begun.
 async fn adopt(write: &mut Write, seen: Seen, run_id: String, worker: &str) -> Result<Claim, DbError> {
-    sqlx::query("UPDATE run SET worker = ?2 WHERE id = ?1").bind(&run_id).bind(worker).execute(&mut **write).await?;
+    sqlx::query("UPDATE run SET worker = ?2, adoptions = adoptions + 1 WHERE id = ?1")
+        .bind(&run_id)
+        .bind(worker)
+        .execute(&mut **write)
+        .await?;
     // One of which nobody could tell whether it is over was parked meanwhile.
     sqlx::query(
         "UPDATE job SET state = 'running', reason = NULL, parked_for = NULL WHERE id = ?1 AND state <> 'running'",
@@ -238,5 +259,7 @@ async fn adopt(write: &mut Write, seen: Seen, run_id: String, worker: &str) -> R
         workspace: seen.workspace,
         prompt: seen.prompt,
         chat: seen.chat,
+        user: seen.user_id,
+        request: seen.trace_id,
     })
 }

@@ -8,7 +8,10 @@ use agentlab_domain::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Db, DbError, Durability, Write};
+use super::{
+    Db, DbError, Durability, Write,
+    tally::{self, Going},
+};
 use crate::{clock, crash_history, crash_history::Entry, release};
 
 /// Rows of crashes and recoveries are kept for thirty days.
@@ -159,11 +162,26 @@ pub(super) async fn started(write: &mut Write, post: Post) -> Result<(), DbError
 /// Forgets some rows that are too old, along with a new one.
 pub(super) async fn forget_old(write: &mut Write) -> Result<(), DbError> {
     let before = clock::now_ms() - KEEP_MS;
-    for statement in [
-        "DELETE FROM crash WHERE id IN (SELECT id FROM crash WHERE at < ?1 ORDER BY at LIMIT ?2)",
-        "DELETE FROM recovery WHERE id IN (SELECT id FROM recovery WHERE at < ?1 ORDER BY at LIMIT ?2)",
+    let crashes = old(write, "SELECT id FROM crash WHERE at < ?1 ORDER BY at LIMIT ?2", before).await?;
+    let recoveries = old(write, "SELECT id FROM recovery WHERE at < ?1 ORDER BY at LIMIT ?2", before).await?;
+    // What was counted of them goes on being counted.
+    if !crashes.is_empty() {
+        tally::fold(write, Going::Crashes(&crashes)).await?;
+    }
+    if !recoveries.is_empty() {
+        tally::fold(write, Going::Recoveries(&recoveries)).await?;
+    }
+    for (statement, ids) in [
+        ("DELETE FROM crash WHERE id IN (SELECT value FROM json_each(?1))", crashes),
+        ("DELETE FROM recovery WHERE id IN (SELECT value FROM json_each(?1))", recoveries),
     ] {
-        sqlx::query(statement).bind(before).bind(BATCH).execute(&mut **write).await?;
+        if !ids.is_empty() {
+            sqlx::query(statement).bind(serde_json::to_string(&ids)?).execute(&mut **write).await?;
+        }
     }
     Ok(())
+}
+
+async fn old(write: &mut Write, statement: &'static str, before: i64) -> Result<Vec<i64>, DbError> {
+    Ok(sqlx::query_scalar(statement).bind(before).bind(BATCH).fetch_all(&mut **write).await?)
 }

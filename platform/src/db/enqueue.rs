@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
 use super::{Db, DbError, Durability, Write, lanes, session::SessionView};
-use crate::{clock, config, queue};
+use crate::{clock, config, queue, trace};
 
 /// Where a job came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +73,7 @@ pub(super) async fn enqueue(write: &mut Write, job: &NewJob) -> Result<Enqueued,
     let known: Option<i64> =
         sqlx::query_scalar("SELECT number FROM job WHERE id = ?1").bind(&id).fetch_optional(&mut **write).await?;
     if let Some(number) = known {
+        trace::is_about(&id, number);
         return Ok(Enqueued { number, id, ahead: 0 });
     }
     let (channel, request_id, user, place, message) = match &job.source {
@@ -91,8 +92,8 @@ pub(super) async fn enqueue(write: &mut Write, job: &NewJob) -> Result<Enqueued,
     queue::push(write, ulid).await?;
     let number: i64 = sqlx::query_scalar(
         "INSERT INTO job (id, state, channel, request_id, lane, chat, topic, user_id, source_message, project,
-                          workspace, isolation, prompt, accepted_at, session)
-         VALUES (?1, 'queued', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) RETURNING number",
+                          workspace, isolation, prompt, accepted_at, session, trace_id)
+         VALUES (?1, 'queued', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) RETURNING number",
     )
     .bind(&id)
     .bind(channel)
@@ -108,8 +109,11 @@ pub(super) async fn enqueue(write: &mut Write, job: &NewJob) -> Result<Enqueued,
     .bind(&job.prompt)
     .bind(clock::now_ms())
     .bind(job.resumes.as_ref().map(|resumes| &resumes.session))
+    // A verb in a terminal is a request of its own.
+    .bind(trace::request().unwrap_or_else(trace::new_request))
     .fetch_one(&mut **write)
     .await?;
+    trace::is_about(&id, number);
     let ahead = lanes::join(write, &lane, &id).await?;
     Ok(Enqueued { number, id, ahead })
 }

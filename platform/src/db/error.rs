@@ -25,6 +25,8 @@ pub enum DbError {
     Queue(String),
     #[error("stored JSON cannot be read: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
     #[error("only one question at a time, which begins with SELECT, WITH, VALUES or EXPLAIN: sql is read only")]
     NotAQuestion,
     #[error("the rules forbid it: {0}")]
@@ -48,6 +50,7 @@ impl DbError {
             | Self::Disk(_)
             | Self::NotAQuestion
             | Self::Queue(_)
+            | Self::Damaged(_)
             | Self::Json(_)
             | Self::Illegal(_) => false,
         }

@@ -184,7 +184,7 @@ async fn settle_run(write: &mut Write, claim: &Claim, finish: &Finish<'_>, now: 
         "UPDATE run SET state = 'over', outcome = ?3, exit_code = ?4, exit_signal = ?5, cost_micro_usd = ?6,
                         input_tokens = ?7, output_tokens = ?8, turns = ?9, ended_at = ?10, worker = NULL, uses_attempt = ?11,
                         started_at = COALESCE(started_at, CASE WHEN ?12 THEN claimed_at END),
-                        opened = COALESCE(opened, ?13), instructions = COALESCE(instructions, ?14)
+                        opened = COALESCE(opened, ?13), instructions = COALESCE(instructions, ?14), api_ms = ?15
          WHERE id = ?1 AND token = ?2 AND state <> 'over'",
     )
     .bind(&claim.run_id)
@@ -202,6 +202,7 @@ async fn settle_run(write: &mut Write, claim: &Claim, finish: &Finish<'_>, now: 
     .bind(finish.began.is_some())
     .bind(finish.began.as_ref().and_then(|began| began.opened).map(Opened::as_str))
     .bind(finish.began.as_ref().and_then(|began| began.instructions.as_deref()))
+    .bind(finish.result.map(|result| i64::try_from(result.api_ms).unwrap_or(i64::MAX)))
     .execute(&mut **write)
     .await?
     .rows_affected();

@@ -15,6 +15,7 @@ use super::{
     hold, obey, outage,
     outbox::{self, New},
     pause, rate,
+    tally::{self, Going},
 };
 use crate::{clock, config};
 
@@ -78,9 +79,11 @@ impl Db {
 
     /// Forgets updates that Telegram cannot send again.
     pub async fn forget_old_updates(&self) -> Result<u64, DbError> {
+        let before = clock::now_ms() - KEEP_MS;
         let mut write = self.begin(Durability::Normal).await?;
+        tally::fold(&mut write, Going::UpdatesBefore(before)).await?;
         let forgotten = sqlx::query("DELETE FROM telegram_update WHERE received_at < ?1")
-            .bind(clock::now_ms() - KEEP_MS)
+            .bind(before)
             .execute(&mut *write)
             .await?
             .rows_affected();

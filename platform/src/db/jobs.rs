@@ -40,13 +40,15 @@ pub struct JobView {
     pub rehearsed: Option<bool>,
     /// The task that this one does again.
     pub retry_of: Option<i64>,
+    /// The request that brought it: `agentlab logs --request` shows its way.
+    pub trace_id: Option<String>,
     /// Jobs of the same lane before it.
     pub ahead: i64,
 }
 
 const VIEW: &str = "
     SELECT job.number AS id, job.state, job.channel, job.lane, job.project, job.workspace, job.prompt, job.reason, job.answer,
-           job.accepted_at, job.run_at, job.ended_at, job.retry_of,
+           job.accepted_at, job.run_at, job.ended_at, job.retry_of, job.trace_id,
            (SELECT COUNT(*) FROM run WHERE run.job_id = job.id) AS attempts,
            r.id AS run, r.state AS run_state, r.activity, r.claimed_at, r.session, r.rehearsed,
            (SELECT SUM(cost_micro_usd) / 1000000.0 FROM run WHERE run.job_id = job.id) AS cost_usd,

@@ -5,6 +5,7 @@
 //! pragma belongs to a connection: FULL for what must survive a power cut, NORMAL for heartbeats and progress.
 
 pub mod alert;
+pub(crate) mod backup;
 pub mod begin;
 pub mod budget;
 pub mod cancel;
@@ -23,6 +24,7 @@ pub mod intake;
 pub mod intervention;
 pub mod jobs;
 mod lanes;
+mod measure;
 pub mod migrate;
 mod obey;
 pub mod orphans;
@@ -35,6 +37,7 @@ pub mod progress;
 mod rate;
 pub mod recovery;
 pub mod release;
+pub mod report;
 
 pub mod retry;
 pub mod runs;
@@ -42,9 +45,12 @@ mod said;
 pub mod session;
 pub mod sql;
 pub mod status;
+pub mod stock;
+pub mod tally;
 #[cfg(test)]
 mod tests;
 pub mod update;
+pub mod uptime;
 pub mod write;
 
 use std::{path::Path, sync::Arc, time::Duration};

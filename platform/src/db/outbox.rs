@@ -12,7 +12,10 @@ use super::{
     Db, DbError, Durability, Write,
     circuit::{self, Heard},
 };
-use crate::clock;
+use crate::{
+    clock,
+    trace::{self, Trace},
+};
 
 /// A message that is due.
 #[derive(Debug, Clone)]
@@ -28,21 +31,59 @@ pub struct Due {
     pub tried: Tried,
     /// It was being sent when its sender ended: its fate is unknown.
     pub interrupted: bool,
+    /// The request that it answers, and the job that it tells of.
+    pub trace: Trace,
 }
 
-type Row = (i64, i64, Option<i64>, Option<i64>, String, i64, Option<i64>, bool, bool, u32, u32, String);
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    chat: i64,
+    topic: Option<i64>,
+    reply_to: Option<i64>,
+    body: String,
+    revision: i64,
+    message_id: Option<i64>,
+    owed: bool,
+    plain: bool,
+    doubts: u32,
+    failures: u32,
+    state: String,
+    trace_id: Option<String>,
+    job_id: Option<String>,
+    task: Option<i64>,
+    user_id: Option<i64>,
+}
+
+/// What a row is read from, but its state: what is looked at was not sent yet, what is taken is.
+macro_rules! columns {
+    () => {
+        "id, chat, topic, reply_to, body, revision, message_id, owed, plain, doubts, failures, trace_id, job_id,
+         (SELECT number FROM job WHERE job.id = job_id) AS task, (SELECT user_id FROM job WHERE job.id = job_id) AS user_id"
+    };
+}
 
 /// Due rows. First the answers to commands that always get through, then what is owed: pictures of progress must never keep an
 /// answer waiting. A part waits until what stands before it in its answer has arrived.
-const DUE: &str = "
-    SELECT id, chat, topic, reply_to, body, revision, message_id, owed, plain, doubts, failures, state
+const DUE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", state
     FROM outbox o
     WHERE state IN ('pending', 'sending') AND not_before <= ?1
       AND NOT EXISTS (
           SELECT 1 FROM outbox earlier
           WHERE earlier.job_id = o.job_id AND earlier.id < o.id AND earlier.state IN ('pending', 'sending'))
     ORDER BY urgent DESC, owed DESC, id
-    LIMIT 2000";
+    LIMIT 2000"
+);
+
+/// Takes one of them to be sent.
+const SENDING: &str = concat!(
+    "UPDATE outbox SET state = 'sending' WHERE id = ?1 AND state IN ('pending', 'sending') RETURNING ",
+    columns!(),
+    ", 'pending' AS state"
+);
 
 impl Db {
     /// What is due now, in the order in which it should go out.
@@ -65,13 +106,7 @@ impl Db {
     pub async fn sending(&self, id: i64, edit: bool) -> Result<Option<Due>, DbError> {
         // An edit can be made twice without harm; a send that a power cut forgot would stand there twice unmarked.
         let mut write = self.begin(if edit { Durability::Normal } else { Durability::Full }).await?;
-        let row: Option<Row> = sqlx::query_as(
-            "UPDATE outbox SET state = 'sending' WHERE id = ?1 AND state IN ('pending', 'sending')
-             RETURNING id, chat, topic, reply_to, body, revision, message_id, owed, plain, doubts, failures, 'pending'",
-        )
-        .bind(id)
-        .fetch_optional(&mut *write)
-        .await?;
+        let row: Option<Row> = sqlx::query_as(SENDING).bind(id).fetch_optional(&mut *write).await?;
         write.commit().await?;
         row.map(due).transpose()
     }
@@ -114,7 +149,8 @@ impl Db {
             Next::GiveUp { why } => {
                 // What was written since is tried all the same.
                 sqlx::query(
-                    "UPDATE outbox SET state = CASE WHEN revision > ?3 THEN 'pending' ELSE 'given_up' END, error = ?2
+                    "UPDATE outbox SET state = CASE WHEN revision > ?3 THEN 'pending' ELSE 'given_up' END, error = ?2,
+                        given_up = given_up + 1
                      WHERE id = ?1",
                 )
                 .bind(message.id)
@@ -130,17 +166,22 @@ impl Db {
 }
 
 fn due(row: Row) -> Result<Due, DbError> {
-    let (id, chat, topic, reply_to, body, revision, message, owed, plain, doubts, failures, state) = row;
     Ok(Due {
-        id,
-        place: Place { chat, topic },
-        reply_to,
-        body: serde_json::from_str(&body)?,
-        revision,
-        message,
-        owed,
-        tried: Tried { edit: message.is_some(), formatted: !plain, doubts, failures },
-        interrupted: state == "sending",
+        id: row.id,
+        place: Place { chat: row.chat, topic: row.topic },
+        reply_to: row.reply_to,
+        body: serde_json::from_str(&row.body)?,
+        revision: row.revision,
+        message: row.message_id,
+        owed: row.owed,
+        tried: Tried {
+            edit: row.message_id.is_some(),
+            formatted: !row.plain,
+            doubts: row.doubts,
+            failures: row.failures,
+        },
+        interrupted: row.state == "sending",
+        trace: Trace { request: row.trace_id, user: row.user_id, job: row.job_id, task: row.task, run: None },
     })
 }
 
@@ -167,8 +208,8 @@ pub(super) async fn add_urgent(write: &mut Write, new: New<'_>) -> Result<i64, D
 
 async fn insert(write: &mut Write, new: New<'_>, urgent: bool) -> Result<i64, DbError> {
     let id = sqlx::query_scalar(
-        "INSERT INTO outbox (kind, job_id, chat, topic, reply_to, body, created_at, urgent)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id",
+        "INSERT INTO outbox (kind, job_id, chat, topic, reply_to, body, created_at, urgent, trace_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id",
     )
     .bind(new.kind)
     .bind(new.job_id)
@@ -178,6 +219,7 @@ async fn insert(write: &mut Write, new: New<'_>, urgent: bool) -> Result<i64, Db
     .bind(serde_json::to_string(new.body)?)
     .bind(clock::now_ms())
     .bind(urgent)
+    .bind(trace::request())
     .fetch_one(&mut **write)
     .await?;
     Ok(id)

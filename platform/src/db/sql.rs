@@ -1,7 +1,9 @@
 //! `agentlab sql`: one read-only statement of the user's own. The connection itself is opened read only, so no wording
 //! can write.
 
-use sqlx::{Column, ConnectOptions, Row, TypeInfo, ValueRef, sqlite::SqliteConnectOptions};
+use sqlx::{
+    Column, ConnectOptions, Executor, Row, SqlSafeStr, Statement, TypeInfo, ValueRef, sqlite::SqliteConnectOptions,
+};
 
 use super::DbError;
 use crate::home::Home;
@@ -24,10 +26,12 @@ pub async fn query(home: &Home, statement: &str) -> Result<Table, DbError> {
         .pragma("query_only", "1")
         .connect()
         .await?;
-    let rows = sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).fetch_all(&mut connection).await?;
-    let columns = rows.first().map(|row| row.columns().iter().map(|column| column.name().to_owned()).collect());
+    // Also of an answer without rows.
+    let prepared = connection.prepare(sqlx::AssertSqlSafe(statement.to_owned()).into_sql_str()).await?;
+    let columns = prepared.columns().iter().map(|column| column.name().to_owned()).collect();
+    let rows = prepared.query().fetch_all(&mut connection).await?;
     Ok(Table {
-        columns: columns.unwrap_or_default(),
+        columns,
         rows: rows.iter().map(|row| (0..row.len()).map(|index| value(row, index)).collect()).collect(),
     })
 }

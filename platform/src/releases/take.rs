@@ -1,18 +1,16 @@
 //! Taking an executable as a release: copied under another name, synced, renamed. It changes nothing about what runs.
 
 use std::{
-    fmt::Write as _,
     fs::{self, File},
-    io::{self, Read},
+    io,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::Path,
 };
 
 use fail::fail_point;
-use sha2::{Digest, Sha256};
 
 use super::{PROGRAM, Release, ReleaseError, checkout::Source, read, turn, write};
-use crate::{clock, files, home::Home};
+use crate::{clock, digest::sha256_of, files, home::Home};
 
 /// Letters of a name.
 const LETTERS: usize = 12;
@@ -31,7 +29,7 @@ pub fn take(home: &Home, executable: &Path, source: Option<&Source>) -> Result<T
     let prepared = fs::DirBuilder::new().recursive(true).mode(0o700).create(&releases);
     prepared.map_err(ReleaseError::at(&releases))?;
     let _turn = turn(home)?;
-    tidy_halves(&releases);
+    files::tidy_halves(&releases);
     let sha256 = sha256_of(executable).map_err(ReleaseError::at(executable))?;
     let name = name(home, &sha256, source.and_then(|source| source.commit.as_deref()));
     if let Some(known) = read(home, &name).filter(|known| is_whole(home, known)) {
@@ -79,10 +77,7 @@ pub fn discard(home: &Home, name: &str) {
 
 /// Removes the folder of a release. Set aside first, so that a removal that is cut off leaves no half of a release.
 pub(super) fn remove(home: &Home, name: &str) -> io::Result<()> {
-    let folder = home.releases().join(name);
-    let aside = files::beside(&folder);
-    fs::rename(&folder, &aside)?;
-    fs::remove_dir_all(&aside)
+    files::remove_folder(&home.releases().join(name))
 }
 
 fn fill(folder: &Path, executable: &Path, release: &Release) -> Result<(), ReleaseError> {
@@ -106,30 +101,4 @@ fn name(home: &Home, sha256: &str, commit: Option<&str>) -> String {
 /// Whether the executable of a release is the one that was taken: a copy that was damaged is taken anew.
 pub(super) fn is_whole(home: &Home, release: &Release) -> bool {
     sha256_of(&super::program(home, &release.name)).is_ok_and(|found| found == release.sha256)
-}
-
-/// What a take or a removal that was cut off has left.
-pub(super) fn tidy_halves(releases: &Path) {
-    let entries = fs::read_dir(releases).into_iter().flatten().filter_map(Result::ok);
-    let halves = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(files::NEW));
-    for half in halves.map(|entry| entry.path()) {
-        let _ = if half.is_dir() { fs::remove_dir_all(&half) } else { fs::remove_file(&half) };
-    }
-}
-
-fn sha256_of(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            break;
-        }
-        digest.update(buffer.get(..read).unwrap_or_default());
-    }
-    Ok(digest.finalize().iter().fold(String::new(), |mut hash, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hash, "{byte:02x}");
-        hash
-    }))
 }

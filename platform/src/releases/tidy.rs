@@ -6,13 +6,13 @@ use std::{fs, path::PathBuf};
 use agentlab_domain::trial::{Kept, superfluous};
 
 use super::{RECORD, Release, all, current, take, target, trial, turn};
-use crate::{home::Home, program};
+use crate::{files, home::Home, program};
 
 /// Removes what is kept no more. While nobody can tell what runs, nothing is.
 pub fn tidy(home: &Home) {
     let Ok(_turn) = turn(home) else { return };
     let Ok(running) = program::running() else { return };
-    take::tidy_halves(&home.releases());
+    files::tidy_halves(&home.releases());
     for half in without_record(home).iter().filter(|half| !running.iter().any(|path| path.starts_with(half))) {
         let removed = fs::remove_dir_all(half);
         tracing::info!(?half, ?removed, "a half of a release was removed");

@@ -204,6 +204,7 @@ mod tests {
             instructions: None,
             checks: Vec::new(),
             place: None,
+            trace: crate::trace::Trace::default(),
         }
     }
 

@@ -11,6 +11,7 @@ use agentlab_domain::session::Opened;
 use serde::{Deserialize, Serialize};
 
 use super::{Place, RunDir, read};
+use crate::trace::Trace;
 
 /// What the shim is to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,9 @@ pub struct Spec {
     /// Where the directory was when the run began; `None` in what an earlier release wrote. Filled in when it is written.
     #[serde(default)]
     pub place: Option<Place>,
+    /// What the lines that are logged for it belong to.
+    #[serde(default)]
+    pub trace: Trace,
 }
 
 impl RunDir {

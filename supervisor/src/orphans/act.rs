@@ -24,7 +24,7 @@ pub(super) async fn act(
     match action {
         Action::Wake => {
             if let Ok(Some(shim)) = run.shim() {
-                tracing::warn!(task, run = %id, pid = shim.pid, "the run's shim stands still (SIGSTOP); I wake it");
+                tracing::warn!(task, run.id = %id, pid = shim.pid, "the run's shim stands still (SIGSTOP); I wake it");
                 spawn::signal(&shim, spawn::Wish::Continue);
                 memory.stillness.forget();
             }
@@ -32,8 +32,8 @@ pub(super) async fn act(
         Action::Stop => {
             let by = row.unwanted_by.as_deref().unwrap_or("agentlab");
             match run.request_stop(by) {
-                Ok(()) => tracing::info!(task, run = %id, by, "asked to stop, since no worker does"),
-                Err(error) => tracing::warn!(task, run = %id, %error, "could not ask it to stop; I try again"),
+                Ok(()) => tracing::info!(task, run.id = %id, by, "asked to stop, since no worker does"),
+                Err(error) => tracing::warn!(task, run.id = %id, %error, "could not ask it to stop; I try again"),
             }
         }
         Action::Name => name(alerts, row, run, memory),
@@ -41,21 +41,23 @@ pub(super) async fn act(
             let (dir, name, home) = (run.clone(), id.clone(), life.home.clone());
             let settled = tokio::task::spawn_blocking(move || run_dir::settle(&dir, &name, &Spared::of(&home)?)).await;
             match settled {
-                Ok(Ok(true)) => tracing::warn!(task, run = %id, "its shim is dead and no worker is free: I closed it"),
+                Ok(Ok(true)) => {
+                    tracing::warn!(task, run.id = %id, "its shim is dead and no worker is free: I closed it")
+                }
                 Ok(Ok(false)) => {
                     memory.in_vain = Some(clock::instant());
-                    tracing::warn!(task, run = %id, "its shim is dead, and I cannot tell whether it is over");
+                    tracing::warn!(task, run.id = %id, "its shim is dead, and I cannot tell whether it is over");
                 }
                 Ok(Err(error)) => {
                     memory.in_vain = Some(clock::instant());
-                    tracing::error!(task, run = %id, %error, "its shim is dead, and it could not be closed");
+                    tracing::error!(task, run.id = %id, %error, "its shim is dead, and it could not be closed");
                 }
-                Err(error) => tracing::error!(task, run = %id, %error, "closing it broke"),
+                Err(error) => tracing::error!(task, run.id = %id, %error, "closing it broke"),
             }
         }
         Action::Adopt => {
             memory.told = true;
-            tracing::info!(task, run = %id, "nobody follows it; the workers are told");
+            tracing::info!(task, run.id = %id, "nobody follows it; the workers are told");
             ping::ping_workers(&life.home);
         }
     }
@@ -72,7 +74,7 @@ fn name(alerts: &Alerts, row: &LiveRun, run: &RunDir, memory: &mut Memory) {
          {task}` and the files in runs/{} say more.",
         row.id
     );
-    tracing::error!(task, run = %row.id, "{words}");
+    tracing::error!(task, run.id = %row.id, "{words}");
     alerts.tell(format!("overdue:{}", row.id), words);
     memory.named = true;
 }

@@ -69,6 +69,7 @@ impl Look {
             posts,
             bot_quiet: self.with_bot.then_some(self.bot_quiet),
             disk: slow.disk(),
+            backup: slow.backup(),
             rows: slow.rows(),
             detectors: named(&detectors::all(&self.home)),
         }

@@ -89,9 +89,10 @@ impl Rules {
 }
 
 fn scaled(config: &Config) -> Limits {
-    let limits = config.alerts.limits();
+    let limits = config.alerts.limits(Duration::from_mins(config.backup.every_minutes));
     Limits {
         bot_down: clock::scaled(limits.bot_down),
+        backup_old: clock::scaled(limits.backup_old),
         errors_for: clock::scaled(limits.errors_for),
         depth_for: clock::scaled(limits.depth_for),
         component_down: clock::scaled(limits.component_down),

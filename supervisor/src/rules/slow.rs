@@ -7,7 +7,7 @@ use std::{
 };
 
 use agentlab_domain::alert::facts::Rows;
-use agentlab_platform::{alert::Book, clock, db::Db, disk, home::Home, pulse::Turns, pulse::limit};
+use agentlab_platform::{alert::Book, backup, clock, db::Db, disk, home::Home, pulse::Turns, pulse::limit};
 use tokio::{sync::watch::Receiver, task::JoinHandle};
 
 /// How long reading or writing rows may take.
@@ -27,6 +27,7 @@ pub(super) struct Slow {
 #[derive(Debug, Default)]
 struct Seen {
     disk: Option<(Instant, u64)>,
+    backup: Option<(Instant, Duration)>,
     rows: Option<(Instant, Rows)>,
 }
 
@@ -46,6 +47,11 @@ impl Slow {
     /// How full the disk is.
     pub(super) fn disk(&self) -> Option<u64> {
         new(self.seen().disk)
+    }
+
+    /// How old the newest backup is.
+    pub(super) fn backup(&self) -> Option<Duration> {
+        new(self.seen().backup)
     }
 
     /// What the rows say.
@@ -69,10 +75,10 @@ async fn look_on(
     turns: Turns,
     every: Duration,
 ) {
-    let mut noted = None;
+    let (mut noted, began) = (None, clock::instant());
     loop {
-        turns.turn(limit::within(ROWS * 2 + DISK + every));
-        let full = percent_full(&home).await;
+        turns.turn(limit::within(ROWS * 2 + DISK * 2 + every));
+        let (full, backup) = (percent_full(&home).await, age_of_backup(&home, began).await);
         let db = opened.borrow().clone();
         let rows = match &db {
             Some(db) => read(db).await,
@@ -81,6 +87,7 @@ async fn look_on(
         {
             let (mut seen, now) = (seen.lock().unwrap_or_else(PoisonError::into_inner), clock::instant());
             seen.disk = full.map(|full| (now, full)).or(seen.disk);
+            seen.backup = backup.map(|age| (now, age)).or(seen.backup);
             seen.rows = rows.map(|rows| (now, rows)).or(seen.rows);
         }
         if let Some(db) = &db {
@@ -95,6 +102,15 @@ async fn percent_full(home: &Home) -> Option<u64> {
     let home = home.clone();
     let asked = tokio::task::spawn_blocking(move || disk::percent_full(home.path()));
     tokio::time::timeout(clock::scaled(DISK), asked).await.ok()?.ok()?
+}
+
+/// How old the newest backup is; where there is none, how long we would have had time for one.
+async fn age_of_backup(home: &Home, began: Instant) -> Option<Duration> {
+    let home = home.clone();
+    let asked = tokio::task::spawn_blocking(move || backup::newest(&home));
+    let newest = tokio::time::timeout(clock::scaled(DISK), asked).await.ok()?.ok()?;
+    let age = newest.and_then(|newest| u64::try_from(newest.age_ms()).ok()).map(Duration::from_millis);
+    Some(age.unwrap_or_else(|| began.elapsed()))
 }
 
 async fn read(db: &Db) -> Option<Rows> {

@@ -42,7 +42,7 @@ fn what_is_configured_is_read_and_no_secret_is_printed() {
     assert_eq!(alerts.email.as_ref().unwrap().least, Severity::Warning);
     assert_eq!(alerts.sms.as_ref().unwrap().least, Severity::Critical);
     assert_eq!(alerts.webhook.as_ref().unwrap().least, Severity::Info);
-    assert_eq!(alerts.limits().disk_percent, 90);
+    assert_eq!(alerts.limits(std::time::Duration::ZERO).disk_percent, 90);
     let printed = format!("{config:?}");
     let redaction = crate::redaction::Redaction::of_logs(&config.secrets());
     for secret in ["p%40ssword1", "p@ssword1", "ping/0123-4567", "hooks/abcdefgh", "bearerbearer", "tokentoken"] {

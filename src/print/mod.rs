@@ -1,9 +1,14 @@
 //! Printing. Answers go to standard output, everything else to standard error; a reader that went away is no error.
 
+mod colour;
+mod table;
+
 use std::io::Write;
 
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
+
+pub use colour::painted;
+pub use table::table;
 
 /// A line of the answer.
 pub fn line(text: &str) {
@@ -24,16 +29,4 @@ pub fn error(text: &str) {
 pub fn json(value: &impl Serialize) -> serde_json::Result<()> {
     line(&serde_json::to_string_pretty(value)?);
     Ok(())
-}
-
-/// A table; nothing where there are no rows.
-pub fn table(head: &[&str], rows: Vec<Vec<String>>) {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(head);
-    for row in rows {
-        table.add_row(row);
-    }
-    for text in table.to_string().lines() {
-        line(text.trim_end());
-    }
 }

@@ -1,29 +1,35 @@
 //! Logs: JSON lines in `logs/`, one file a post and day, kept for seven days. A *secret* never reaches one: the writer
 //! itself replaces every known secret, whoever logged it.
 
-use std::{io, sync::Arc};
+mod lines;
+
+use std::{io, path::Path, sync::Arc};
 
 use secrecy::SecretString;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt::MakeWriter, layer::SubscriberExt};
 
 use crate::{home::Home, redaction::Redaction};
 
+pub use lines::IDS;
+
 /// Starts logging for the process that is called `name`. `AGENTLAB_LOG` sets the level (default `info`).
 pub fn start(home: &Home, name: &str, secrets: &[SecretString]) -> io::Result<()> {
+    start_in(&home.logs(), name, secrets)
+}
+
+/// The same in this folder.
+pub fn start_in(logs: &Path, name: &str, secrets: &[SecretString]) -> io::Result<()> {
     let files = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix(name)
         .filename_suffix("jsonl")
         .max_log_files(7)
-        .build(home.logs())
+        .build(logs)
         .map_err(io::Error::other)?;
     let level = std::env::var("AGENTLAB_LOG").unwrap_or_else(|_| "info,sqlx=warn,apalis_core=warn".into());
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_env_filter(EnvFilter::new(level))
-        .with_writer(Redacting { files: Arc::new(files), secrets: Redaction::of_logs(secrets) })
-        .finish();
+    let lines = lines::Lines(Redacting { files: Arc::new(files), secrets: Redaction::of_logs(secrets) });
+    let subscriber = Registry::default().with(lines.with_filter(EnvFilter::new(level)));
     tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)
 }
 

@@ -1,0 +1,96 @@
+//! Samples of what is known without the database: pulses, files, the system. It may block the thread.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use agentlab_domain::{
+    hang::Standing,
+    histogram::REQUESTS,
+    role::{Post, Role},
+};
+use agentlab_platform::{
+    alert::book,
+    detectors, disk,
+    home::Home,
+    identity::Living,
+    lock,
+    pulse::{self, Beat},
+    release, response, usage,
+};
+
+use super::{counted::buckets, family, text::Samples};
+
+/// Adds all of them.
+pub(super) fn add(samples: &mut Samples, home: &Home) {
+    let release = release::current();
+    let labels = [("version", release.version), ("commit", release.commit.unwrap_or_default())];
+    samples.with(&family::BUILD, &labels, 1.0);
+    files(samples, home);
+    processes(samples, home);
+    for (process, found) in detectors::all(home) {
+        for (detector, one) in found {
+            let labels = [("process", process.as_str()), ("detector", detector.as_str())];
+            samples.with(&family::SWEEPS, &labels, number(one.sweeps));
+            samples.with(&family::SILENT, &labels, f64::from(u8::from(one.silent)));
+        }
+    }
+    for (method, requests) in response::read(home) {
+        let labels = [("method", method.as_str())];
+        samples.add(&family::TELEGRAM, &labels, buckets(&REQUESTS, &requests.buckets, number(requests.sum_ms)));
+        samples.with(&family::TELEGRAM_FAILED, &labels, number(requests.failed));
+    }
+    firing(samples, home);
+}
+
+fn files(samples: &mut Samples, home: &Home) {
+    let database = home.database();
+    let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+    let log = database.with_extension("db-wal");
+    for (file, path) in [("database", database.as_path()), ("wal", log.as_path())] {
+        samples.with(&family::DATABASE_SIZE, &[("file", file)], number(size(path)));
+    }
+    if let Some(percent) = disk::percent_full(home.path()) {
+        samples.one(&family::DISK_USED, number(percent) / 100.0);
+    }
+}
+
+fn processes(samples: &mut Samples, home: &Home) {
+    let beats: Vec<(String, Beat)> = pulse::all(home)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|beat| Some((Post::of_process(&beat.name)?.to_string(), beat)))
+        .filter(|(_, beat)| !beat.ended)
+        .collect();
+    let living: Vec<bool> = beats.iter().map(|(_, beat)| beat.identity.living() == Living::Yes).collect();
+    let pids: Vec<i32> = beats.iter().map(|(_, beat)| beat.identity.pid).collect();
+    for (((post, beat), alive), used) in beats.iter().zip(living).zip(usage::of(&pids)) {
+        let labels = [("process", post.as_str())];
+        let ready = alive && beat.ready && beat.latest().is_none() && beat.identity.standing() != Standing::Stopped;
+        samples.with(&family::PROCESS_READY, &labels, f64::from(u8::from(ready)));
+        // A PID that is somebody else's by now tells nothing.
+        if let Some(used) = used.filter(|_| alive) {
+            samples.with(&family::MEMORY, &labels, number(used.own_memory));
+            samples.with(&family::CPU, &labels, number(used.cpu_ms) / 1_000.0);
+            samples.with(&family::PROCESS_AGE, &labels, number(used.age_s));
+        }
+    }
+}
+
+fn firing(samples: &mut Samples, home: &Home) {
+    let supervisor = Post { role: Role::Supervisor, slot: 0 };
+    // Without a supervisor nobody would notice that something is over.
+    if !lock::is_held(&home.post_lock(supervisor)).unwrap_or(true) {
+        return;
+    }
+    let mut firing: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for entry in book::firing(home) {
+        *firing.entry((entry.rule, entry.severity)).or_default() += 1;
+    }
+    for ((rule, severity), count) in firing {
+        samples.with(&family::FIRING, &[("rule", &rule), ("severity", &severity)], number(count));
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the format has no other numbers")]
+fn number(value: u64) -> f64 {
+    value as f64
+}

@@ -1,0 +1,123 @@
+//! Backups: `backups/NUMBER-TIME/` with a copy of the database, of the configuration and of the instructions, and `backup.json`, which
+//! says what is in it. A *backup* is one that was begun with in a scratch file and found sound before it came to its name: what
+//! cannot be restored is none. When one is due and which are kept is decided in `agentlab_domain::backup`.
+
+mod keep;
+mod take;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+pub use take::{Taken, take};
+pub use verify::{Fault, verify};
+
+use crate::{clock, db::DbError, files, home::Home};
+
+/// The copy of the database in the folder of a backup.
+pub const DATABASE: &str = "agentlab.db";
+/// What is known of a backup, in the same folder.
+const RECORD: &str = "backup.json";
+/// Why the last attempt failed, in `backups/`; not there when it did not.
+const FAILURE: &str = "failed.json";
+
+/// Why there is no backup.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    #[error("another process makes a backup now: try again when it is done")]
+    Busy,
+    #[error("{path:?}: {error}. Is there room, and may agentlab write there? `df -h` shows the room")]
+    File { path: PathBuf, error: io::Error },
+    #[error("the database cannot be copied: {0}")]
+    Copy(DbError),
+    #[error("what was copied cannot be restored, so it is no backup: {0}")]
+    Unsound(Fault),
+}
+
+impl BackupError {
+    fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |error| Self::File { path, error }
+    }
+}
+
+/// What is known of a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// The name of its folder.
+    #[serde(skip_deserializing)]
+    pub name: String,
+    /// It only grows: by it they are ordered, and not by a clock that may be set.
+    pub number: u64,
+    /// When it was made, Unix milliseconds.
+    pub at: i64,
+    /// The release that made it.
+    pub version: String,
+    /// Bytes of the copy of the database, and their SHA-256.
+    pub bytes: u64,
+    pub sha256: String,
+    /// How many rows each table holds.
+    pub rows: BTreeMap<String, i64>,
+    /// When it was last begun with in a scratch file and found sound, Unix milliseconds.
+    pub verified_at: i64,
+}
+
+impl Backup {
+    /// How long ago it was made, in milliseconds; one from the future was made by a clock that has been set back since.
+    pub fn age_ms(&self) -> i64 {
+        (clock::now_ms() - self.at).max(0)
+    }
+
+    /// How many tasks are in it.
+    pub fn tasks(&self) -> i64 {
+        self.rows.get("job").copied().unwrap_or_default()
+    }
+}
+
+/// An attempt that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Unix milliseconds.
+    pub at: i64,
+    pub words: String,
+}
+
+/// Every backup, the newest first.
+pub fn all(home: &Home) -> Vec<Backup> {
+    within(&home.backups())
+}
+
+/// The newest one.
+pub fn newest(home: &Home) -> Option<Backup> {
+    all(home).into_iter().next()
+}
+
+/// Why the last attempt failed, if it did.
+pub fn failure(home: &Home) -> Option<Failure> {
+    serde_json::from_slice(&std::fs::read(home.backups().join(FAILURE)).ok()?).ok()
+}
+
+/// Every backup in a folder, the newest first. What has no record that can be read is none of ours.
+fn within(folder: &Path) -> Vec<Backup> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let mut found: Vec<Backup> = entries.filter_map(|entry| read(&entry.path())).collect();
+    found.sort_by_key(|backup| std::cmp::Reverse(backup.number));
+    found
+}
+
+fn read(folder: &Path) -> Option<Backup> {
+    let name = folder.file_name()?.to_str().filter(|name| !name.starts_with(files::NEW))?.to_owned();
+    let known: Backup = serde_json::from_slice(&std::fs::read(folder.join(RECORD)).ok()?).ok()?;
+    Some(Backup { name, ..known })
+}
+
+fn write(folder: &Path, backup: &Backup) -> io::Result<()> {
+    files::put(&folder.join(RECORD), &serde_json::to_vec_pretty(backup)?)
+}

@@ -1,0 +1,130 @@
+//! Making a backup: everything is copied under another name, synced, begun with in a scratch file, and only then renamed. Killed
+//! anywhere it leaves what the next one removes.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::Path,
+};
+
+use fail::fail_point;
+
+use super::{Backup, BackupError, DATABASE, FAILURE, Failure, keep, verify};
+use crate::{
+    calendar, clock,
+    config::Backup as Terms,
+    db::Db,
+    digest, files,
+    home::Home,
+    lock::{Lock, Mode},
+};
+
+/// A backup that was made.
+#[derive(Debug)]
+pub struct Taken {
+    pub backup: Backup,
+    /// Why it has no copy in the second folder, where one was asked for.
+    pub not_copied: Option<String>,
+}
+
+/// Makes one now, and gives up those that are more than are to be kept.
+pub async fn take(db: &Db, terms: &Terms) -> Result<Taken, BackupError> {
+    let home = db.home();
+    let backups = home.backups();
+    prepare(&backups).map_err(BackupError::at(&backups))?;
+    let lock = home.lock("backup");
+    let turn = Lock::take(&lock, Mode::Exclusive).map_err(BackupError::at(&lock))?;
+    let _turn = turn.ok_or(BackupError::Busy)?;
+    files::tidy_halves(&backups);
+    let made = make(db, &backups, number(&backups, terms)).await;
+    fail_point!("backup-placed");
+    note(&backups, made.as_ref().err());
+    let backup = made?;
+    keep::within(&backups, terms.keep);
+    let not_copied = match &terms.copy_to {
+        Some(second) => keep::copied(&backups.join(&backup.name), second, terms.keep).await.err(),
+        None => None,
+    };
+    Ok(Taken { backup, not_copied: not_copied.map(|error| error.to_string()) })
+}
+
+/// The next number: above all that are kept, in both places.
+fn number(backups: &Path, terms: &Terms) -> u64 {
+    let newest = |folder: &Path| super::within(folder).first().map_or(0, |newest| newest.number);
+    newest(backups).max(terms.copy_to.as_deref().map_or(0, newest)) + 1
+}
+
+async fn make(db: &Db, backups: &Path, number: u64) -> Result<Backup, BackupError> {
+    let at = clock::now_ms();
+    let name = format!("{number:06}-{}", calendar::file_time(at));
+    let folder = backups.join(&name);
+    let half = files::beside(&folder);
+    let filled = fill(db, &half, (number, at)).await;
+    let placed = match filled {
+        Ok(backup) => place(&half, &folder).map(|()| Backup { name, ..backup }),
+        Err(error) => Err(error),
+    };
+    if placed.is_err() {
+        let _ = fs::remove_dir_all(&half);
+    }
+    placed
+}
+
+/// Everything of a backup, below a name that is none yet.
+async fn fill(db: &Db, half: &Path, (number, at): (u64, i64)) -> Result<Backup, BackupError> {
+    fs::DirBuilder::new().mode(0o700).create(half).map_err(BackupError::at(half))?;
+    let copy = half.join(DATABASE);
+    let rows = db.copy_to(&copy).await.map_err(BackupError::Copy)?;
+    fail_point!("backup-copied");
+    let synced = || {
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o600))?;
+        File::open(&copy)?.sync_all()?;
+        Ok((fs::metadata(&copy)?.len(), digest::sha256_of(&copy)?))
+    };
+    let (bytes, sha256) = synced().map_err(BackupError::at(&copy))?;
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let backup = Backup { name: String::new(), number, at, version, bytes, sha256, rows, verified_at: at };
+    let found = verify::examine(half, &backup).await.map_err(BackupError::Unsound)?;
+    let backup = Backup { rows: found, verified_at: clock::now_ms(), ..backup };
+    beside(db.home(), half).map_err(BackupError::at(half))?;
+    super::write(half, &backup).map_err(BackupError::at(half))?;
+    fail_point!("backup-written");
+    Ok(backup)
+}
+
+/// The configuration, and what agents are told.
+fn beside(home: &Home, half: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(home.path())? {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        let words = name.to_string_lossy();
+        let instructions = words.starts_with("orchestrator") && path.extension().is_some_and(|kind| kind == "md");
+        if (path == home.config() || instructions) && path.is_file() {
+            files::put(&half.join(&name), &fs::read(&path)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn place(half: &Path, folder: &Path) -> Result<(), BackupError> {
+    fs::rename(half, folder).and_then(|()| files::sync_folder(folder)).map_err(BackupError::at(folder))
+}
+
+pub(super) fn prepare(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// What became of the attempt, for whoever looks.
+fn note(backups: &Path, error: Option<&BackupError>) {
+    let path = backups.join(FAILURE);
+    let noted = match error {
+        None => files::remove(&path),
+        Some(error) => {
+            let failure = Failure { at: clock::now_ms(), words: error.to_string() };
+            serde_json::to_vec(&failure).map_err(io::Error::from).and_then(|bytes| files::put(&path, &bytes))
+        }
+    };
+    if let Err(error) = noted {
+        tracing::warn!(%error, "what became of the backup was not noted");
+    }
+}

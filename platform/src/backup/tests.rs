@@ -1,0 +1,108 @@
+//! Backups of a database in use, of a damaged one, and what is kept of them.
+
+use std::{fs, path::PathBuf};
+
+use super::*;
+use crate::{config::Backup as Terms, db::Db};
+
+async fn home() -> (tempfile::TempDir, Home, Db) {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().join("h")).unwrap();
+    let db = Db::open(&home).await.unwrap();
+    (folder, home, db)
+}
+
+fn terms(keep: usize, copy_to: Option<PathBuf>) -> Terms {
+    Terms { keep, copy_to, ..Terms::default() }
+}
+
+/// Overwrites the middle of a file.
+fn damage(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 64].fill(0xAA);
+    fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_holds_what_was_committed_and_is_found_sound_in_a_scratch_file() {
+    let (_folder, home, db) = home().await;
+    fs::write(home.config(), "[workers]\ncount = 2\n").unwrap();
+    fs::write(home.instructions(), "Be brief.").unwrap();
+    db.scale(5, 3, "the test").await.unwrap();
+    let taken = take(&db, &terms(24, None)).await.unwrap();
+    let folder = home.backups().join(&taken.backup.name);
+    assert_eq!(all(&home), std::slice::from_ref(&taken.backup));
+    assert_eq!(taken.backup.rows.get("control"), Some(&1));
+    assert_eq!(fs::read_to_string(folder.join("config.toml")).unwrap(), "[workers]\ncount = 2\n");
+    assert_eq!(fs::read_to_string(folder.join("orchestrator.md")).unwrap(), "Be brief.");
+    let mut names: Vec<String> =
+        fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["agentlab.db", "backup.json", "config.toml", "orchestrator.md"], "no scratch file is left");
+    let verified = verify(&home, &taken.backup).await.unwrap();
+    assert!(verified.verified_at >= taken.backup.verified_at);
+    assert!(failure(&home).is_none());
+}
+
+#[tokio::test]
+async fn a_backup_that_the_disk_has_changed_is_found_out() {
+    let (_folder, home, db) = home().await;
+    let taken = take(&db, &terms(24, None)).await.unwrap();
+    damage(&home.backups().join(&taken.backup.name).join(DATABASE));
+    assert!(matches!(verify(&home, &taken.backup).await, Err(BackupError::Unsound(Fault::Changed))));
+}
+
+#[tokio::test]
+async fn what_cannot_be_restored_is_no_backup_and_the_earlier_ones_stay() {
+    let (_folder, home, db) = home().await;
+    let first = take(&db, &terms(1, None)).await.unwrap().backup;
+    // SQLite copies it without a word.
+    db.refer_to_nothing(true).await;
+    let error = take(&db, &terms(1, None)).await.unwrap_err();
+    assert!(error.to_string().contains("1 rows refer"), "{error}");
+    assert_eq!(all(&home), [first]);
+    assert_eq!(failure(&home).unwrap().words, error.to_string());
+    assert!(!fs::read_dir(home.backups()).unwrap().any(|entry| {
+        let name = entry.unwrap().file_name();
+        name.to_string_lossy().starts_with(files::NEW)
+    }));
+    db.refer_to_nothing(false).await;
+    take(&db, &terms(1, None)).await.unwrap();
+    assert!(failure(&home).is_none());
+}
+
+#[tokio::test]
+async fn the_newest_are_kept_here_and_in_the_second_folder_in_the_order_in_which_they_were_made() {
+    let (folder, home, db) = home().await;
+    let second = folder.path().join("elsewhere/copies");
+    let terms = terms(2, Some(second.clone()));
+    // One of a clock that was far ahead.
+    let first = take(&db, &terms).await.unwrap().backup;
+    write(&home.backups().join(&first.name), &Backup { at: first.at + 864_000_000, ..first.clone() }).unwrap();
+    fs::create_dir(home.backups().join(".new-cut-off")).unwrap();
+    for _ in 0..3 {
+        assert_eq!(take(&db, &terms).await.unwrap().not_copied, None);
+    }
+    let numbers = |backups: Vec<Backup>| backups.into_iter().map(|backup| backup.number).collect::<Vec<_>>();
+    assert_eq!(numbers(all(&home)), [4, 3]);
+    assert_eq!(numbers(within(&second)), [4, 3]);
+    assert_eq!(fs::read_dir(home.backups()).unwrap().count(), 2, "halves and old ones are gone");
+    // The folder of the home is lost: the numbers go on above those of the other.
+    fs::remove_dir_all(home.backups()).unwrap();
+    assert_eq!(take(&db, &terms).await.unwrap().backup.number, 5);
+    // A second folder that cannot be written is said, and costs no backup.
+    let blocked = folder.path().join("file");
+    fs::write(&blocked, "").unwrap();
+    let taken = take(&db, &Terms { copy_to: Some(blocked), ..terms }).await.unwrap();
+    assert!(taken.not_copied.is_some() && all(&home).first() == Some(&taken.backup));
+}
+
+#[tokio::test]
+async fn two_at_once_are_one_after_the_other_or_refused() {
+    let (_folder, home, db) = home().await;
+    let terms = terms(24, None);
+    let _turn = crate::lock::Lock::try_take(&home.lock("backup"), crate::lock::Mode::Exclusive).unwrap().unwrap();
+    assert!(matches!(take(&db, &terms).await, Err(BackupError::Busy)));
+    assert!(failure(&home).is_none(), "it is none of ours");
+}

@@ -1,0 +1,76 @@
+//! Whether a backup can be restored: its copy of the database is what was written, and a system that begins with it finds it sound and
+//! as many rows in it as there were. It is begun with in a scratch file, never in the copy itself.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{Backup, BackupError, DATABASE};
+use crate::{
+    clock,
+    db::{
+        DbError,
+        backup::{self, Counts},
+    },
+    digest, files,
+    home::Home,
+    lock::{Lock, Mode},
+};
+
+/// The tables that are only added to, as far as backups go: what these held is in every later copy. Others lose rows by design.
+const ONLY_GROW: [&str; 2] = ["job", "run"];
+
+/// Why it cannot be restored.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error("its copy of the database is not the one that was made: the disk has changed it")]
+    Changed,
+    #[error("{table} has {found} rows, and there were {were}")]
+    Fewer { table: String, found: i64, were: i64 },
+    #[error("{0}")]
+    Database(#[from] DbError),
+    #[error("{path:?}: {error}")]
+    File { path: PathBuf, error: std::io::Error },
+}
+
+/// Tries a backup that was made before, and notes in it when that was.
+pub async fn verify(home: &Home, backup: &Backup) -> Result<Backup, BackupError> {
+    let folder = home.backups().join(&backup.name);
+    let lock = home.lock("backup");
+    let turn = Lock::take(&lock, Mode::Exclusive).map_err(BackupError::at(&lock))?;
+    let _turn = turn.ok_or(BackupError::Busy)?;
+    let copy = folder.join(DATABASE);
+    if digest::sha256_of(&copy).map_err(BackupError::at(&copy))? != backup.sha256 {
+        return Err(BackupError::Unsound(Fault::Changed));
+    }
+    examine(&folder, backup).await.map_err(BackupError::Unsound)?;
+    let verified = Backup { verified_at: clock::now_ms(), ..backup.clone() };
+    super::write(&folder, &verified).map_err(BackupError::at(&folder))?;
+    Ok(verified)
+}
+
+/// Begins with a copy of the copy, and tells what is in it.
+pub(super) async fn examine(folder: &Path, backup: &Backup) -> Result<Counts, Fault> {
+    let scratch = files::beside(&folder.join("scratch"));
+    let failed = |error| Fault::File { path: scratch.clone(), error };
+    fs::create_dir(&scratch).map_err(failed)?;
+    let examined = begin(&folder.join(DATABASE), &scratch.join(DATABASE), backup).await;
+    let removed = fs::remove_dir_all(&scratch);
+    let found = examined?;
+    removed.map_err(failed)?;
+    Ok(found)
+}
+
+async fn begin(copy: &Path, scratch: &Path, backup: &Backup) -> Result<Counts, Fault> {
+    fs::copy(copy, scratch).map_err(|error| Fault::File { path: scratch.to_owned(), error })?;
+    let found = backup::examine(scratch).await?;
+    for table in ONLY_GROW {
+        let rows = |counts: &Counts| counts.get(table).copied().unwrap_or_default();
+        let (found, were) = (rows(&found), rows(&backup.rows));
+        if found < were {
+            return Err(Fault::Fewer { table: table.to_owned(), found, were });
+        }
+    }
+    Ok(found)
+}

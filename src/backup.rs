@@ -1,0 +1,118 @@
+//! `backup`: makes a backup now, lists them, or tries again whether they can be restored.
+
+use agentlab_domain::exit_code;
+use agentlab_platform::{
+    backup::{self, Backup},
+    calendar, clock, config,
+    home::Home,
+    life,
+};
+use serde::Serialize;
+
+use crate::{args, failure::Failure, print};
+
+/// One backup, tried.
+#[derive(Debug, Serialize)]
+struct Tried {
+    id: String,
+    sound: bool,
+    /// Why it is not.
+    why: Option<String>,
+}
+
+/// Does one of them.
+pub async fn backup(what: args::Backup, as_json: bool) -> Result<u8, Failure> {
+    let home = Home::open()?;
+    match what {
+        args::Backup::Now => now(&home, as_json).await,
+        args::Backup::List => list(&home, as_json),
+        args::Backup::Verify { name } => verify(&home, name.as_deref(), as_json).await,
+    }
+}
+
+async fn now(home: &Home, as_json: bool) -> Result<u8, Failure> {
+    let config = config::load(home)?;
+    let db = life::open(home).await?;
+    let taken = backup::take(&db, &config.backup).await.map_err(|error| Failure::words(error.to_string()))?;
+    if as_json {
+        print::json(&serde_json::json!({ "backup": shown(&taken.backup), "not_copied": taken.not_copied }))?;
+    } else {
+        let Backup { name, bytes, .. } = &taken.backup;
+        let tasks = taken.backup.tasks();
+        print::line(&format!("{name}: {tasks} tasks, {}, tried and found sound", size(*bytes)));
+    }
+    match taken.not_copied {
+        Some(why) => {
+            print::error(&format!("it was not copied to backup.copy_to: {why}"));
+            Ok(exit_code::FAILED)
+        }
+        None => Ok(exit_code::DONE),
+    }
+}
+
+fn list(home: &Home, as_json: bool) -> Result<u8, Failure> {
+    let all = backup::all(home);
+    if as_json {
+        print::json(&all.iter().map(shown).collect::<Vec<_>>())?;
+        return Ok(exit_code::DONE);
+    }
+    let now = clock::now_ms();
+    let row = |backup: &Backup| {
+        let time = |at| calendar::clock_time(at, now);
+        vec![
+            backup.name.clone(),
+            time(backup.at),
+            backup.tasks().to_string(),
+            size(backup.bytes),
+            time(backup.verified_at),
+        ]
+    };
+    print::table(&["backup", "made", "tasks", "size", "found sound"], all.iter().map(row).collect());
+    if all.is_empty() {
+        print::line("there is no backup yet: `agentlab backup now` makes one; a running agentlab makes them by itself");
+    }
+    if let Some(failure) = backup::failure(home) {
+        let when = calendar::clock_time(failure.at, now);
+        print::error(&format!("the last attempt failed at {when}: {}", failure.words));
+    }
+    Ok(exit_code::DONE)
+}
+
+async fn verify(home: &Home, name: Option<&str>, as_json: bool) -> Result<u8, Failure> {
+    let all = backup::all(home);
+    let asked: Vec<&Backup> = all.iter().filter(|backup| name.is_none_or(|name| backup.name == name)).collect();
+    if asked.is_empty() {
+        let what = name.map_or("there is no backup".to_owned(), |name| format!("there is no backup {name}"));
+        return Err(Failure::words(format!("{what}: `agentlab backup list` names them")));
+    }
+    let mut tried = Vec::new();
+    for backup in asked {
+        let why = backup::verify(home, backup).await.err().map(|error| error.to_string());
+        if !as_json {
+            print::line(&match &why {
+                None => format!("ok   {}", backup.name),
+                Some(why) => format!("BAD  {}: {why}", backup.name),
+            });
+        }
+        tried.push(Tried { id: backup.name.clone(), sound: why.is_none(), why });
+    }
+    if as_json {
+        print::json(&tried)?;
+    }
+    let sound = tried.iter().all(|one| one.sound);
+    Ok(if sound { exit_code::DONE } else { exit_code::FAILED })
+}
+
+fn shown(backup: &Backup) -> serde_json::Value {
+    let mut shown = serde_json::json!(backup);
+    shown["id"] = backup.name.clone().into();
+    shown
+}
+
+/// Bytes for people.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_048_576 => format!("{} KiB", bytes.div_ceil(1024)),
+        _ => format!("{} MiB", bytes.div_ceil(1_048_576)),
+    }
+}

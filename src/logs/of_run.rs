@@ -1,0 +1,37 @@
+//! What the agent of one task printed, as its newest run kept it.
+
+use agentlab_domain::{exit_code, job::State};
+use agentlab_platform::{events, run_dir::RunDir, tail::Tail};
+
+use crate::{
+    failure::Failure,
+    print,
+    system::{self, LOOK},
+};
+
+/// Prints the events of task `id`; with `follow` until it has ended.
+pub(super) async fn print(id: i64, follow: bool, as_json: bool) -> Result<u8, Failure> {
+    let system = system::open().await?;
+    let mut shown: Option<(String, Tail)> = None;
+    loop {
+        let view = system.db.job(id).await?.ok_or_else(|| Failure::words(format!("there is no task {id}")))?;
+        if let Some(run) = view.run
+            && shown.as_ref().is_none_or(|(of, _)| *of != run)
+        {
+            let path = RunDir::of(&system.home, &run).events();
+            shown = Some((run, Tail::of(path)));
+        }
+        if let Some((_, tail)) = &mut shown {
+            for line in tail.lines() {
+                if let Some(words) = if as_json { Some(line) } else { events::in_a_line(&line) } {
+                    print::line(&words);
+                }
+            }
+        }
+        let ended = State::parse(&view.state).is_some_and(State::is_ended);
+        if ended || !follow {
+            return Ok(exit_code::DONE);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}

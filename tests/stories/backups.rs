@@ -1,0 +1,100 @@
+//! Backups: made by a running system, by hand, cut off anywhere, and told of when none can be made.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use crate::world::{Ended, LONG, Roads, World, wait_until};
+
+/// Where a backup can be cut off.
+const POINTS: [&str; 3] = ["backup-copied", "backup-written", "backup-placed"];
+
+fn listed(world: &World) -> Vec<Value> {
+    let listed = world.run(&["--json", "backup", "list"]);
+    assert_eq!(listed.code, Some(0), "{listed:?}");
+    serde_json::from_str(&listed.stdout).unwrap()
+}
+
+fn verified(world: &World) -> Ended {
+    world.run(&["backup", "verify"])
+}
+
+/// Names in `backups/` that are no backup.
+fn halves(world: &World) -> usize {
+    let entries = fs::read_dir(world.home().join("backups")).unwrap();
+    entries.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.')).count()
+}
+
+#[test]
+fn a_running_system_makes_them_by_itself_while_it_works_and_says_how_old_the_newest_is() {
+    let mut world = World::new();
+    let second = world.path("second");
+    world.configure(&format!("[backup]\nevery_minutes = 1\nkeep = 2\ncopy_to = '{}'\n", second.display()));
+    world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.01".into()));
+    let _up = world.up();
+    assert_eq!(world.run(&["ask", "[[say: kept]]"]).code, Some(0));
+    let number = |world: &World| listed(world).first().and_then(|newest| newest["number"].as_u64()).unwrap_or(0);
+    let first = number(&world);
+    wait_until("older ones make room", LONG, || number(&world) >= first + 3);
+    // Looked at while the next one may be under way.
+    wait_until("no more are kept", LONG, || (listed(&world).len(), halves(&world)) == (2, 0));
+    wait_until("nor elsewhere", LONG, || fs::read_dir(&second).unwrap().count() == 2);
+    assert_eq!(listed(&world)[0]["rows"]["job"], 1, "{:?}", listed(&world));
+    let (_, health) = super::console::socket(&world, "GET", "/health", None);
+    assert!(health["backup"]["age_s"].as_i64().is_some_and(|age| age < 60), "{health}");
+    // By number and not by name: the oldest may go while they are tried.
+    let tried = verified(&world);
+    assert!(tried.stdout.lines().any(|line| line.starts_with("ok ")), "{tried:?}");
+}
+
+#[test]
+fn one_that_is_cut_off_anywhere_is_none_and_the_next_one_is_whole() {
+    let mut world = World::new();
+    assert_eq!(world.run(&["ask", "[[say: kept]]"]).code, Some(0));
+    for point in POINTS {
+        let before = listed(&world).len();
+        let marker = world.path(point);
+        world.env.push(("AGENTLAB_TEST_KILL_AT".into(), format!("{point}:{}", marker.display())));
+        let killed = world.run(&["backup", "now"]);
+        world.env.pop();
+        assert!(marker.exists() && killed.code.is_none(), "{point}: {killed:?}");
+        // Only the last step makes it one.
+        let placed = usize::from(point == "backup-placed");
+        assert_eq!(listed(&world).len(), before + placed, "{point}");
+        let made = world.run(&["backup", "now"]);
+        assert!(made.code == Some(0) && made.stdout.contains("1 tasks"), "{point}: {made:?}");
+        assert_eq!((halves(&world), verified(&world).code), (0, Some(0)), "{point}");
+    }
+}
+
+#[test]
+fn damage_is_found_by_trying_and_a_folder_that_cannot_be_written_is_told() {
+    let roads = Roads::start();
+    let mut world = roads.world("0.02", "cooldown_minutes = 60");
+    assert_eq!(world.run(&["backup", "now"]).code, Some(0));
+    let name = listed(&world)[0]["id"].as_str().unwrap().to_owned();
+    flip(&world.home().join("backups").join(&name).join("agentlab.db"));
+    let tried = verified(&world);
+    assert!(tried.code == Some(1) && tried.stdout.contains(&format!("BAD  {name}: ")), "{tried:?}");
+    assert_eq!(world.run(&["backup", "verify", "nothing"]).code, Some(1));
+    // Nothing can be written where backups go.
+    fs::remove_dir_all(world.home().join("backups")).unwrap();
+    fs::write(world.home().join("backups"), "in the way").unwrap();
+    let made = world.run(&["backup", "now"]);
+    assert!(made.code == Some(1) && made.stderr.contains("backups"), "{made:?}");
+    world.configure("[backup]\nevery_minutes = 10\n");
+    let began = std::time::Instant::now();
+    let _up = world.up();
+    roads.wait_for_all("agentlab: the newest backup is", began, LONG * 2);
+    fs::remove_file(world.home().join("backups")).unwrap();
+    wait_until("one is made again", LONG, || listed(&world).len() == 1);
+    roads.wait_for_all(": the newest backup is", began, LONG);
+}
+
+/// One bit in the middle of a file.
+fn flip(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
