@@ -20,6 +20,8 @@ SELECT
             SELECT 1 FROM run
             WHERE run.state <> 'over' AND run.workspace = job.workspace AND run.job_id <> job.id
               AND (run.exclusive = 1 OR job.isolation = 'exclusive')) THEN 'its directory is in use'
+        WHEN EXISTS (SELECT 1 FROM pause WHERE pause.until IS NULL OR pause.until > CAST(unixepoch('subsec') * 1000 AS INTEGER)) THEN
+            (SELECT 'paused' || COALESCE(' until ' || datetime(pause.until / 1000, 'unixepoch') || ' UTC', '') FROM pause)
         WHEN EXISTS (SELECT 1 FROM hold WHERE hold.until > CAST(unixepoch('subsec') * 1000 AS INTEGER)) THEN
             (SELECT CASE hold.cause WHEN 'usage_limit' THEN 'the usage limit is reached' ELSE 'Claude is not logged in' END
                 || ', not before ' || datetime(hold.until / 1000, 'unixepoch') || ' UTC'
