@@ -15,12 +15,13 @@ CREATE TABLE pause (
     asked_by TEXT NOT NULL
 ) STRICT;
 
--- Charts read nothing but these columns.
+-- Charts and sums of money read nothing but these columns.
 CREATE INDEX job_ended ON job (ended_at, state, accepted_at) WHERE ended_at IS NOT NULL;
-CREATE INDEX spend_charts ON spend (reserved_at, settled_micro_usd, reserved_micro_usd);
--- Lists, newest first, of one state or one project.
+CREATE INDEX spend_charts ON spend (reserved_at, settled_micro_usd, reserved_micro_usd, user_id);
+-- Lists, newest first, of one state, of one project, of both.
 CREATE INDEX job_by_state ON job (state);
 CREATE INDEX job_by_project ON job (project);
+CREATE INDEX job_by_project_and_state ON job (project, state);
 -- What is owed and has not arrived.
 CREATE INDEX outbox_owed ON outbox (state) WHERE owed = 1 AND state <> 'delivered';
 

@@ -12,6 +12,7 @@
     reason = "the table goes to stdout, what is being done to stderr"
 )]
 
+mod archive;
 mod clock;
 mod death;
 mod enqueue;
@@ -24,6 +25,7 @@ mod report;
 mod samples;
 mod start;
 mod table;
+mod views;
 mod world;
 
 use std::process::ExitCode;
@@ -35,13 +37,14 @@ use table::Table;
 type Measure = fn(&Floor, &mut Table) -> anyhow::Result<()>;
 
 /// Every figure, by the name that selects it on the command line.
-const FIGURES: [(&str, Measure); 6] = [
+const FIGURES: [(&str, Measure); 7] = [
     ("message", message::measure),
     ("enqueue", enqueue::measure),
     ("pickup", pickup::measure),
     ("start", start::measure),
     ("death", death::measure),
     ("idle", idle::measure),
+    ("views", views::measure),
 ];
 
 /// Which part this process plays, when it is not the one that measures.

@@ -64,6 +64,16 @@ impl World {
         Ok(world)
     }
 
+    /// A home without a bot; its tasks are rehearsed, since there is no agent on its path.
+    pub(crate) fn with_console() -> anyhow::Result<Self> {
+        let world = Self { folder: folder()? };
+        fs::create_dir_all(world.path("user"))?;
+        fs::create_dir_all(world.path("h"))?;
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        fs::write(world.path("h/config.toml"), format!("[console]\nport = {port}\n"))?;
+        Ok(world)
+    }
+
     /// A home in which nothing runs.
     pub(crate) fn empty() -> anyhow::Result<Self> {
         Ok(Self { folder: folder()? })

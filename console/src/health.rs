@@ -7,7 +7,7 @@ use agentlab_platform::{
     alert::book,
     clock,
     db::{
-        DbError,
+        Db, DbError,
         outage::OutageView,
         status::{ProcessView, Status},
     },
@@ -40,10 +40,10 @@ pub(crate) struct Look {
 
 impl Look {
     /// Looks now.
-    pub(crate) async fn now(life: &Life) -> Self {
+    pub(crate) async fn now(life: &Life, db: &Db) -> Self {
         let now = clock::monotonic_ms();
         let (configured, bot) = (life.config.workers.count, life.config.telegram.token.is_some());
-        let look = async { Ok::<_, DbError>((life.db.status().await?, life.db.workers_wanted(configured).await?)) };
+        let look = async { Ok::<_, DbError>((db.status().await?, db.workers_wanted(configured).await?)) };
         match look.await {
             Ok((status, workers)) => Self { status: Some(status), error: None, workers, bot, at: now, began: now },
             Err(error) => {
@@ -120,9 +120,9 @@ impl Look {
             paused: status.paused.as_ref().map(|paused| Paused { since: paused.since, until: paused.until }),
             backup: Backups::of(home),
             suspect: status.suspicion.as_ref().map(|suspicion| suspicion.words.clone()),
-            database: match stale {
-                true => Database { state: "cannot be read", error: self.error.clone() },
-                false => Database { state: "ok", error: None },
+            database: Database {
+                state: if stale { "cannot be read" } else { "ok" },
+                error: self.error.clone().filter(|_| stale),
             },
         };
         (ok, body)

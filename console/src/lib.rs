@@ -23,7 +23,7 @@ use agentlab_domain::{
 };
 use agentlab_platform::{
     clock,
-    db::{DbError, uptime::Uptime},
+    db::{Db, DbError, uptime::Uptime},
     detectors,
     life::{Life, Refusal, Taken},
     pulse::Turns,
@@ -58,8 +58,10 @@ pub async fn serve() -> Result<u8, Refusal> {
     let _watcher = watch::begin(&taken);
     let life = Arc::new(taken.enter().await?);
     let (loopback, socket) = (listen::loopback(&life).await?, listen::socket(&life)?);
+    let apart = life.db.apart();
     let shared = Arc::new(Shared {
-        look: RwLock::new(Look::now(&life).await),
+        look: RwLock::new(Look::now(&life, &apart).await),
+        apart,
         requests: life.pulse.turns("requests"),
         rows: metrics::Rows::default(),
         life: Arc::clone(&life),
@@ -107,6 +109,8 @@ async fn patience(request: Request, next: Next) -> Response {
 }
 
 struct Shared {
+    /// For looks alone: pages that take long must not make us look ill.
+    apart: Db,
     look: RwLock<Look>,
     /// Promises nothing: nobody has to ask.
     requests: Turns,
@@ -126,7 +130,7 @@ impl Shared {
     async fn look(&self) -> Look {
         self.life.progress.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.requests.rest();
-        if let Ok(look) = tokio::time::timeout(LOOK, Look::now(&self.life)).await {
+        if let Ok(look) = tokio::time::timeout(LOOK, Look::now(&self.life, &self.apart)).await {
             self.look.write().await.update(look);
         }
         self.look.read().await.clone()

@@ -22,7 +22,7 @@ pub(super) fn socket(world: &World, method: &str, path: &str, body: Option<&Valu
 }
 
 /// Asks on loopback with these headers.
-fn loopback(world: &World, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+pub(super) fn loopback(world: &World, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
     let mut request = client.request(method, format!("http://127.0.0.1:{}{path}", world.port)).body("{}");

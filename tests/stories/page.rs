@@ -13,11 +13,11 @@ const DESK: (u32, u32) = (1100, 900);
 const PHONE: (u32, u32) = (500, 900);
 const PAGES: [&str; 6] = ["/", "/jobs", "/jobs/1", "/processes", "/charts", "/recovery"];
 
-fn block_on(work: impl Future<Output = ()>) {
+pub(super) fn block_on(work: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
 }
 
-fn link(world: &World) -> String {
+pub(super) fn link(world: &World) -> String {
     let link = world.run(&["page"]);
     assert_eq!(link.code, Some(0), "{link:?}");
     link.stdout.trim().to_owned()
@@ -138,6 +138,7 @@ fn elsewhere(html: String) -> u16 {
 fn a_hostile_page_of_another_origin_causes_no_action_and_reads_nothing() {
     let world = World::new();
     let up = world.up();
+    assert_eq!(world.run(&["pause"]).code, Some(0));
     let own = format!("http://127.0.0.1:{}", world.port);
     let script = format!(
         "<script>
@@ -147,6 +148,10 @@ fn a_hostile_page_of_another_origin_causes_no_action_and_reads_nothing() {
            fetch('{own}/api/jobs', {{ method: 'POST', credentials: 'include', mode: 'no-cors', body: '{{\"prompt\": \"evil\"}}' }}),
            fetch('{own}/jobs', {{ method: 'POST', credentials: 'include', mode: 'no-cors', body: new URLSearchParams({{ prompt: 'evil' }}) }}),
            fetch('{own}/api/restart', {{ method: 'POST', credentials: 'include', mode: 'no-cors' }}),
+           fetch('{own}/api/pause', {{ method: 'POST', credentials: 'include', mode: 'no-cors' }}),
+           fetch('{own}/pause', {{ method: 'POST', credentials: 'include', mode: 'no-cors', body: new URLSearchParams({{ until: '2h' }}) }}),
+           fetch('{own}/api/resume', {{ method: 'POST', credentials: 'include', mode: 'no-cors' }}),
+           fetch('{own}/resume', {{ method: 'POST', credentials: 'include', mode: 'no-cors' }}),
            fetch('{own}/api/jobs', {{ credentials: 'include' }}).then((answer) => answer.text()).then((text) => told.push(text)),
          ];
          Promise.allSettled(tried).then(() => {{ document.querySelector('h1').textContent = `tried, read ${{told.length}}`; }});
@@ -178,5 +183,7 @@ fn a_hostile_page_of_another_origin_causes_no_action_and_reads_nothing() {
     });
     assert_eq!(world.count("SELECT COUNT(*) FROM job"), 0);
     assert_eq!(world.count("SELECT COUNT(*) FROM intervention"), 0);
+    assert_eq!(world.count("SELECT COUNT(*) FROM audit WHERE action IN ('pause', 'resume')"), 1);
+    assert_eq!(world.count("SELECT COUNT(*) FROM pause WHERE until IS NULL"), 1, "what somebody paused stays so");
     assert_eq!(up.stop().code, Some(0));
 }

@@ -26,6 +26,8 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
+    /// What is to be done.
+    #[schema(min_length = 1, example = "Say hello")]
     pub(crate) prompt: String,
     /// By default the only configured project, else the workspace.
     pub(crate) project: Option<String>,

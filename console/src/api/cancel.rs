@@ -29,7 +29,7 @@ pub(crate) struct Cancelled {
     post,
     path = "/api/jobs/{id}/cancel",
     tag = "tasks",
-    params(("id" = i64, Path, description = "The task's number")),
+    params(("id" = i64, Path, description = "The task's number", example = 1)),
     responses(
         (status = 200, description = "It is cancelled, or its run was asked to end", body = Cancelled),
         (status = 404, description = "There is no such task", body = Words),

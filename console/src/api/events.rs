@@ -23,13 +23,16 @@ use crate::{
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// A line that says nothing, so often that nobody between takes the connection for dead.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
 /// Follows the task.
 #[utoipa::path(
     get,
     path = "/api/jobs/{id}/events",
     tag = "tasks",
     params(
-        ("id" = i64, Path, description = "The task's number"),
+        ("id" = i64, Path, description = "The task's number", example = 1),
         ("Last-Event-ID" = Option<String>, Header, description = "Where an earlier reader was"),
     ),
     responses(
@@ -61,7 +64,7 @@ pub(crate) async fn events(
         let event = follower.next().await?;
         Some((Ok(event), follower))
     });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(clock::scaled(HEARTBEAT))))
 }
 
 /// A run and the byte at which its next event begins.

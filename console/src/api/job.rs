@@ -16,7 +16,7 @@ use crate::{
     get,
     path = "/api/jobs/{id}",
     tag = "tasks",
-    params(("id" = i64, Path, description = "The task's number")),
+    params(("id" = i64, Path, description = "The task's number", example = 1)),
     responses(
         (status = 200, description = "The task, with its answer", body = JobView),
         (status = 404, description = "There is no such task", body = Words),

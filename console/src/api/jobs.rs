@@ -31,7 +31,7 @@ pub(crate) struct Asked {
     before: Option<i64>,
     /// Tasks of a page: 50 when nothing is said, 200 at most.
     limit: Option<u32>,
-    /// Only those whose text or answer holds these words. They are looked for among ten thousand tasks at a time, so a page may be
+    /// Only those whose text or answer holds these words. They are looked for among five thousand tasks at a time, so a page may be
     /// empty and have a next one.
     q: Option<String>,
     /// Only those in this state.

@@ -1,4 +1,4 @@
-//! `GET /api/openapi.json`: what is served, as OpenAPI 3.1. A *description* is generated from the handlers and the values that they
+//! `GET /api/openapi.json`: what is served, as `OpenAPI` 3.1. A *description* is generated from the handlers and the values that they
 //! read and write: a route is registered and described in one step, so there is none without the other. The pages are not in it:
 //! they are for people.
 

@@ -30,7 +30,7 @@ pub(crate) struct Retried {
     post,
     path = "/api/jobs/{id}/retry",
     tag = "tasks",
-    params(("id" = i64, Path, description = "The task's number")),
+    params(("id" = i64, Path, description = "The task's number", example = 1)),
     responses(
         (status = 202, description = "It is done again, as a new task", body = Retried),
         (status = 404, description = "There is no such task", body = Words),

@@ -16,6 +16,8 @@ use crate::{Shared, problem::Problem};
 
 /// Tasks that are shown.
 const MOST: u32 = 200;
+/// Of those that have ended.
+const LATELY: u32 = 5;
 
 #[derive(Template)]
 #[template(path = "now.html")]
@@ -27,6 +29,8 @@ struct Page {
     running: Vec<JobView>,
     /// Those that wait, by lane.
     lanes: BTreeMap<String, Vec<JobView>>,
+    /// Those that ended last.
+    lately: Vec<JobView>,
 }
 
 impl Page {
@@ -57,5 +61,6 @@ pub(crate) async fn now(State(shared): State<Arc<Shared>>) -> Result<Html<String
         wrong.push(format!("not ready: {}", missing.join(", ")));
     }
     let projects = life.config.projects.keys().cloned().collect();
-    render(&Page { status, wrong, projects, running, lanes })
+    let lately = life.db.lately(LATELY).await?;
+    render(&Page { status, wrong, projects, running, lanes, lately })
 }

@@ -71,6 +71,12 @@ impl Db {
         self.list(&Listed { live: live_only, limit, ..Listed::default() }).await
     }
 
+    /// Those that ended last.
+    pub async fn lately(&self, limit: u32) -> Result<Vec<JobView>, DbError> {
+        let query = format!("{VIEW} WHERE job.ended_at IS NOT NULL ORDER BY job.ended_at DESC LIMIT ?1");
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(limit).fetch_all(self.read()).await?)
+    }
+
     /// Those that are asked for, the newest first, however long it takes to find them.
     pub async fn list(&self, listed: &Listed) -> Result<Vec<JobView>, DbError> {
         let (mut found, mut asked) = (Vec::new(), listed.clone());
@@ -93,9 +99,11 @@ impl Db {
         let before = listed.before.map_or(newest, |before| before.min(newest));
         let oldest = words.map(|_| before.saturating_sub(SEARCHED)).filter(|oldest| *oldest > 1);
         let mut query = QueryBuilder::<Sqlite>::new(VIEW);
-        query.push(" WHERE job.number < ").push_bind(before);
+        // Those that have not ended are few: found by their index, they are put in order, and not met one by one in the order of all.
+        let number = if listed.live { "+job.number" } else { "job.number" };
+        query.push(" WHERE ").push(number).push(" < ").push_bind(before);
         if let Some(oldest) = oldest {
-            query.push(" AND job.number >= ").push_bind(oldest);
+            query.push(" AND ").push(number).push(" >= ").push_bind(oldest);
         }
         if listed.live {
             query.push(" AND job.state NOT IN ('done', 'failed', 'cancelled', 'poison')");
@@ -112,7 +120,7 @@ impl Db {
             query.push(" AND (instr(lower(job.prompt), ").push_bind(words.clone());
             query.push(") > 0 OR instr(lower(job.answer), ").push_bind(words).push(") > 0)");
         }
-        query.push(" ORDER BY job.number DESC LIMIT ").push_bind(i64::from(listed.limit) + 1);
+        query.push(" ORDER BY ").push(number).push(" DESC LIMIT ").push_bind(i64::from(listed.limit) + 1);
         let mut jobs: Vec<JobView> = query.build_query_as().fetch_all(self.read()).await?;
         let limit = usize::try_from(listed.limit).unwrap_or(usize::MAX);
         let next = if jobs.len() > limit {
@@ -131,7 +139,7 @@ impl Db {
 }
 
 /// Among so many tasks words are looked for at a time.
-const SEARCHED: i64 = 10_000;
+const SEARCHED: i64 = 5_000;
 
 /// Which jobs are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -126,6 +126,12 @@ impl Db {
         self
     }
 
+    /// The same database by a reading connection of its own: who uses the others keeps nobody waiting here.
+    pub fn apart(&self) -> Self {
+        let path = self.home.database();
+        Self { normal: pool(&path, SqliteSynchronous::Normal, 1), ..self.clone() }
+    }
+
     pub(crate) fn terms(&self) -> &Terms {
         &self.terms
     }
