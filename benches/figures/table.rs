@@ -2,8 +2,6 @@
 
 use std::{fmt, time::Duration};
 
-use comfy_table::{Cell, presets::ASCII_MARKDOWN};
-
 /// One line of the table.
 #[derive(Debug, Default)]
 pub(crate) struct Row {
@@ -43,12 +41,12 @@ pub(crate) fn ratio(measured: Duration, floor: Duration) -> String {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = comfy_table::Table::new();
-        table.load_style(ASCII_MARKDOWN).set_header(["figure", "measured", "floor", "ratio", "aim"]);
+        let line = |cells: [&str; 5]| format!("| {} |", cells.join(" | "));
+        writeln!(f, "{}", line(["figure", "measured", "floor", "ratio", "aim"]))?;
+        write!(f, "{}", line(["---"; 5]))?;
         for row in &self.rows {
-            table.add_row([&row.figure, &row.measured, &row.floor, &row.ratio, &row.aim].map(Cell::new));
+            write!(f, "\n{}", line([&row.figure, &row.measured, &row.floor, &row.ratio, &row.aim]))?;
         }
-        write!(f, "{table}")?;
         for note in &self.notes {
             write!(f, "\n{note}")?;
         }

@@ -63,7 +63,7 @@ pub(super) fn locked(home: &Home) -> String {
 /// Prints what is known without it.
 pub(super) fn print(home: &Home, config: &Config, why: String, as_json: bool) -> Result<u8, Failure> {
     let running = agentlab_supervisor::is_running(home);
-    let crashes = crash_history::read(home).into_iter().filter(|entry| entry.kind == Kind::Crash);
+    let mut crashes = crash_history::read(home).into_iter().filter(|entry| entry.kind == Kind::Crash);
     let part = Part {
         database: why,
         running,
@@ -72,7 +72,7 @@ pub(super) fn print(home: &Home, config: &Config, why: String, as_json: bool) ->
         detectors: detectors::all(home),
         release: releases::current(home),
         trial: releases::trial::in_force(home),
-        last_crash: crashes.last(),
+        last_crash: crashes.next_back(),
     };
     if as_json {
         print::json(&part)?;

@@ -53,7 +53,7 @@ fn programs_that_agents_need_are_looked_for() {
         write_script(
             &world.path("bin/claude"),
             &format!("#!/bin/sh\n[ \"$1\" = auth ] && echo '{said}' || echo 2.1.197\n"),
-        )
+        );
     };
     claude(r#"{"loggedIn": false}"#);
     expect(&world, "login", "problem", "is not logged in");
@@ -130,7 +130,7 @@ fn the_newest_backup_is_tried() {
     expect(&world, "backup", "warning", "there is none yet");
     assert_eq!(world.run(&["backup", "now"]).code, Some(0));
     nothing_of(&world, "backup");
-    let folder = std::fs::read_dir(world.home().join("backups")).unwrap().filter_map(Result::ok).next().unwrap().path();
+    let folder = std::fs::read_dir(world.home().join("backups")).unwrap().find_map(Result::ok).unwrap().path();
     // Made long ago, as its own record says.
     let record = folder.join("backup.json");
     let was = std::fs::read_to_string(&record).unwrap();
