@@ -63,6 +63,7 @@ pub async fn serve() -> Result<u8, Refusal> {
         look: RwLock::new(Look::now(&life, &apart).await),
         apart,
         requests: life.pulse.turns("requests"),
+        around: metrics::Around::default(),
         rows: metrics::Rows::default(),
         life: Arc::clone(&life),
     });
@@ -114,6 +115,7 @@ struct Shared {
     look: RwLock<Look>,
     /// Promises nothing: nobody has to ask.
     requests: Turns,
+    around: metrics::Around,
     rows: metrics::Rows,
     life: Arc<Life>,
 }

@@ -39,8 +39,12 @@ fn starts(world: &World, role: &str) -> usize {
         let name = path.file_name().unwrap().to_string_lossy();
         name.starts_with(role) && path.extension().is_some_and(|extension| extension == "jsonl")
     });
-    let begun = |text: String| text.lines().filter(|line| line.contains(r#""message":"started","post":"#)).count();
-    logs.map(|path| begun(fs::read_to_string(path).unwrap())).sum()
+    logs.map(|path| begun(&fs::read_to_string(path).unwrap())).sum()
+}
+
+/// How often a log says that a process began.
+pub(super) fn begun(log: &str) -> usize {
+    log.lines().filter(|line| line.contains(r#""message":"started""#) && line.contains(r#""post":""#)).count()
 }
 
 /// `up` is asked for and refuses soon, in these words.

@@ -28,7 +28,7 @@ fn starts(world: &World) -> usize {
     let logs = std::fs::read_dir(world.home().join("logs")).unwrap().map(|entry| entry.unwrap().path());
     let bot = logs.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("bot."));
     let text: String = bot.map(|path| std::fs::read_to_string(path).unwrap()).collect();
-    text.lines().filter(|line| line.contains(r#""message":"started","post":"bot""#)).count()
+    super::bad_input::begun(&text)
 }
 
 fn polls(api: &BotApi) -> usize {

@@ -1,6 +1,12 @@
 //! Samples of what is known without the database: pulses, files, the system. It may block the thread.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use agentlab_domain::{
     hang::Standing,
@@ -19,8 +25,33 @@ use agentlab_platform::{
 
 use super::{counted::buckets, family, text::Samples};
 
+/// How long a request waits for it: neither a disk that hangs nor a machine that is busy is waited for.
+const WAIT: Duration = Duration::from_millis(60);
+
+/// What was seen last.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Around(Arc<Mutex<Samples>>);
+
+impl Around {
+    /// What is seen now, or else what was seen when it was last asked for.
+    pub(super) async fn seen(&self, home: &Home) -> Samples {
+        let (seen, home) = (self.clone(), home.clone());
+        let look = tokio::task::spawn_blocking(move || {
+            let mut samples = Samples::default();
+            add(&mut samples, &home);
+            *seen.last() = samples;
+        });
+        let _ = tokio::time::timeout(WAIT, look).await;
+        self.last().clone()
+    }
+
+    fn last(&self) -> MutexGuard<'_, Samples> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Adds all of them.
-pub(super) fn add(samples: &mut Samples, home: &Home) {
+fn add(samples: &mut Samples, home: &Home) {
     let release = release::current();
     let labels = [("version", release.version), ("commit", release.commit.unwrap_or_default())];
     samples.with(&family::BUILD, &labels, 1.0);

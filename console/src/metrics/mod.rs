@@ -9,7 +9,7 @@ pub mod family;
 mod rows;
 mod text;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     extract::State,
@@ -18,11 +18,8 @@ use axum::{
 };
 
 use crate::{Shared, problem::Problem};
+pub(crate) use around::Around;
 pub(crate) use rows::Rows;
-use text::Samples;
-
-/// How long files and processes may take to look at: a disk that hangs is not waited for.
-const AROUND: Duration = Duration::from_millis(60);
 
 /// What the system did, in numbers for Prometheus
 #[utoipa::path(
@@ -34,14 +31,7 @@ const AROUND: Duration = Duration::from_millis(60);
 )]
 pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     shared.requests.rest();
-    let home = shared.life.home.clone();
-    let around = tokio::task::spawn_blocking(move || {
-        let mut samples = Samples::default();
-        around::add(&mut samples, &home);
-        samples
-    });
-    let (around, counted) = tokio::join!(tokio::time::timeout(AROUND, around), shared.rows.counted(&shared.life));
-    let mut samples = around.ok().and_then(Result::ok).unwrap_or_default();
+    let (mut samples, counted) = tokio::join!(shared.around.seen(&shared.life.home), shared.rows.counted(&shared.life));
     samples.one(&family::DATABASE_UP, f64::from(u8::from(counted.is_some())));
     if let Some(counted) = counted {
         counted::add(&mut samples, &counted);
