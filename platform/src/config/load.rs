@@ -1,6 +1,6 @@
 //! Reading the configuration. Whatever is wrong is one sentence that names the key and what to do.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use agentlab_domain::{isolation::Isolation, role::MOST_WORKERS};
 use figment::{
@@ -206,7 +206,7 @@ pub(super) mod tests {
         let text = format!("[projects.shop]\npath = '{}'\nchecks = ['cargo test']", path.display());
         let config = load_text(&text).unwrap();
         assert_eq!(config.checks("shop", &path), ["cargo test"]);
-        assert!(config.checks("shop", Path::new("/")).is_empty(), "another directory of that name");
+        assert!(config.checks("shop", std::path::Path::new("/")).is_empty(), "another directory of that name");
         assert!(config.checks("workspace", &path).is_empty());
     }
 
