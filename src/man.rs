@@ -86,8 +86,9 @@ fn of_verb(verb: &Command, root: &Command) -> std::io::Result<Vec<u8>> {
     for under in verb.get_subcommands().filter(|under| !under.is_hide_set()) {
         let mut line = Roff::default();
         let words = under.get_positionals().filter(|word| !word.is_hide_set());
-        let words: String = words.map(|word| format!(" [{}]", word.get_id().as_str().to_uppercase())).collect();
-        line.control("TP", []).text([roman(format!("agentlab {} {}{words}", verb.get_name(), under.get_name()))]);
+        let words: Vec<String> = words.map(|word| format!("[{}]", word.get_id().as_str().to_uppercase())).collect();
+        let typed = format!("agentlab {} {} {}", verb.get_name(), under.get_name(), words.join(" "));
+        line.control("TP", []).text([roman(typed.trim_end())]);
         line.text([roman(under.get_about().map(ToString::to_string).unwrap_or_default())]);
         line.to_writer(&mut part)?;
     }

@@ -22,7 +22,7 @@ pub(super) async fn findings(home: &Home, config: &Config) -> Vec<Finding> {
 
 fn room(home: &Home, config: &Config) -> Finding {
     let (room, files) = disk::percents_full(home.path());
-    let most = u64::from(config.alerts.disk_percent);
+    let most = config.alerts.disk_percent;
     let full = |what: &str, percent: u64| {
         Finding::problem(
             "disk",

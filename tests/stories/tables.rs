@@ -54,6 +54,7 @@ fn the_tables_of_status_fit_a_narrow_terminal_and_no_number_is_cut() {
     assert_eq!(code, Some(0), "{shown}");
     let lines: Vec<&str> = shown.lines().map(|line| line.trim_end_matches('\r')).collect();
     let reports = lines.iter().position(|line| line.starts_with("last ")).unwrap_or_else(|| panic!("{shown}"));
+    assert!(lines[reports].contains("50 %, 95 % in"), "its head is not cut: {shown}");
     for line in &lines[reports..] {
         assert!(measure_text_width(line) <= 60, "{} columns: {line}\n{shown}", measure_text_width(line));
     }

@@ -36,7 +36,13 @@ fn words(kind: &Kind) -> String {
         Kind::UnsupportedKey(found, expected) => format!("{} cannot be a key, expected {expected}", shape(found)),
         Kind::Message(words) => without_source(words),
         // They name keys, lengths, and words of which there are few.
-        other => other.to_string(),
+        Kind::InvalidLength(..)
+        | Kind::UnknownVariant(..)
+        | Kind::UnknownField(..)
+        | Kind::MissingField(_)
+        | Kind::DuplicateField(_)
+        | Kind::ISizeOutOfRange(_)
+        | Kind::USizeOutOfRange(_) => kind.to_string(),
     }
 }
 
@@ -53,7 +59,16 @@ fn shape(found: &Actual) -> &'static str {
         Actual::Char(_) | Actual::Str(_) => "a string",
         Actual::Seq => "an array",
         Actual::Map => "a table",
-        _ => "something else",
+        Actual::Bytes(_)
+        | Actual::Unit
+        | Actual::Option
+        | Actual::NewtypeStruct
+        | Actual::Enum
+        | Actual::UnitVariant
+        | Actual::NewtypeVariant
+        | Actual::TupleVariant
+        | Actual::StructVariant
+        | Actual::Other(_) => "something else",
     }
 }
 

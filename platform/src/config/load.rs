@@ -88,10 +88,8 @@ fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config
         config.telegram.token = Some(SecretString::from(text.trim().to_owned()));
     }
     config.telegram.token = config.telegram.token.filter(|token| !token.expose_secret().trim().is_empty());
-    if let Some(token) = &config.telegram.token {
-        if !is_token(token.expose_secret()) {
-            return Err(invalid("telegram.token is no bot token: it looks like 123456789:AA…, from @BotFather".into()));
-        }
+    if config.telegram.token.as_ref().is_some_and(|token| !is_token(token.expose_secret())) {
+        return Err(invalid("telegram.token is no bot token: it looks like 123456789:AA…, from @BotFather".into()));
     }
     if !(1..=MOST_WORKERS).contains(&config.workers.count) {
         return Err(invalid(format!("workers.count must be from 1 to {MOST_WORKERS}")));
