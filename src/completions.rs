@@ -8,15 +8,20 @@ use crate::{args::Args, failure::Failure, print};
 
 /// Prints the completions for `shell`; its documentation says where they belong.
 pub fn completions(shell: Shell, as_json: bool) -> Result<u8, Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut visible(), "agentlab", &mut script);
-    let script = String::from_utf8_lossy(&script);
+    let script = script(shell);
     if as_json {
         print::json(&serde_json::json!({ "shell": shell.to_string(), "script": script }))?;
     } else {
         print::line(script.trim_end());
     }
     Ok(exit_code::DONE)
+}
+
+/// What a shell reads.
+pub fn script(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut visible(), "agentlab", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }
 
 /// The command line without what is nobody's business.

@@ -85,9 +85,68 @@ fn of_verb(verb: &Command, root: &Command) -> std::io::Result<Vec<u8>> {
     }
     for under in verb.get_subcommands().filter(|under| !under.is_hide_set()) {
         let mut line = Roff::default();
-        line.control("TP", []).text([roman(format!("agentlab {} {}", verb.get_name(), under.get_name()))]);
+        let words = under.get_positionals().filter(|word| !word.is_hide_set());
+        let words: Vec<String> = words.map(|word| format!("[{}]", word.get_id().as_str().to_uppercase())).collect();
+        let typed = format!("agentlab {} {} {}", verb.get_name(), under.get_name(), words.join(" "));
+        line.control("TP", []).text([roman(typed.trim_end())]);
         line.text([roman(under.get_about().map(ToString::to_string).unwrap_or_default())]);
         line.to_writer(&mut part)?;
     }
     Ok(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a person may type, with every verb's and sub-verb's own words and flags; nothing that is hidden.
+    fn words(command: &Command, found: &mut Vec<(String, bool)>) {
+        for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+            match argument.get_long() {
+                Some(long) => found.push((format!("--{long}"), true)),
+                None => found.push((argument.get_id().to_string(), false)),
+            }
+            found.extend(argument.get_short().map(|short| (format!("-{short}"), true)));
+        }
+        for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            found.push((verb.get_name().to_owned(), true));
+            words(verb, found);
+        }
+    }
+
+    #[test]
+    fn the_manual_names_every_verb_with_its_words_and_flags() {
+        let (page, root) = (String::from_utf8(page().unwrap()).unwrap().replace("\\-", "-"), Args::command());
+        let part = |verb: &str| {
+            let part = page.split(&format!(".SH \"agentlab {verb}\"")).nth(1).unwrap_or_else(|| panic!("no {verb}"));
+            part.split("\n.SH ").next().unwrap().to_lowercase()
+        };
+        for verb in root.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            let (own, mut found) = (part(verb.get_name()), Vec::new());
+            words(verb, &mut found);
+            for (word, _) in found {
+                assert!(own.contains(&word.to_lowercase()), "{} {word}: {own}", verb.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn the_completions_of_each_shell_know_every_verb_and_flag() {
+        let (mut found, root) = (Vec::new(), Args::command());
+        words(&root, &mut found);
+        assert!(found.len() > 60 && found.iter().any(|(word, _)| word == "--no-wait"), "{found:?}");
+        for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Zsh, clap_complete::Shell::Fish] {
+            let script = crate::completions::script(shell);
+            for (word, _) in found.iter().filter(|(_, typed)| *typed) {
+                // Fish has flags without their dashes.
+                let bare = word.trim_start_matches('-');
+                assert!(
+                    script.contains(word)
+                        || script.contains(&format!("-l {bare}"))
+                        || script.contains(&format!("-s {bare}")),
+                    "{shell}: {word}"
+                );
+            }
+        }
+    }
 }

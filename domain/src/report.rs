@@ -29,8 +29,8 @@ pub struct Report {
     pub usd: f64,
 }
 
-/// What a table of reports has in its columns.
-pub const COLUMNS: [&str; 7] = ["last", "up", "tasks", "a day", "failed", "answered within (half, 95 %)", "cost"];
+/// What a table of reports has in its columns: in how long half of the tasks were answered, and 95 of 100. It fits 60 columns.
+pub const COLUMNS: [&str; 7] = ["last", "up", "tasks", "a day", "failed", "50 %, 95 % in", "cost"];
 
 impl Report {
     /// Whether nothing ended and nothing was spent.

@@ -51,6 +51,17 @@ impl Redaction {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose_secret(), REDACTED))
     }
 
+    /// The same for the beginning of a longer text that was cut at `…`, perhaps in the middle of a secret.
+    pub fn head(&self, text: &str) -> String {
+        let text = self.text(text);
+        let Some(kept) = text.strip_suffix('…') else { return text };
+        let cut = self.0.iter().filter_map(|secret| ends_within(kept, secret.expose_secret())).max();
+        match cut.and_then(|cut| kept.get(..kept.len().saturating_sub(cut))) {
+            Some(rest) => format!("{rest}{REDACTED}…"),
+            None => text,
+        }
+    }
+
     /// The same for the end of a longer text, which may begin in the middle of a secret.
     pub fn tail(&self, text: &str) -> String {
         let cut = self.0.iter().filter_map(|secret| begins_within(text, secret.expose_secret())).max();
@@ -65,6 +76,12 @@ impl Redaction {
 fn begins_within(text: &str, secret: &str) -> Option<usize> {
     let ends = secret.char_indices().skip(1).filter_map(|(at, _)| secret.get(at..));
     ends.take_while(|end| end.len() >= SHORTEST).find(|end| text.starts_with(end)).map(str::len)
+}
+
+/// How much of the end of the text is the beginning of this secret, but not the whole of it.
+fn ends_within(text: &str, secret: &str) -> Option<usize> {
+    let begins = secret.char_indices().skip(1).filter_map(|(at, _)| secret.get(..at));
+    begins.filter(|begin| begin.len() >= SHORTEST && text.ends_with(begin)).map(str::len).max()
 }
 
 /// What to look for: the value, its lines, and the value as JSON has it.
@@ -150,6 +167,18 @@ mod tests {
         assert_eq!(redaction.text("line-one-of-it\nline-two-of-it\nend"), "[secret]\nend");
         assert_eq!(redaction.text("  line-two-of-it"), "  [secret]");
         assert_eq!(redaction.text(r#"{"k":"line-one-of-it\nline-two-of-it"}"#), r#"{"k":"[secret]"}"#);
+    }
+
+    #[test]
+    fn what_was_cut_may_end_within_a_secret() {
+        let redaction = of_answers(&[("KEY", "sk-äö-0123456789"), ("AUTH", "sk-äö-0123-other")]);
+        assert_eq!(redaction.head("use sk-äö-01234…"), "use [secret]…");
+        assert_eq!(redaction.head("use sk-äö-0123…"), "use [secret]…");
+        assert_eq!(redaction.head("sk-äö-0123456789 sk-äö-0…"), "[secret] [secret]…");
+        assert_eq!(redaction.head("sk-äö-0123456789…"), "[secret]…");
+        assert_eq!(redaction.head("use sk-äö…"), "use sk-äö…", "too short to tell anything");
+        assert_eq!(redaction.head("use sk-äö-01234"), "use sk-äö-01234", "it was not cut");
+        assert_eq!(redaction.head("…"), "…");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! What the agent of one task printed, as its newest run kept it.
+//! What the agent of one task printed, as its newest run kept it, without secrets: what is shown is copied to others.
 
 use agentlab_domain::{exit_code, job::State};
-use agentlab_platform::{events, run_dir::RunDir, tail::Tail};
+use agentlab_platform::{events, redaction::Redaction, run_dir::RunDir, tail::Tail};
 
 use crate::{
     failure::Failure,
@@ -12,6 +12,7 @@ use crate::{
 /// Prints the events of task `id`; with `follow` until it has ended.
 pub(super) async fn print(id: i64, follow: bool, as_json: bool) -> Result<u8, Failure> {
     let system = system::open().await?;
+    let secrets = Redaction::of_answers(&system.config);
     let mut shown: Option<(String, Tail)> = None;
     loop {
         let view = system.db.job(id).await?.ok_or_else(|| Failure::words(format!("there is no task {id}")))?;
@@ -24,7 +25,7 @@ pub(super) async fn print(id: i64, follow: bool, as_json: bool) -> Result<u8, Fa
         if let Some((_, tail)) = &mut shown {
             for line in tail.lines() {
                 if let Some(words) = if as_json { Some(line) } else { events::in_a_line(&line) } {
-                    print::line(&words);
+                    print::line(&secrets.head(&words));
                 }
             }
         }

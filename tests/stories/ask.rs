@@ -95,3 +95,21 @@ fn with_json_a_failure_is_json_too() {
         assert_eq!(error["code"].as_i64(), ended.code.map(i64::from), "{ended:?}");
     }
 }
+
+#[test]
+fn a_task_is_read_from_standard_input_and_done_in_the_project_that_is_named() {
+    let mut world = World::new();
+    let (shop, other) = (world.project("shop"), world.project("other"));
+    world.configure(&format!(
+        "[projects.shop]\npath = '{}'\n[projects.other]\npath = '{}'\n",
+        shop.display(),
+        other.display()
+    ));
+    let asked = world.fed(b"[[write: made by hand]]\n[[say: read and done]]\n", &["ask", "-", "--project", "shop"]);
+    assert!(asked.code == Some(0) && asked.stdout.contains("read and done"), "{asked:?}");
+    assert!(shop.join("made").exists() && !other.join("made").exists());
+    assert_eq!(world.count("SELECT COUNT(*) FROM job WHERE project = 'shop' AND prompt LIKE '%by hand%'"), 1);
+    let kept = world.fed(b"[[say: later]]", &["ask", "--no-wait", "--project", "other", "-"]);
+    assert!(kept.code == Some(0) && kept.stdout.starts_with("task 2") && !kept.stdout.contains("later"), "{kept:?}");
+    assert_eq!(world.count("SELECT COUNT(*) FROM job WHERE project = 'other' AND number = 2"), 1);
+}

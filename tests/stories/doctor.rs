@@ -164,6 +164,26 @@ fn a_clock_that_is_far_from_telegrams_is_said() {
 }
 
 #[test]
+fn a_recovery_in_progress_is_said_while_its_owner_lives() {
+    use agentlab_platform::{home::Home, recovery};
+    let world = World::new();
+    nothing_of(&world, "recovery");
+    let home = Home::at(world.home()).unwrap();
+    let hold = recovery::take(&home, "an update", std::time::Duration::from_secs(600)).unwrap();
+    let words = format!("an update is in progress (process {}", std::process::id());
+    expect(&world, "recovery", "warning", &words);
+    // Whoever is dead does nothing any more, whatever he left behind.
+    let path = world.home().join("run/recovery-in-progress");
+    let left = std::fs::read_to_string(&path).unwrap();
+    drop(hold);
+    nothing_of(&world, "recovery");
+    let mut void: Value = serde_json::from_str(&left).unwrap();
+    void["owner"]["start"] = 1.into();
+    std::fs::write(&path, void.to_string()).unwrap();
+    nothing_of(&world, "recovery");
+}
+
+#[test]
 fn what_the_services_find_otherwise_is_said() {
     let mut world = World::new();
     let none = world.run(&["doctor", "--service"]);

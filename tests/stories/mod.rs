@@ -58,6 +58,7 @@ mod rungs;
 mod runs;
 mod scale;
 mod secrets;
+mod secrets_nowhere;
 mod seen;
 mod services;
 mod services_faults;

@@ -48,6 +48,22 @@ fn a_table_fits_the_terminal_and_is_whole_in_a_pipe() {
 }
 
 #[test]
+fn the_tables_of_status_fit_a_narrow_terminal_and_no_number_is_cut() {
+    let world = world();
+    let (code, shown) = world.on_terminal(60, &["status"]);
+    assert_eq!(code, Some(0), "{shown}");
+    let lines: Vec<&str> = shown.lines().map(|line| line.trim_end_matches('\r')).collect();
+    let reports = lines.iter().position(|line| line.starts_with("last ")).unwrap_or_else(|| panic!("{shown}"));
+    assert!(lines[reports].contains("50 %, 95 % in"), "its head is not cut: {shown}");
+    for line in &lines[reports..] {
+        assert!(measure_text_width(line) <= 60, "{} columns: {line}\n{shown}", measure_text_width(line));
+    }
+    for (line, days) in lines[reports + 1..].iter().zip(["7 days", "30 days"]) {
+        assert!(line.starts_with(days) && line.contains('$') && !line.contains('…'), "{line}");
+    }
+}
+
+#[test]
 fn colours_are_for_terminals_that_have_them() {
     let mut world = world();
     let coloured = |world: &World| world.on_terminal(100, &["jobs", "--all"]).1.contains("\u{1b}[32mdone");

@@ -58,14 +58,24 @@ pub(super) fn command(world: &World, arguments: &[&str]) -> Command {
     command
 }
 
+impl World {
+    /// Runs `agentlab` to its end with this on standard input.
+    pub(crate) fn fed(&self, input: &[u8], arguments: &[&str]) -> Ended {
+        let (read, mut write) = std::io::pipe().unwrap();
+        // Less than a pipe holds.
+        std::io::Write::write_all(&mut write, input).unwrap();
+        drop(write);
+        Running::begin(command(self, arguments).stdin(read)).end(super::LONG)
+    }
+}
+
 impl Running {
     pub(super) fn start(world: &World, arguments: &[&str]) -> Self {
-        let mut child = command(world, arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::begin(command(world, arguments).stdin(Stdio::null()))
+    }
+
+    fn begin(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (stdout, stderr) = (Arc::default(), Arc::default());
         let readers = vec![
             gather(child.stdout.take().unwrap(), Arc::clone(&stdout)),

@@ -100,7 +100,7 @@ fn collect(shim: Option<Child>) {
 async fn tell(life: &Life, claim: &Claim, run: &RunDir, reader: &Reader) -> Result<bool, HandleError> {
     let mut progress = reader.transcript.progress.clone();
     // What a tool is given may hold a secret, and this goes to the chat.
-    progress.activity = progress.activity.map(|activity| Redaction::of_answers(&life.config).text(&activity));
+    progress.activity = progress.activity.map(|activity| Redaction::of_answers(&life.config).head(&activity));
     let progress = &progress;
     let body =
         claim.chat.map(|_| answer::running(claim.number, claim.attempt, clock::now_ms() - claim.claimed_at, progress));

@@ -146,7 +146,7 @@ impl Follower {
         self.tail = Some((run.clone(), tail));
         let last = words.len();
         for (n, words) in words.into_iter().enumerate() {
-            let event = Event::default().event("activity").data(one_line(&self.secrets.text(&words)));
+            let event = Event::default().event("activity").data(one_line(&self.secrets.head(&words)));
             // Those that were read together are gone on after together.
             self.waiting.push_back(if n + 1 == last { event.id(id.clone()) } else { event });
         }

@@ -49,7 +49,8 @@ pub(crate) async fn task(State(shared): State<Arc<Shared>>, path: Number) -> Res
     let mut files: BTreeMap<String, Vec<Change>> = BTreeMap::new();
     for change in changes {
         let Change { file, removed, added } = change;
-        let change = Change { removed: secrets.text(&removed), added: secrets.text(&added), file: file.clone() };
+        let file = secrets.text(&file);
+        let change = Change { removed: secrets.head(&removed), added: secrets.head(&added), file: file.clone() };
         files.entry(file).or_default().push(change);
     }
     render(&Page { job, runs, files, more })

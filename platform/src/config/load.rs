@@ -1,16 +1,15 @@
 //! Reading the configuration. Whatever is wrong is one sentence that names the key and what to do.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use agentlab_domain::{isolation::Isolation, role::MOST_WORKERS};
 use figment::{
     Figment,
-    error::Kind,
     providers::{Env, Format, Toml},
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Config, suggest};
+use super::{Config, explain::explain};
 use crate::{digest, home::Home};
 
 /// Why the configuration cannot be used.
@@ -33,7 +32,7 @@ pub fn load(home: &Home) -> Result<Config, ConfigError> {
         Err(error) => return Err(ConfigError::Unreadable { path, error }),
     };
     let figment = Figment::from(Toml::string(&text)).merge(environment());
-    let mut config: Config = figment.extract().map_err(|error| explain(error, &path))?;
+    let mut config: Config = figment.extract().map_err(|error| explain(&error, &path))?;
     config.fingerprint = fingerprint(&text);
     let place_of = |key: &str| {
         let known = figment.find_metadata(key).is_some_and(|metadata| metadata.name.contains("environment"));
@@ -65,20 +64,6 @@ fn environment() -> Env {
     Env::prefixed("AGENTLAB_").filter(|name| name.as_str().contains("__")).split("__")
 }
 
-fn explain(error: figment::Error, path: &Path) -> ConfigError {
-    let from_environment = error.metadata.as_ref().is_some_and(|metadata| metadata.name.contains("environment"));
-    let place = if from_environment { "the environment".to_owned() } else { path.display().to_string() };
-    let key = error.path.join(".");
-    if let Kind::UnknownField(field, expected) = &error.kind {
-        let prefix = if key.is_empty() { String::new() } else { format!("{key}.") };
-        let prefix = prefix.strip_suffix(&format!("{field}.")).map_or(prefix.clone(), str::to_owned);
-        let nearest = suggest::nearest(field, expected.iter().copied()).map(|near| format!("{prefix}{near}"));
-        return ConfigError::UnknownKey { place, key: format!("{prefix}{field}"), nearest };
-    }
-    let what = if key.is_empty() { error.kind.to_string() } else { format!("`{key}`: {}", error.kind) };
-    ConfigError::Invalid { place, what }
-}
-
 fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config, ConfigError> {
     // Each sentence begins with the key it is about.
     let invalid = |what: String| {
@@ -89,6 +74,12 @@ fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config
         if config.telegram.token.is_some() {
             return Err(invalid("telegram.token_file and telegram.token are both set: keep one".into()));
         }
+        // Whoever mistook the one for the other finds no token in an error.
+        if is_token(&file.to_string_lossy()) {
+            return Err(invalid(
+                "telegram.token_file is to name a file; a token itself belongs into telegram.token".into(),
+            ));
+        }
         let text =
             std::fs::read_to_string(file).map_err(|error| ConfigError::Unreadable { path: file.clone(), error })?;
         if text.trim().is_empty() {
@@ -97,11 +88,8 @@ fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config
         config.telegram.token = Some(SecretString::from(text.trim().to_owned()));
     }
     config.telegram.token = config.telegram.token.filter(|token| !token.expose_secret().trim().is_empty());
-    if let Some(token) = &config.telegram.token {
-        let digits = token.expose_secret().split_once(':').map(|(id, _)| id).unwrap_or_default();
-        if digits.parse::<i64>().is_err() {
-            return Err(invalid("telegram.token is no bot token: it looks like 123456789:AA…, from @BotFather".into()));
-        }
+    if config.telegram.token.as_ref().is_some_and(|token| !is_token(token.expose_secret())) {
+        return Err(invalid("telegram.token is no bot token: it looks like 123456789:AA…, from @BotFather".into()));
     }
     if !(1..=MOST_WORKERS).contains(&config.workers.count) {
         return Err(invalid(format!("workers.count must be from 1 to {MOST_WORKERS}")));
@@ -151,6 +139,11 @@ fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config
         }
     }
     Ok(config)
+}
+
+/// Whether it looks like a token of @`BotFather`'s.
+fn is_token(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(id, _)| id.parse::<i64>().is_ok())
 }
 
 #[cfg(test)]
@@ -211,7 +204,7 @@ pub(super) mod tests {
         let text = format!("[projects.shop]\npath = '{}'\nchecks = ['cargo test']", path.display());
         let config = load_text(&text).unwrap();
         assert_eq!(config.checks("shop", &path), ["cargo test"]);
-        assert!(config.checks("shop", Path::new("/")).is_empty(), "another directory of that name");
+        assert!(config.checks("shop", std::path::Path::new("/")).is_empty(), "another directory of that name");
         assert!(config.checks("workspace", &path).is_empty());
     }
 

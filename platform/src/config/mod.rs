@@ -5,6 +5,7 @@
 
 mod alerts;
 mod backup;
+mod explain;
 mod load;
 mod report;
 mod suggest;
