@@ -13,7 +13,7 @@ use agentlab_domain::{
 use agentlab_platform::{
     alert::book::{self, Entry},
     clock, config,
-    db::{jobs::JobView, status::Status, uptime::Uptime},
+    db::{gone, jobs::JobView, status::Status, uptime::Uptime},
     detectors::{self, Detectors},
     home::Home,
     instructions, pulse,
@@ -66,8 +66,8 @@ fn release_line(release: &Release, trial: Option<&Trial>) -> String {
 pub async fn status(as_json: bool) -> Result<u8, Failure> {
     let home = Home::open()?;
     let config = config::load(&home)?;
-    if without_database::is_gone(&home) {
-        return without_database::print(&home, &config, without_database::gone(&home), as_json);
+    if gone::is_gone(&home) {
+        return without_database::print(&home, &config, gone::gone(&home).to_string(), as_json);
     }
     let looked = tokio::time::timeout(clock::scaled(PATIENCE).max(SHORTEST), look()).await;
     match looked {

@@ -43,7 +43,10 @@ impl Look {
     pub(crate) async fn now(life: &Life, db: &Db) -> Self {
         let now = clock::monotonic_ms();
         let (configured, bot) = (life.config.workers.count, life.config.telegram.token.is_some());
-        let look = async { Ok::<_, DbError>((db.status().await?, db.workers_wanted(configured).await?)) };
+        let look = async {
+            db.is_in_place()?;
+            Ok::<_, DbError>((db.status().await?, db.workers_wanted(configured).await?))
+        };
         match look.await {
             Ok((status, workers)) => Self { status: Some(status), error: None, workers, bot, at: now, began: now },
             Err(error) => {
@@ -68,7 +71,8 @@ impl Look {
     }
 
     /// Whether the system can serve what is configured, and the words for it.
-    pub(crate) fn health(&self, home: &Home, detectors: &Detectors) -> (bool, Health) {
+    /// `writer` names a stranger who keeps the database locked.
+    pub(crate) fn health(&self, home: &Home, detectors: &Detectors, writer: Option<String>) -> (bool, Health) {
         let missing = self.missing();
         let supervisor = Post { role: Role::Supervisor, slot: 0 };
         let supervised = lock::is_held(&home.post_lock(supervisor)).unwrap_or(true);
@@ -78,10 +82,11 @@ impl Look {
         let all_well = supervised
             && alerts.is_empty()
             && note.is_none()
+            && writer.is_none()
             && missing.is_empty()
             && !self.status.iter().flat_map(|status| &status.circuits).any(|outage| outage.holds)
             && detectors::silent(detectors).is_empty();
-        let stale = clock::monotonic_ms() - self.at > clock::scaled_ms(STALE_MS);
+        let stale = self.is_stale();
         let status = self.status.clone().unwrap_or_default();
         let working =
             status.processes.iter().filter(|process| process.id.starts_with("worker-") && process.ready).count();
@@ -120,17 +125,25 @@ impl Look {
             paused: status.paused.as_ref().map(|paused| Paused { since: paused.since, until: paused.until }),
             backup: Backups::of(home),
             suspect: status.suspicion.as_ref().map(|suspicion| suspicion.words.clone()),
-            database: Database {
-                state: if stale { "cannot be read" } else { "ok" },
-                error: self.error.clone().filter(|_| stale),
+            database: match (stale, writer) {
+                (true, writer) => Database { state: "cannot be read", error: self.error.clone().or(writer) },
+                (false, Some(writer)) => Database { state: "locked", error: Some(writer) },
+                (false, None) => Database { state: "ok", error: None },
             },
         };
         (ok, body)
     }
 
-    /// The whole status, as far as it was ever seen.
+    /// Whether what was seen says nothing about now: the last look failed, or none came back for long.
+    fn is_stale(&self) -> bool {
+        self.error.is_some() || clock::monotonic_ms() - self.at > clock::scaled_ms(STALE_MS)
+    }
+
+    /// The whole status, unless it is old.
     pub(crate) fn status(self) -> Result<Status, Problem> {
-        let words = || format!("the database cannot be read: {}", self.error.as_deref().unwrap_or("no answer yet"));
-        self.status.clone().ok_or_else(|| Problem::unavailable(words()))
+        let words =
+            || format!("the database cannot be read: {}", self.error.as_deref().unwrap_or("it does not answer"));
+        let known = self.status.clone().filter(|_| !self.is_stale());
+        known.ok_or_else(|| Problem::unavailable(words()))
     }
 }

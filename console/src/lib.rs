@@ -24,7 +24,7 @@ use agentlab_domain::{
 use agentlab_platform::{
     clock,
     db::{Db, DbError, uptime::Uptime},
-    detectors,
+    detectors, holder,
     life::{Life, Refusal, Taken},
     pulse::Turns,
     watch,
@@ -36,7 +36,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, Semaphore};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use access::Road;
@@ -48,6 +48,10 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How long a request may take until its answer begins. Longer than anything waits for the database.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// So many are given the numbers at the same time.
+const SCRAPES: usize = 2;
+/// How long one waits for the database that asks whether all is ready: what was so a moment ago is no answer to that.
+const READY: Duration = Duration::from_secs(1);
 /// How long a request waits for reports, which are counted from many rows.
 const REPORTS: Duration = Duration::from_secs(1);
 
@@ -63,6 +67,7 @@ pub async fn serve() -> Result<u8, Refusal> {
         look: RwLock::new(Look::now(&life, &apart).await),
         apart,
         requests: life.pulse.turns("requests"),
+        scrapes: Semaphore::new(SCRAPES),
         around: metrics::Around::default(),
         rows: metrics::Rows::default(),
         life: Arc::clone(&life),
@@ -115,6 +120,8 @@ struct Shared {
     look: RwLock<Look>,
     /// Promises nothing: nobody has to ask.
     requests: Turns,
+    /// Places for those who ask for numbers, which take long to write: a crowd of them must not keep the loop from turning.
+    scrapes: Semaphore,
     around: metrics::Around,
     rows: metrics::Rows,
     life: Arc<Life>,
@@ -130,9 +137,13 @@ impl Shared {
 
     /// A look that is new, or the last one when the database does not answer in time.
     async fn look(&self) -> Look {
+        self.look_within(LOOK).await
+    }
+
+    async fn look_within(&self, patience: Duration) -> Look {
         self.life.progress.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.requests.rest();
-        if let Ok(look) = tokio::time::timeout(LOOK, Look::now(&self.life, &self.apart)).await {
+        if let Ok(look) = tokio::time::timeout(patience, Look::now(&self.life, &self.apart)).await {
             self.look.write().await.update(look);
         }
         self.look.read().await.clone()
@@ -151,8 +162,12 @@ impl Shared {
     security(())
 )]
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
-    let detectors = detectors::all(&shared.life.home);
-    let (ok, body) = shared.look().await.health(&shared.life.home, &detectors);
+    let home = shared.life.home.clone();
+    let around = tokio::task::spawn_blocking(move || (detectors::all(&home), holder::stranger(&home)));
+    let (look, around) = tokio::join!(shared.look(), tokio::time::timeout(LOOK, around));
+    // A disk that hangs is not waited for.
+    let (detectors, writer) = around.ok().and_then(Result::ok).unwrap_or_default();
+    let (ok, body) = look.health(&shared.life.home, &detectors, writer);
     let code = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(body)).into_response()
 }
@@ -169,7 +184,7 @@ async fn health(State(shared): State<Arc<Shared>>) -> Response {
     security(())
 )]
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    let missing = shared.look().await.missing();
+    let missing = shared.look_within(READY).await.missing();
     if missing.is_empty() {
         (StatusCode::OK, "ready\n").into_response()
     } else {

@@ -93,6 +93,8 @@ impl From<DbError> for Refusal {
             | DbError::Disk(_)
             | DbError::NotAQuestion
             | DbError::Damaged(_)
+            | DbError::Gone { .. }
+            | DbError::Replaced { .. }
             | DbError::Sql(_) => exit_code::UNAVAILABLE,
         };
         Self { code, message: error.to_string() }

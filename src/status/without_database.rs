@@ -44,16 +44,6 @@ struct Part {
     last_crash: Option<crash_history::Entry>,
 }
 
-/// Whether there should be a database and is none: opening it would make an empty one, in which nothing was ever accepted.
-pub(super) fn is_gone(home: &Home) -> bool {
-    !home.database().exists() && home.crash_history().exists()
-}
-
-/// What to do about one that is gone.
-pub(super) fn gone(home: &Home) -> String {
-    format!("{} is gone: put it back from a backup before anything is started", home.database().display())
-}
-
 /// Whoever keeps it locked, as far as that can be seen.
 pub(super) fn locked(home: &Home) -> String {
     let by = holder::blocker(home).ok().flatten().map(|holder| format!(" by {}", holder::called(&holder)));

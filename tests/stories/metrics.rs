@@ -112,7 +112,13 @@ fn tasks_that_were_done_failed_cancelled_retried_and_adopted_are_counted_as_such
     }
     assert!(scrape.get("agentlab_detector_sweeps_total{process=\"supervisor\",detector=\"posts\"}").unwrap() > 0.0);
     // All that is in the list is there, but for what did not happen here.
-    let absent = ["agentlab_recoveries_total", "agentlab_alerts_total", "agentlab_alerts_firing"];
+    let absent = [
+        "agentlab_recoveries_total",
+        "agentlab_alerts_total",
+        "agentlab_alerts_firing",
+        "agentlab_backup_age_seconds",
+        "agentlab_backup_verified_age_seconds",
+    ];
     let families = scrape.families();
     let missing: Vec<&str> =
         family::ALL.iter().map(|family| family.name).filter(|name| !families.contains(*name)).collect();

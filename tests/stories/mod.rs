@@ -21,6 +21,7 @@ mod copied;
 mod crashes;
 mod crashes_rungs;
 mod doctor;
+mod gone;
 mod held;
 mod holders;
 mod hostile;

@@ -30,6 +30,31 @@ fn closed(mut stream: impl Read) -> bool {
     }
 }
 
+/// A crowd that asks for what takes long to write, and reads nothing: that is no hang of the console.
+#[test]
+fn a_crowd_that_asks_for_numbers_and_reads_none_keeps_the_console_turning() {
+    let world = World::new();
+    let up = world.up();
+    let before = world.pid("console", 0);
+    let requests = "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(100);
+    let crowd: Vec<TcpStream> = (0..120)
+        .map(|_| {
+            let mut stream = connect(&world);
+            stream.set_nonblocking(true).unwrap();
+            let _ = stream.write(requests.as_bytes());
+            stream
+        })
+        .collect();
+    let asked = Instant::now();
+    while asked.elapsed() < HEAD {
+        assert_ne!(socket(&world, "GET", "/health", None).0, 0);
+    }
+    assert_eq!(world.pid("console", 0), before, "nobody ended it");
+    drop(crowd);
+    assert_eq!(world.count("SELECT COUNT(*) FROM crash WHERE kind = 'crash'"), 0);
+    assert_eq!(up.stop().code, Some(0));
+}
+
 #[test]
 fn idle_and_trickling_connections_fall_and_others_are_answered_meanwhile() {
     let world = World::new();

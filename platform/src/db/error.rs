@@ -1,6 +1,6 @@
 //! What can go wrong with the database, in words for the person who reads them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A database operation that did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,14 @@ pub enum DbError {
     Queue(String),
     #[error("stored JSON cannot be read: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("{path:?} is gone, and this home has worked before: {}", way_out(.newest.as_deref()))]
+    Gone {
+        path: PathBuf,
+        /// The newest backup's copy.
+        newest: Option<PathBuf>,
+    },
+    #[error("{path:?} was replaced while agentlab worked: `agentlab restart` goes on with the one that is there now")]
+    Replaced { path: PathBuf },
     #[error("the database is damaged: {0}")]
     Damaged(String),
     #[error("only one question at a time, which begins with SELECT, WITH, VALUES or EXPLAIN: sql is read only")]
@@ -35,6 +43,14 @@ pub enum DbError {
     Disk(sqlx::Error),
     #[error("the database refused: {0}")]
     Sql(sqlx::Error),
+}
+
+/// What to do where the database is gone.
+fn way_out(newest: Option<&Path>) -> String {
+    let backup = newest.map_or_else(String::new, |newest| format!("copy {newest:?} to its place, or "));
+    format!(
+        "nothing was begun anew. Put it back where it was, {backup}move the rest of the home away to begin without it"
+    )
 }
 
 impl DbError {
@@ -51,6 +67,8 @@ impl DbError {
             | Self::NotAQuestion
             | Self::Queue(_)
             | Self::Damaged(_)
+            | Self::Gone { .. }
+            | Self::Replaced { .. }
             | Self::Json(_)
             | Self::Illegal(_) => false,
         }

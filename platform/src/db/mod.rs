@@ -19,6 +19,7 @@ mod end;
 pub mod enqueue;
 pub mod error;
 pub mod finish;
+pub mod gone;
 mod hold;
 pub mod intake;
 pub mod intervention;
@@ -93,6 +94,8 @@ pub struct Db {
     normal: SqlitePool,
     home: Home,
     terms: Arc<Terms>,
+    /// The file that was opened; `None` where that is not known yet.
+    opened: Option<gone::File>,
     /// Held shared for life (rule L3): nobody restores under us.
     _in_use: Arc<Lock>,
 }
@@ -100,9 +103,10 @@ pub struct Db {
 impl Db {
     /// Opens the database of this home and brings its schema up to date.
     pub async fn open(home: &Home) -> Result<Self, DbError> {
+        gone::refuse(home)?;
         let db = Self::as_it_is(home)?;
         migrate::run(&db).await?;
-        Ok(db)
+        Ok(Self { opened: gone::file(home), ..db })
     }
 
     /// The same without bringing its schema up to date.
@@ -116,6 +120,7 @@ impl Db {
             normal: pool(&path, SqliteSynchronous::Normal, 2),
             home: home.clone(),
             terms: Arc::default(),
+            opened: None,
             _in_use: Arc::new(in_use),
         })
     }

@@ -54,6 +54,7 @@ impl Db {
 
     async fn begin_patiently(&self, durability: Durability, patience: Duration) -> Result<Write, DbError> {
         let ticket = self.ticket().await?;
+        self.is_in_place()?;
         fail_point!("write-ticket");
         let pool = match durability {
             Durability::Full => &self.full,

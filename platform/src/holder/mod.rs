@@ -72,6 +72,12 @@ pub fn writer(home: &Home) -> io::Result<Option<Holder>> {
     confirmed(|| probe::writer(&home.database()))
 }
 
+/// The name of a stranger who keeps everybody from writing at this moment; who is of ours, or may be, writes as he should.
+pub fn stranger(home: &Home) -> Option<String> {
+    let writer = writer(home).ok().flatten()?;
+    (seen(home, &writer).ours == Ours::No).then(|| called(&writer))
+}
+
 /// Who has his turn among our writers; `None` when nobody has, or this very process.
 pub fn turn(home: &Home) -> io::Result<Option<Holder>> {
     for path in TURNS.map(|name| home.lock(name)) {

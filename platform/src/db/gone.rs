@@ -1,0 +1,47 @@
+//! A database that is *gone*: this home has worked, and the file is not there, or another one is in its place. Nothing is begun anew over it,
+//! and nothing is accepted into a file that nobody will find again.
+
+use std::{fs, os::unix::fs::MetadataExt};
+
+use super::{Db, DbError};
+use crate::{backup, home::Home};
+
+/// Which file it is: its device and its number there.
+pub(super) type File = (u64, u64);
+
+/// Whether there was a database here and is none: runs, backups or the journal were left by one.
+pub fn is_gone(home: &Home) -> bool {
+    let left = || {
+        let runs = fs::read_dir(home.runs()).is_ok_and(|mut runs| runs.next().is_some());
+        let journal = fs::metadata(home.journal()).is_ok_and(|journal| journal.len() > 0);
+        runs || journal || backup::newest(home).is_some()
+    };
+    !home.database().exists() && left()
+}
+
+pub(super) fn refuse(home: &Home) -> Result<(), DbError> {
+    if is_gone(home) { Err(gone(home)) } else { Ok(()) }
+}
+
+/// The refusal, with the way out.
+pub fn gone(home: &Home) -> DbError {
+    let newest = backup::newest(home).map(|newest| home.backups().join(newest.name).join(backup::DATABASE));
+    DbError::Gone { path: home.database(), newest }
+}
+
+/// Which file is at the place of the database.
+pub(super) fn file(home: &Home) -> Option<File> {
+    fs::metadata(home.database()).ok().map(|found| (found.dev(), found.ino()))
+}
+
+impl Db {
+    /// Refuses once the file that was opened is no longer in its place: SQLite would go on in it, and nobody else would.
+    pub fn is_in_place(&self) -> Result<(), DbError> {
+        match (self.opened, file(&self.home)) {
+            (Some(opened), Some(found)) if opened == found => Ok(()),
+            (None, _) => Ok(()),
+            (Some(_), Some(_)) => Err(DbError::Replaced { path: self.home.database() }),
+            (Some(_), None) => Err(gone(&self.home)),
+        }
+    }
+}
