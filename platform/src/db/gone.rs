@@ -35,7 +35,7 @@ pub(super) fn file(home: &Home) -> Option<File> {
 }
 
 impl Db {
-    /// Refuses once the file that was opened is no longer in its place: SQLite would go on in it, and nobody else would.
+    /// Refuses once the file that was opened is no longer in its place: `SQLite` would go on in it, and nobody else would.
     pub fn is_in_place(&self) -> Result<(), DbError> {
         match (self.opened, file(&self.home)) {
             (Some(opened), Some(found)) if opened == found => Ok(()),
