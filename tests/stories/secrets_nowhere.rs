@@ -108,6 +108,27 @@ fn agent(world: &World) -> PathBuf {
     refuse
 }
 
+/// Logins: a link that is used, used again, looked at, and brought by a stranger's name; a cookie that is good and one that is not.
+fn logins(world: &World, seen: &mut Seen) -> [String; 2] {
+    let link = world.run(&["page"]).stdout.trim().to_owned();
+    let path = format!("/login{}", &link[link.find('?').unwrap()..]);
+    let link = path.split_once('=').unwrap().1.to_owned();
+    seen.add("a login by a stranger's name", curl(world, &path, &["-H", "Host: evil.example"]));
+    seen.add("a link that is looked at", curl(world, &path, &["-I"]));
+    let answer = curl(world, &path, &[]);
+    let cookie = answer.split("set-cookie: ").nth(1).unwrap().split(';').next().unwrap().to_owned();
+    let login = cookie.split_once('=').unwrap().1.to_owned();
+    seen.add("a link used twice", curl(world, &path, &[]));
+    seen.add("a form from nowhere", curl(world, "/api/jobs", &["-H", &format!("Cookie: {cookie}"), "-d", "{}"]));
+    seen.add("a cookie in an address", curl(world, &format!("/jobs?{cookie}"), &["-X", "POST"]));
+    for page in PAGES {
+        let answer = curl(world, page, &["-H", &format!("Cookie: {cookie}")]);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{page}: {answer}");
+        seen.add(page, answer);
+    }
+    [link, login]
+}
+
 #[test]
 fn after_every_error_no_secret_is_found_but_where_it_was_configured() {
     let roads = Roads::start();
@@ -133,7 +154,9 @@ fn after_every_error_no_secret_is_found_but_where_it_was_configured() {
     let up = world.up();
 
     // An agent that prints its key: whole, cut at every place, in its answer; then one that does nothing else.
-    let cut: String = (20..100).step_by(6).map(|pad| format!("[[tool: Bash {}@KEY@ ]] ", "x".repeat(pad))).collect();
+    let cut: Vec<String> =
+        (20..100).step_by(6).map(|pad| format!("[[tool: Bash {}@KEY@ ]]", "x".repeat(pad))).collect();
+    let cut = cut.join(" ");
     roads.api.user_says(ANN, ANN, &format!("[[tool: Bash use @KEY@ now]] {cut} [[say: it is @KEY@.]] [[env]]"));
     let ended = |number: i64| {
         let over = format!("SELECT COUNT(*) FROM job WHERE number = {number} AND ended_at IS NOT NULL");
@@ -146,24 +169,7 @@ fn after_every_error_no_secret_is_found_but_where_it_was_configured() {
     roads.api.user_says(ANN, ANN, "crash");
     ended(2);
 
-    // Logins: a link that is used, used again, looked at, and brought by a stranger's name; a cookie that is good and one that is not.
-    let link = world.run(&["page"]).stdout.trim().to_owned();
-    let path = format!("/login{}", &link[link.find('?').unwrap()..]);
-    let link = path.split_once('=').unwrap().1.to_owned();
-    seen.add("a login by a stranger's name", curl(&world, &path, &["-H", "Host: evil.example"]));
-    seen.add("a link that is looked at", curl(&world, &path, &["-I"]));
-    let answer = curl(&world, &path, &[]);
-    let cookie = answer.split("set-cookie: ").nth(1).unwrap().split(';').next().unwrap().to_owned();
-    let login = cookie.split_once('=').unwrap().1.to_owned();
-    seen.add("a link used twice", curl(&world, &path, &[]));
-    seen.add("a form from nowhere", curl(&world, "/api/jobs", &["-H", &format!("Cookie: {cookie}"), "-d", "{}"]));
-    seen.add("a cookie in an address", curl(&world, &format!("/jobs?{cookie}"), &["-X", "POST"]));
-    for page in PAGES {
-        let answer = curl(&world, page, &["-H", &format!("Cookie: {cookie}")]);
-        assert!(answer.starts_with("HTTP/1.1 200"), "{page}: {answer}");
-        seen.add(page, answer);
-    }
-    secrets.extend([link, login]);
+    secrets.extend(logins(&world, &mut seen));
 
     // A configuration that is wrong beside a secret, and in one; read by who starts anew at this moment.
     let right = std::fs::read_to_string(&config).unwrap();
