@@ -90,7 +90,7 @@ async fn words_are_whole(browser: &Browser) {
          const room = search.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
          return { torn: torn.map((cell) => cell.textContent),
                   cells: document.querySelectorAll('td:not(.what)').length,
-                  share: document.querySelector('td.what').getBoundingClientRect().width / innerWidth,
+                  share: document.querySelector('td.what').getBoundingClientRect().width / document.querySelector('.wide').clientWidth,
                   spare: room - pen.measureText(search.placeholder).width };";
     let told = browser.client.execute(script, Vec::new()).await.unwrap();
     assert_eq!((&told["torn"], told["cells"].as_i64()), (&serde_json::json!([]), Some(10)), "{told}");
@@ -134,6 +134,12 @@ fn every_page_fits_a_phone_loads_nothing_from_elsewhere_and_logs_no_error() {
             }
             browser.picture(&format!("phone{}", page.replace('/', "-"))).await;
         }
+        browser.close().await;
+        let Some(browser) = Browser::open(&world.path("profile"), DESK).await else { return };
+        browser.client.goto(&link(&world)).await.unwrap();
+        browser.client.goto(&format!("http://127.0.0.1:{}/jobs", world.port)).await.unwrap();
+        words_are_whole(&browser).await;
+        browser.picture("history").await;
         browser.close().await;
     });
     assert_eq!(up.stop().code, Some(0));

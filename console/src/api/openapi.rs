@@ -150,7 +150,7 @@ mod tests {
                     match parameter["in"].as_str().unwrap() {
                         "path" => named.push(format!("{{{name}}}")),
                         "query" => {
-                            assert_eq!(parameter["required"] == true, path == "/login", "{method} {path} {name}")
+                            assert_eq!(parameter["required"] == true, path == "/login", "{method} {path} {name}");
                         }
                         other => assert_eq!((other, name), ("header", "Last-Event-ID")),
                     }
