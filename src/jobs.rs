@@ -12,8 +12,8 @@ use crate::{
 
 /// Tasks of a page.
 const PAGE: u32 = 100;
-/// Letters of the first line of a text: the table cuts it, where it must.
-const LONGEST: usize = usize::MAX;
+/// Letters of the first line of a text: a prompt may be a single line of megabytes.
+const LONGEST: usize = 200;
 
 /// Lists tasks.
 pub async fn jobs(asked: args::Jobs, as_json: bool) -> Result<u8, Failure> {

@@ -29,6 +29,16 @@ pub(crate) enum Road {
     Loopback,
 }
 
+impl Road {
+    /// Who acts by it, in rows and in words for people.
+    pub(crate) fn actor(self) -> &'static str {
+        match self {
+            Self::Socket => "the socket",
+            Self::Loopback => "the page",
+        }
+    }
+}
+
 /// Lets through what may pass.
 pub(crate) async fn guard(
     State(shared): State<Arc<Shared>>,
@@ -63,7 +73,8 @@ fn refusal(shared: &Shared, request: &Request) -> Option<Problem> {
     }
     let origin = text(headers, header::ORIGIN).and_then(|origin| origin.strip_prefix("http://"));
     // A browser names the page from which something is changed; what names none is no browser's form.
-    if !reads && !origin.is_some_and(|origin| is_ours(origin) && Some(origin) == text(headers, header::HOST)) {
+    let same = |origin| text(headers, header::HOST).is_some_and(|host| host.eq_ignore_ascii_case(origin));
+    if !reads && !origin.is_some_and(|origin| is_ours(origin) && same(origin)) {
         return Some(Problem::forbidden(
             "what changes something has to come from the page itself, or by the Unix socket",
         ));
@@ -95,7 +106,8 @@ fn is_ours(host: &str) -> bool {
         Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) => name,
         Some(_) | None => host,
     };
-    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
+    // Letters of a name are the same, large or small.
+    matches!(name, "127.0.0.1" | "[::1]") || name.eq_ignore_ascii_case("localhost")
 }
 
 #[cfg(test)]
@@ -104,7 +116,8 @@ mod tests {
 
     #[test]
     fn only_names_that_nobody_can_point_here_are_ours() {
-        for ours in ["127.0.0.1", "127.0.0.1:8080", "localhost:1", "[::1]:8080", "[::1]"] {
+        for ours in ["127.0.0.1", "127.0.0.1:8080", "localhost:1", "LOCALHOST:8141", "LocalHost", "[::1]:8080", "[::1]"]
+        {
             assert!(is_ours(ours), "{ours}");
         }
         for other in ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil:80", "127.0.0.1:x", "[::2]:80"] {

@@ -86,6 +86,7 @@ fn routes(shared: &Arc<Shared>, road: Road) -> Router {
     let (described, _) = described().split_for_parts();
     described
         .merge(page::routes())
+        .method_not_allowed_fallback(|| async { Problem::no_such_method() })
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
         .layer(axum::middleware::from_fn(patience))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(shared), access::guard))

@@ -23,7 +23,8 @@ const KEPT: u64 = 30 * 24 * 60 * 60;
 
 /// The link.
 #[derive(Debug, Deserialize, IntoParams)]
-pub(crate) struct Asked {
+#[into_params(parameter_in = Query)]
+pub(crate) struct Link {
     link: String,
 }
 
@@ -32,7 +33,7 @@ pub(crate) struct Asked {
     get,
     path = "/login",
     tag = "login",
-    params(Asked),
+    params(Link),
     responses(
         (status = 303, description = "Logged in: the answer sets the cookie, and leads to the page"),
         (status = 403, description = "The link was used already, or is too old", body = Words),
@@ -44,7 +45,7 @@ pub(crate) struct Asked {
 pub(crate) async fn login(
     State(shared): State<Arc<Shared>>,
     method: Method,
-    query: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<Link>, QueryRejection>,
 ) -> Result<Response, Problem> {
     // Whoever only asks what is there does not use it up.
     if method != Method::GET {

@@ -74,6 +74,13 @@ impl Problem {
     pub(crate) fn late() -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, "the request took too long: send it anew, and all of it at once")
     }
+    /// This address takes other methods, which the header `Allow` names.
+    pub(crate) fn no_such_method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this address does not take that method: the header Allow names those that it takes",
+        )
+    }
     /// Later, perhaps.
     pub(crate) fn unavailable(words: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, words)
@@ -88,6 +95,7 @@ impl Problem {
             StatusCode::NOT_FOUND => "Not found",
             StatusCode::FORBIDDEN => "Not allowed",
             StatusCode::CONFLICT => "Not possible now",
+            StatusCode::METHOD_NOT_ALLOWED => "No such method",
             StatusCode::REQUEST_TIMEOUT => "Too slow",
             StatusCode::UNPROCESSABLE_ENTITY => "Not understood",
             _ => "Not available now",

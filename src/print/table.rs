@@ -58,7 +58,9 @@ fn fit(widths: &mut [usize], room: usize) {
 
 /// One line, and nothing that a terminal would obey: whoever wrote a task does not paint on our screen.
 fn bare(cell: &str) -> String {
-    cell.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    let turns = |letter: &char| matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    // Marks that turn the direction would show the rest of the line from right to left.
+    cell.chars().filter(|letter| !turns(letter)).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 #[cfg(test)]
@@ -99,6 +101,12 @@ mod tests {
         let lines = lines(&["a", "b"], &[vec![long.clone(), "x\ny".into()]], None);
         assert_eq!(lines.len(), 2);
         assert!(lines[1].starts_with(&long) && lines[1].ends_with("x y"));
+    }
+
+    #[test]
+    fn no_cell_turns_the_direction_of_the_line_it_stands_in() {
+        let marks: String = ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}').collect();
+        assert_eq!(lines(&["a"], &[vec![format!("x{marks}y\tz עברית")]], None)[1], "xy z עברית");
     }
 
     #[test]

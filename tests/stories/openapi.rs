@@ -52,6 +52,15 @@ impl Described {
         paths.iter().flat_map(of).collect()
     }
 
+    /// The body that a route's schema gives as an example, closed, and that schema.
+    fn example(&self, path: &str) -> (Value, Value) {
+        let body = &self.api["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
+        let schema = self.api.pointer(body["$ref"].as_str().unwrap().trim_start_matches('#')).unwrap();
+        let given = schema["properties"].as_object().unwrap().iter();
+        let example = given.filter_map(|(name, of)| Some((name.clone(), of.get("example")?.clone()))).collect();
+        (Value::Object(example), schema.clone())
+    }
+
     /// Asks, and holds the answer against what is described; returns it.
     fn ask(&mut self, world: &World, method: &str, path: &str, filled: &str, body: Option<&Value>) -> (u16, Value) {
         let (code, answer) = socket(world, &method.to_uppercase(), filled, body);
@@ -111,12 +120,33 @@ fn every_route_answers_as_it_is_described_and_nothing_else_is_described() {
     ask("post", "/api/restart", "/api/restart?role=bot", None, 409);
     ask("post", "/api/restart", "/api/restart?role=king", None, 422);
     ask("post", "/api/restart", "/api/restart?role=worker", None, 202);
+    for path in ["/api/jobs", "/api/pause"] {
+        let (example, schema) = api.example(path);
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        assert!(validator.is_valid(&example), "{path}: {example}");
+        let (code, answer) = api.ask(&world, "post", path, path, Some(&example));
+        assert!(code < 300, "{path} does not take its own example {example}: {answer}");
+        for other in [json!(null), json!(["x", null, null, null]), json!({ "nothing": "x" })] {
+            assert!(!validator.is_valid(&other), "{path}: {other} is described");
+            let (code, answer) = api.ask(&world, "post", path, path, Some(&other));
+            assert_eq!(code, 422, "{path} {other}: {answer}");
+            assert!(!answer.to_string().contains("struct"), "{path} {other}: {answer}");
+        }
+    }
+    let (code, again) = api.ask(&world, "post", "/api/jobs/{id}/retry", "/api/jobs/1/retry", None);
+    assert_eq!(code, 202);
+    assert!(again["paused"].as_str().is_some_and(|words| words.ends_with("it is kept")), "{again}");
+    assert_eq!(api.ask(&world, "post", "/api/resume", "/api/resume", None).1["resumed"], true);
+    let actors = "SELECT COUNT(*) FROM audit WHERE actor = 'the socket'";
+    assert!(world.count(actors) >= 5, "pauses, resumes, retries, a cancellation and a restart");
+    assert_eq!(world.count("SELECT COUNT(*) FROM audit WHERE actor = 'the page'"), 0);
     assert_eq!(api.operations(), api.tried, "left: described, right: tried here");
     // No method that is not described is answered.
     for (path, item) in api.api["paths"].as_object().unwrap() {
         for method in ["get", "post", "put", "patch", "delete"].iter().filter(|method| item.get(**method).is_none()) {
-            let (code, _) = socket(&world, &method.to_uppercase(), &path.replace("{id}", "1"), None);
+            let (code, body) = socket(&world, &method.to_uppercase(), &path.replace("{id}", "1"), None);
             assert_eq!(code, 405, "{method} {path}");
+            assert!(body["error"].as_str().is_some_and(|words| words.contains("Allow")), "{method} {path}: {body}");
         }
     }
     assert_eq!(up.stop().code, Some(0));

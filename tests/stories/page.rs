@@ -10,7 +10,7 @@ use fantoccini::Locator;
 use crate::world::{Browser, World};
 
 const DESK: (u32, u32) = (1100, 900);
-const PHONE: (u32, u32) = (500, 900);
+const PHONE: (u32, u32) = (390, 844);
 const PAGES: [&str; 6] = ["/", "/jobs", "/jobs/1", "/processes", "/charts", "/recovery"];
 
 pub(super) fn block_on(work: impl Future<Output = ()>) {
@@ -76,11 +76,34 @@ fn a_task_is_given_on_the_page_watched_and_answered() {
     assert_eq!(up.stop().code, Some(0));
 }
 
+/// Beside a task of one long word every other cell keeps its words whole, and the task has half of the width.
+async fn words_are_whole(browser: &Browser) {
+    let script = "const torn = [...document.querySelectorAll('td:not(.what), th')].filter((cell) => {
+           const range = document.createRange();
+           range.selectNodeContents(cell);
+           return !/\\s/.test(cell.textContent.trim()) && new Set([...range.getClientRects()].map((line) => line.top)).size > 1;
+         });
+         const search = document.querySelector('input[type=search]');
+         const pen = document.createElement('canvas').getContext('2d');
+         pen.font = getComputedStyle(search).font;
+         const style = getComputedStyle(search);
+         const room = search.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+         return { torn: torn.map((cell) => cell.textContent),
+                  cells: document.querySelectorAll('td:not(.what)').length,
+                  share: document.querySelector('td.what').getBoundingClientRect().width / document.querySelector('.wide').clientWidth,
+                  spare: room - pen.measureText(search.placeholder).width };";
+    let told = browser.client.execute(script, Vec::new()).await.unwrap();
+    assert_eq!((&told["torn"], told["cells"].as_i64()), (&serde_json::json!([]), Some(10)), "{told}");
+    assert!(told["share"].as_f64().unwrap() >= 0.5, "what is to be done has too little room: {told}");
+    assert!(told["spare"].as_f64().unwrap() >= 0.0, "the placeholder is cut: {told}");
+}
+
 #[test]
 fn every_page_fits_a_phone_loads_nothing_from_elsewhere_and_logs_no_error() {
     let world = World::new();
     assert_eq!(world.run(&["ask", &format!("[[say: {}]]", "long".repeat(60))]).code, Some(0));
     let up = world.up();
+    assert_eq!(world.run(&["ask", "--no-wait", &format!("[[sleep:600]]{}", "long".repeat(60))]).code, Some(0));
     block_on(async {
         let Some(browser) = Browser::open(&world.path("profile"), PHONE).await else { return };
         let client = &browser.client;
@@ -106,8 +129,17 @@ fn every_page_fits_a_phone_loads_nothing_from_elsewhere_and_logs_no_error() {
                 expected,
                 "{page}"
             );
+            if page == "/jobs" {
+                words_are_whole(&browser).await;
+            }
             browser.picture(&format!("phone{}", page.replace('/', "-"))).await;
         }
+        browser.close().await;
+        let Some(browser) = Browser::open(&world.path("profile"), DESK).await else { return };
+        browser.client.goto(&link(&world)).await.unwrap();
+        browser.client.goto(&format!("http://127.0.0.1:{}/jobs", world.port)).await.unwrap();
+        words_are_whole(&browser).await;
+        browser.picture("history").await;
         browser.close().await;
     });
     assert_eq!(up.stop().code, Some(0));

@@ -45,6 +45,15 @@ fn a_table_fits_the_terminal_and_is_whole_in_a_pipe() {
             assert!(piped.contains(WIDE), "{piped}");
         }
     }
+    // A prompt of one line of any length is not a table's row, and turns no direction.
+    let long = format!("\u{202e}[[say: x]] {}", "y".repeat(3000));
+    assert_eq!(world.run(&["ask", "--project", "shop", &long]).code, Some(0));
+    let piped = world.run(&["jobs", "--all"]).stdout;
+    let (row, rest) = piped.lines().skip(1).partition::<Vec<&str>, _>(|line| line.starts_with("3 "));
+    assert_eq!((row.len(), rest.len()), (1, 2), "{piped}");
+    // Two hundred letters with the mark, which is dropped, and the `…`.
+    let cut = format!("  [[say: x]] {}…", "y".repeat(200 - 13));
+    assert!(row[0].contains(&cut) && !piped.contains('\u{202e}'), "{row:?}");
 }
 
 #[test]

@@ -19,6 +19,9 @@ use serde_json::json;
 
 use super::LONG;
 
+/// No window is made narrower than this; what is narrower is a phone.
+const LEAST: u32 = 500;
+
 /// A browser with a profile of its own.
 pub(crate) struct Browser {
     pub(crate) client: Client,
@@ -67,7 +70,12 @@ impl Browser {
         .into();
         arguments.push(format!("--window-size={width},{height}"));
         arguments.push(format!("--user-data-dir={}", profile.display()));
-        let options = json!({ "goog:chromeOptions": { "binary": chromium, "args": arguments } });
+        let mut chrome = json!({ "binary": chromium, "args": arguments });
+        if width < LEAST {
+            let phone = json!({ "width": width, "height": height, "pixelRatio": 1, "touch": false, "mobile": true });
+            chrome["mobileEmulation"] = json!({ "deviceMetrics": phone });
+        }
+        let options = json!({ "goog:chromeOptions": chrome });
         let options = options.as_object().unwrap().clone();
         let began = std::time::Instant::now();
         loop {

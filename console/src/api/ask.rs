@@ -25,7 +25,7 @@ use crate::{
 /// What is asked for.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Asked {
+pub(crate) struct Ask {
     /// What is to be done.
     #[schema(min_length = 1, example = "Say hello")]
     pub(crate) prompt: String,
@@ -52,7 +52,7 @@ pub(crate) struct Accepted {
     post,
     path = "/api/jobs",
     tag = "tasks",
-    request_body = Asked,
+    request_body = Ask,
     responses(
         (status = 202, description = "The task is durable, and will be done", body = Accepted),
         (status = 404, description = "There is no such conversation", body = Words),
@@ -64,12 +64,12 @@ pub(crate) async fn ask(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
-    let asked: Asked = body(request).await?;
+    let asked: Ask = body(request).await?;
     Ok((StatusCode::ACCEPTED, Json(accept(&shared, asked).await?)))
 }
 
 /// Accepts what was asked for.
-pub(crate) async fn accept(shared: &Shared, asked: Asked) -> Result<Accepted, Problem> {
+pub(crate) async fn accept(shared: &Shared, asked: Ask) -> Result<Accepted, Problem> {
     prompt::check(&asked.prompt).map_err(|error| Problem::bad(error.to_string()))?;
     let life = &shared.life;
     let (place, resumes) = match (&asked.session, &asked.project) {
@@ -98,6 +98,13 @@ pub(crate) async fn accept(shared: &Shared, asked: Asked) -> Result<Accepted, Pr
     let job = NewJob { source: Source::Page { request_id }, place, prompt: asked.prompt, resumes };
     let accepted = life.db.enqueue(&job).await?;
     ping::ping_workers(&life.home);
-    let paused = life.db.paused().await?.map(|paused| paused.kept());
+    let paused = shared.kept().await?;
     Ok(Accepted { id: accepted.number, state: "queued", ahead: accepted.ahead, paused })
+}
+
+impl Shared {
+    /// What is said of a task that is accepted during a pause.
+    pub(super) async fn kept(&self) -> Result<Option<String>, Problem> {
+        Ok(self.life.db.paused().await?.map(|paused| paused.kept()))
+    }
 }

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use agentlab_platform::{db::cancel::Cancel, ping, run_dir::RunDir};
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::{Extension, State},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Number, number};
 use crate::{
     Shared,
+    access::Road,
     problem::{Problem, Usual, Words},
 };
-
-/// Who asks, in rows and in words for people.
-const BY: &str = "the page";
 
 /// What came of it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -37,17 +38,21 @@ pub(crate) struct Cancelled {
         Usual,
     )
 )]
-pub(crate) async fn cancel(State(shared): State<Arc<Shared>>, path: Number) -> Result<Json<Cancelled>, Problem> {
-    stop(&shared, number(path)?).await.map(Json)
+pub(crate) async fn cancel(
+    State(shared): State<Arc<Shared>>,
+    Extension(road): Extension<Road>,
+    path: Number,
+) -> Result<Json<Cancelled>, Problem> {
+    stop(&shared, number(path)?, road).await.map(Json)
 }
 
-/// Stops task `number`.
-pub(crate) async fn stop(shared: &Shared, number: i64) -> Result<Cancelled, Problem> {
+/// Stops task `number`, for who came by this road.
+pub(crate) async fn stop(shared: &Shared, number: i64, road: Road) -> Result<Cancelled, Problem> {
     let life = &shared.life;
-    match life.db.cancel(number, BY).await? {
+    match life.db.cancel(number, road.actor()).await? {
         Cancel::Cancelled { number } => Ok(Cancelled { id: number, state: "cancelled" }),
         Cancel::Stopping { number, run_id } => {
-            RunDir::of(&life.home, &run_id).request_stop(BY)?;
+            RunDir::of(&life.home, &run_id).request_stop(road.actor())?;
             ping::ping_workers(&life.home);
             Ok(Cancelled { id: number, state: "stopping" })
         }

@@ -23,8 +23,9 @@ const USUAL: u32 = 50;
 
 /// Which tasks.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Asked {
+pub(crate) struct Which {
     /// Only those that have not ended.
     live: bool,
     /// Only those older than this one: the `next` of the page before.
@@ -54,7 +55,7 @@ pub(crate) struct Page {
     get,
     path = "/api/jobs",
     tag = "tasks",
-    params(Asked),
+    params(Which),
     responses(
         (status = 200, description = "A page of tasks, the newest first", body = Page),
         (status = 422, description = "It cannot be understood", body = Words),
@@ -63,13 +64,13 @@ pub(crate) struct Page {
 )]
 pub(crate) async fn jobs(
     extract::State(shared): extract::State<Arc<Shared>>,
-    query: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Page>, Problem> {
     let Query(asked) = query.map_err(bad_query)?;
     if let Some(state) = asked.state.as_deref().filter(|state| State::parse(state).is_none()) {
         return Err(Problem::bad(format!("there is no state `{state}`")));
     }
-    let Asked { live, before, limit, q: words, state, project } = asked;
+    let Which { live, before, limit, q: words, state, project } = asked;
     let limit = limit.unwrap_or(USUAL).clamp(1, MOST);
     let listed = Listed { live, before, words, state, project, limit };
     let Listing { jobs, next } = shared.life.db.page_of_jobs(&listed).await?;
@@ -84,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_described_states_are_all_of_them() {
-        let described = serde_json::to_string(&Asked::into_params(|| None)).unwrap();
+        let described = serde_json::to_string(&Which::into_params(|| None)).unwrap();
         let states = State::ALL.map(State::as_str).join("|");
         assert!(described.contains(&format!("^({states})$")), "{described}");
     }

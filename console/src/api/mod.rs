@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{Shared, problem::Problem};
-pub(crate) use ask::{Asked as Ask, accept};
+pub(crate) use ask::{Ask, accept};
 pub(crate) use cancel::stop;
 pub(crate) use pause::pause_until;
 pub(crate) use restart::restart_role;
@@ -79,8 +79,35 @@ async fn bytes(request: Request) -> Result<Bytes, Problem> {
     Bytes::from_request(request, &()).await.map_err(|error| Problem::bad(error.body_text()))
 }
 
+/// An object alone: a list would fill the fields in turn.
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    axum::Json::from_bytes(bytes)
-        .map(|axum::Json(value)| value)
-        .map_err(|error: JsonRejection| Problem::bad(error.body_text()))
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Problem::bad("the body is no JSON object: it begins with `{`, as in `{\"name\": \"value\"}`"));
+    }
+    axum::Json::from_bytes(bytes).map(|axum::Json(value)| value).map_err(|error: JsonRejection| {
+        let words = error.body_text();
+        let wrong = words.strip_prefix("Failed to deserialize the JSON body into the target type: ");
+        Problem::bad(wrong.map_or_else(|| words.clone(), |wrong| format!("the body is not understood: {wrong}")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{pause::Pause, *};
+
+    #[test]
+    fn what_is_no_object_is_refused_in_words_for_people() {
+        for wrong in
+            [r#"["x", null, null, null]"#, "null", "1", "\"2h\"", "", "{", r#"{"until": 3}"#, r#"{"till": "2h"}"#]
+        {
+            let refused = parsed::<Pause>(wrong.as_bytes()).err().map(|problem| problem.words().to_owned());
+            let words = refused.unwrap_or_else(|| format!("{wrong} was taken"));
+            assert!(words.contains("body"), "{wrong}: {words}");
+            assert!(!words.contains("struct") && !words.contains("Pause"), "{wrong}: {words}");
+        }
+        assert!(parsed::<Ask>(br#"["x", null, null, null]"#).is_err());
+        for good in ["{}", " {\n}", r#"{"until": null}"#, r#"{"until": "2h"}"#] {
+            assert!(parsed::<Pause>(good.as_bytes()).is_ok(), "{good}");
+        }
+    }
 }

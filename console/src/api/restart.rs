@@ -7,7 +7,7 @@ use agentlab_domain::{intervention::Kind, role::Role};
 use agentlab_platform::ping;
 use axum::{
     Json,
-    extract::{Query, State, rejection::QueryRejection},
+    extract::{Extension, Query, State, rejection::QueryRejection},
     http::StatusCode,
 };
 use serde::{Deserialize, Serialize};
@@ -16,13 +16,15 @@ use utoipa::{IntoParams, ToSchema};
 use super::bad_query;
 use crate::{
     Shared,
+    access::Road,
     problem::{Problem, Usual, Words},
 };
 
 /// Whom.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Asked {
+pub(crate) struct Whom {
     /// Those of this role alone.
     #[param(value_type = Option<String>, pattern = "^(bot|worker|supervisor|console)$")]
     role: Option<Role>,
@@ -40,7 +42,7 @@ pub(crate) struct Restarting {
     post,
     path = "/api/restart",
     tag = "system",
-    params(Asked),
+    params(Whom),
     responses(
         (status = 202, description = "The supervisor will do it", body = Restarting),
         (status = 409, description = "There is no such process to restart", body = Words),
@@ -50,19 +52,20 @@ pub(crate) struct Restarting {
 )]
 pub(crate) async fn restart(
     State(shared): State<Arc<Shared>>,
-    query: Result<Query<Asked>, QueryRejection>,
+    Extension(road): Extension<Road>,
+    query: Result<Query<Whom>, QueryRejection>,
 ) -> Result<(StatusCode, Json<Restarting>), Problem> {
     let Query(asked) = query.map_err(bad_query)?;
-    Ok((StatusCode::ACCEPTED, Json(restart_role(&shared, asked.role).await?)))
+    Ok((StatusCode::ACCEPTED, Json(restart_role(&shared, asked.role, road).await?)))
 }
 
 /// Asks for a restart of a role, or of everything.
-pub(crate) async fn restart_role(shared: &Shared, role: Option<Role>) -> Result<Restarting, Problem> {
+pub(crate) async fn restart_role(shared: &Shared, role: Option<Role>, road: Road) -> Result<Restarting, Problem> {
     let life = &shared.life;
     if role == Some(Role::Bot) && life.config.telegram.token.is_none() {
         return Err(Problem::conflict("there is no bot to restart: telegram.token is not set"));
     }
-    let id = life.db.ask_for(Kind::Restart, role, "the page").await?;
+    let id = life.db.ask_for(Kind::Restart, role, road.actor()).await?;
     ping::ping(&life.home.socket(Role::Supervisor.as_str()));
     Ok(Restarting { id, state: "asked" })
 }
@@ -75,7 +78,7 @@ mod tests {
 
     #[test]
     fn the_described_roles_are_all_of_them() {
-        let described = serde_json::to_string(&Asked::into_params(|| None)).unwrap();
+        let described = serde_json::to_string(&Whom::into_params(|| None)).unwrap();
         let roles = Role::ALL.map(Role::as_str).join("|");
         assert!(described.contains(&format!("^({roles})$")), "{described}");
     }

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use agentlab_platform::ping;
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::{Extension, State},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     Shared,
+    access::Road,
     problem::{Problem, Usual},
 };
 
@@ -26,13 +30,16 @@ pub(crate) struct Resumed {
     tag = "system",
     responses((status = 200, description = "Nothing is paused any more", body = Resumed), Usual)
 )]
-pub(crate) async fn resume(State(shared): State<Arc<Shared>>) -> Result<Json<Resumed>, Problem> {
-    resume_all(&shared).await.map(Json)
+pub(crate) async fn resume(
+    State(shared): State<Arc<Shared>>,
+    Extension(road): Extension<Road>,
+) -> Result<Json<Resumed>, Problem> {
+    resume_all(&shared, road).await.map(Json)
 }
 
 /// Ends the pause, and wakes the workers.
-pub(crate) async fn resume_all(shared: &Shared) -> Result<Resumed, Problem> {
-    let resumed = shared.life.db.resume("the page").await?;
+pub(crate) async fn resume_all(shared: &Shared, road: Road) -> Result<Resumed, Problem> {
+    let resumed = shared.life.db.resume(road.actor()).await?;
     ping::ping_workers(&shared.life.home);
     Ok(Resumed { resumed })
 }

@@ -6,13 +6,18 @@ use agentlab_platform::{
     db::{enqueue::Source, retry::Retry},
     ping,
 };
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::{Extension, State},
+    http::StatusCode,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Number, number};
 use crate::{
     Shared,
+    access::Road,
     problem::{Problem, Usual, Words},
 };
 
@@ -23,6 +28,8 @@ pub(crate) struct Retried {
     /// The task that it does again.
     retry_of: i64,
     state: &'static str,
+    /// Nothing new begins at present, since somebody paused: until when, in words.
+    paused: Option<String>,
 }
 
 /// Accepts it.
@@ -40,18 +47,21 @@ pub(crate) struct Retried {
 )]
 pub(crate) async fn retry(
     State(shared): State<Arc<Shared>>,
+    Extension(road): Extension<Road>,
     path: Number,
 ) -> Result<(StatusCode, Json<Retried>), Problem> {
-    Ok((StatusCode::ACCEPTED, Json(again(&shared, number(path)?).await?)))
+    Ok((StatusCode::ACCEPTED, Json(again(&shared, number(path)?, road).await?)))
 }
 
-/// Does task `number` again.
-pub(crate) async fn again(shared: &Shared, number: i64) -> Result<Retried, Problem> {
+/// Does task `number` again, for who came by this road.
+pub(crate) async fn again(shared: &Shared, number: i64, road: Road) -> Result<Retried, Problem> {
+    // Before it is accepted: whoever gets no answer asks again, and each time is another task.
+    let paused = shared.kept().await?;
     let source = Source::Page { request_id: uuid::Uuid::new_v4().to_string() };
-    match shared.life.db.retry(number, source, "the page").await? {
+    match shared.life.db.retry(number, source, road.actor()).await? {
         Retry::Accepted { of, job } => {
             ping::ping_workers(&shared.life.home);
-            Ok(Retried { id: job.number, retry_of: of, state: "queued" })
+            Ok(Retried { id: job.number, retry_of: of, state: "queued", paused })
         }
         Retry::NotEnded { number, state } => {
             Err(Problem::conflict(format!("task {number} has not ended yet ({state})")))

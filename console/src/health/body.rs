@@ -21,6 +21,7 @@ pub(crate) struct Health {
     /// Services that are out of order, by name.
     pub(super) circuits: BTreeMap<String, Component>,
     /// The loops that look for what is wrong, by process and name.
+    #[schema(inline)]
     pub(super) detectors: Detectors,
     pub(super) alerts: Vec<Alert>,
     /// Nothing new begins, since somebody paused: wanted, and so nothing wrong.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use agentlab_domain::role::Role;
 use axum::{
     Form,
-    extract::{State, rejection::FormRejection},
+    extract::{Extension, State, rejection::FormRejection},
     response::Redirect,
 };
 use serde::Deserialize;
 
 use crate::{
     Shared,
+    access::Road,
     api::{self, Number, number},
     problem::Problem,
 };
@@ -38,15 +39,23 @@ pub(crate) async fn ask(
 }
 
 /// Stops a task and shows it.
-pub(crate) async fn cancel(State(shared): State<Arc<Shared>>, path: Number) -> Result<Redirect, Problem> {
+pub(crate) async fn cancel(
+    State(shared): State<Arc<Shared>>,
+    Extension(road): Extension<Road>,
+    path: Number,
+) -> Result<Redirect, Problem> {
     let number = number(path)?;
-    api::stop(&shared, number).await?;
+    api::stop(&shared, number, road).await?;
     Ok(Redirect::to(&format!("/jobs/{number}")))
 }
 
 /// Does a task again and shows the new one.
-pub(crate) async fn retry(State(shared): State<Arc<Shared>>, path: Number) -> Result<Redirect, Problem> {
-    let retried = api::again(&shared, number(path)?).await?;
+pub(crate) async fn retry(
+    State(shared): State<Arc<Shared>>,
+    Extension(road): Extension<Road>,
+    path: Number,
+) -> Result<Redirect, Problem> {
+    let retried = api::again(&shared, number(path)?, road).await?;
     Ok(Redirect::to(&format!("/jobs/{}", retried.id)))
 }
 
@@ -59,10 +68,11 @@ pub(crate) struct Restart {
 /// Asks for a restart and shows the processes.
 pub(crate) async fn restart(
     State(shared): State<Arc<Shared>>,
+    Extension(road): Extension<Road>,
     form: Result<Form<Restart>, FormRejection>,
 ) -> Result<Redirect, Problem> {
     let Form(asked) = form.map_err(bad)?;
-    api::restart_role(&shared, asked.role).await?;
+    api::restart_role(&shared, asked.role, road).await?;
     Ok(Redirect::to("/processes"))
 }
 
@@ -76,17 +86,21 @@ pub(crate) struct Pause {
 /// Pauses and shows what runs.
 pub(crate) async fn pause(
     State(shared): State<Arc<Shared>>,
+    Extension(road): Extension<Road>,
     form: Result<Form<Pause>, FormRejection>,
 ) -> Result<Redirect, Problem> {
     let Form(asked) = form.map_err(bad)?;
     let until = Some(asked.until.trim()).filter(|until| !until.is_empty());
-    api::pause_until(&shared, until).await?;
+    api::pause_until(&shared, until, road).await?;
     Ok(Redirect::to("/"))
 }
 
 /// Ends a pause and shows what runs.
-pub(crate) async fn resume(State(shared): State<Arc<Shared>>) -> Result<Redirect, Problem> {
-    api::resume_all(&shared).await?;
+pub(crate) async fn resume(
+    State(shared): State<Arc<Shared>>,
+    Extension(road): Extension<Road>,
+) -> Result<Redirect, Problem> {
+    api::resume_all(&shared, road).await?;
     Ok(Redirect::to("/"))
 }
 
