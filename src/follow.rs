@@ -125,7 +125,7 @@ impl Shown {
 
     fn show(&self, words: &str) {
         if let Some(bar) = &self.bar {
-            bar.set_message(words.to_owned());
+            bar.set_message(print::beside(words).replace('\n', " "));
             bar.tick();
             return;
         }

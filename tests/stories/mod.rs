@@ -76,3 +76,4 @@ mod up;
 mod watchers;
 mod watchers_patience;
 mod weekly;
+mod written;
