@@ -13,7 +13,6 @@ use agentlab_platform::{
     config::Config,
     crash_history,
     detectors::{self, Detectors},
-    holder,
     home::Home,
     lock, pulse,
     releases::{self, Release, trial::Trial},
@@ -52,12 +51,6 @@ pub(super) fn is_gone(home: &Home) -> bool {
 /// What to do about one that is gone.
 pub(super) fn gone(home: &Home) -> String {
     format!("{} is gone: put it back from a backup before anything is started", home.database().display())
-}
-
-/// Whoever keeps it locked, as far as that can be seen.
-pub(super) fn locked(home: &Home) -> String {
-    let by = holder::blocker(home).ok().flatten().map(|holder| format!(" by {}", holder::called(&holder)));
-    format!("it is locked{}", by.unwrap_or_default())
 }
 
 /// Prints what is known without it.
