@@ -15,6 +15,7 @@ mod job;
 mod jobs;
 mod logs;
 mod man;
+mod misunderstood;
 mod page;
 mod pause;
 mod print;
@@ -41,6 +42,7 @@ use clap::Parser;
 
 use args::{Args, Verb};
 use failure::Failure;
+use misunderstood::misunderstood;
 
 fn main() -> ExitCode {
     program::remember();
@@ -50,7 +52,7 @@ fn main() -> ExitCode {
     } else {
         let args = match Args::try_parse() {
             Ok(args) => args,
-            Err(error) => return misunderstood(&error),
+            Err(error) => return misunderstood(error),
         };
         let as_json = args.json;
         (run(args), as_json)
@@ -71,21 +73,6 @@ fn written(code: u8) -> u8 {
     let Some(why) = print::unwritten() else { return code };
     print::error(&format!("the answer could not be written: {why}"));
     if code == exit_code::DONE { exit_code::FAILED } else { code }
-}
-
-/// What a person typed is no command (or asks for help): clap's words, and with `--json` an object too.
-fn misunderstood(error: &clap::Error) -> ExitCode {
-    let code = u8::try_from(error.exit_code()).unwrap_or(exit_code::USAGE);
-    if error.use_stderr() && std::env::args().any(|word| word == "--json") {
-        let words = error.to_string();
-        let first = words.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        print::line(&serde_json::json!({ "error": first, "code": code }).to_string());
-    }
-    let printed = error.print();
-    if !error.use_stderr() {
-        print::heed(printed);
-    }
-    ExitCode::from(written(code))
 }
 
 /// `shim DIRECTORY`, `gate DIRECTORY` and `check DIRECTORY NUMBER`, which a worker and a shim start: before anything else,

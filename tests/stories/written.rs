@@ -2,7 +2,7 @@
 
 use std::{fs::File, process::Stdio};
 
-use crate::world::{World, program};
+use crate::world::{LONG, World, program};
 
 /// Paints, clears the screen, names the window, rings and goes back over the line.
 const WILD: &str = "a\u{1b}[31mb\u{1b}[2J\u{1b}]0;mine\u{7}c\rd\u{9b}2Je";
@@ -54,4 +54,26 @@ fn an_answer_that_could_not_be_written_is_told_and_is_no_success() {
     drop(reader);
     let ended = command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
     assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+#[test]
+fn whoever_waits_hears_the_place_of_the_task_and_one_that_is_stopped_is_only_stopped() {
+    let world = World::new();
+    let mut first = world.start(&["ask", "[[tool: Bash long]] [[sleep: 600]]"]);
+    first.wait_for_line("Bash: long", LONG);
+    let mut second = world.start(&["ask", "[[say: after]]"]);
+    second.wait_for_line("its directory is in use", LONG);
+    let first = first.stop();
+    let after = first.stderr.split_once("cancelling\n").unwrap_or_else(|| panic!("{first:?}")).1;
+    assert!(after.starts_with("task 1 cancelled"), "{first:?}");
+    assert!(second.end(LONG).stdout.starts_with("after"));
+    let mut again = world.start(&["retry", "1"]);
+    again.wait_for_line("Bash: long", LONG);
+    let again = again.stop();
+    let after = again.stderr.split_once("cancelling\n").unwrap_or_else(|| panic!("{again:?}")).1;
+    assert!(after.starts_with("task 3 cancelled"), "{again:?}");
+    // What was done last and why it was cancelled is not what it does now.
+    let jobs = world.run(&["jobs", "--all"]).stdout;
+    assert!(jobs.lines().skip(1).all(|line| !line.trim_end().ends_with("terminal")), "{jobs}");
+    assert!(!jobs.contains("Bash: long"), "{jobs}");
 }
