@@ -63,8 +63,9 @@ impl DbError {
         let damaged = |error: &sqlx::Error| primary_code(error).is_some_and(|code| matches!(code, 11 | 26));
         match self {
             Self::Damaged(_) => true,
-            Self::Sql(error) | Self::Disk(error) => damaged(error),
-            Self::Migrate(sqlx::migrate::MigrateError::Execute(error)) => damaged(error),
+            Self::Sql(error) | Self::Disk(error) | Self::Migrate(sqlx::migrate::MigrateError::Execute(error)) => {
+                damaged(error)
+            }
             Self::SetAside
             | Self::Newer { .. }
             | Self::Busy { .. }
