@@ -199,7 +199,7 @@ fn a_recovery_in_progress_is_said_while_its_owner_lives() {
     let world = World::new();
     nothing_of(&world, "recovery");
     let home = Home::at(world.home()).unwrap();
-    let hold = recovery::take(&home, "an update", std::time::Duration::from_secs(600)).unwrap();
+    let hold = recovery::take(&home, "an update", std::time::Duration::from_mins(10)).unwrap();
     let words = format!("an update is in progress (process {}", std::process::id());
     expect(&world, "recovery", "warning", &words);
     // Whoever is dead does nothing any more, whatever he left behind.
