@@ -74,7 +74,7 @@ pub async fn given(system: &System, stop: &mut Stop, number: i64, no_wait: bool,
         followed = follow::follow(system, &mut private, number) => followed?,
         () = stop.asked(1) => {
             cancel(system, number).await?;
-            follow::follow(system, &mut private, number).await?
+            follow::to_its_end(system, &mut private, number).await?
         }
     };
     follow::report(&followed, as_json)?;
@@ -97,7 +97,6 @@ async fn session(system: &System, name: &str) -> Result<(Place, Option<Resumes>)
 }
 
 async fn cancel(system: &System, number: i64) -> Result<(), Failure> {
-    print::note("cancelling");
     if let agentlab_platform::db::cancel::Cancel::Stopping { run_id, .. } =
         system.db.cancel(number, "the terminal").await?
     {

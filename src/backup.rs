@@ -5,11 +5,10 @@ use agentlab_platform::{
     backup::{self, Backup},
     calendar, clock, config,
     home::Home,
-    life,
 };
 use serde::Serialize;
 
-use crate::{args, failure::Failure, print};
+use crate::{args, failure::Failure, print, system};
 
 /// One backup, tried.
 #[derive(Debug, Serialize)]
@@ -32,7 +31,7 @@ pub async fn backup(what: args::Backup, as_json: bool) -> Result<u8, Failure> {
 
 async fn now(home: &Home, as_json: bool) -> Result<u8, Failure> {
     let config = config::load(home)?;
-    let db = life::open(home).await?;
+    let db = system::database(home).await?;
     let taken = backup::take(&db, &config.backup).await.map_err(|error| Failure::words(error.to_string()))?;
     if as_json {
         print::json(&serde_json::json!({ "backup": shown(&taken.backup), "not_copied": taken.not_copied }))?;
@@ -64,7 +63,7 @@ fn list(home: &Home, as_json: bool) -> Result<u8, Failure> {
             time(backup.at),
             backup.tasks().to_string(),
             size(backup.bytes),
-            time(backup.verified_at),
+            backup.bad.as_ref().map_or_else(|| time(backup.verified_at), |bad| format!("BAD: {bad}")),
         ]
     };
     print::table(&["backup", "made", "tasks", "size", "found sound"], all.iter().map(row).collect());

@@ -25,7 +25,15 @@ pub enum Followed {
 
 /// Follows the task until it has ended or waits for something that is not near.
 pub async fn follow(system: &System, private: &mut Private, number: i64) -> Result<Followed, Failure> {
-    let shown = Shown::start();
+    watch(system, private, number, &Shown::start(None)).await
+}
+
+/// The same for one that was asked to stop: what it did before is of no interest any more.
+pub async fn to_its_end(system: &System, private: &mut Private, number: i64) -> Result<Followed, Failure> {
+    watch(system, private, number, &Shown::start(Some("cancelling"))).await
+}
+
+async fn watch(system: &System, private: &mut Private, number: i64, shown: &Shown) -> Result<Followed, Failure> {
     loop {
         private.ensure(&system.home)?;
         let view = system.db.job(number).await?.ok_or_else(|| Failure::words(format!("task {number} is gone")))?;
@@ -71,10 +79,16 @@ pub fn report(followed: &Followed, as_json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What a task waits for: the circuit, or what its row says.
+/// What a task waits for: the circuit, what its row says, or its place in the queue.
 async fn waiting(system: &System, view: &JobView) -> Result<String, Failure> {
     let holds = system.db.outages().await?.iter().any(|outage| outage.id == Service::Claude.as_str() && outage.holds);
-    Ok(if holds { circuit::NOTICE.to_owned() } else { words(view) })
+    if holds {
+        return Ok(circuit::NOTICE.to_owned());
+    }
+    Ok(match view.state.as_str() {
+        "retrying" => words(view),
+        _ => system.db.place(view.id).await?.unwrap_or_else(|| words(view)),
+    })
 }
 
 fn sentence(words: &str) -> String {
@@ -92,8 +106,7 @@ fn words(view: &JobView) -> String {
             words
         }
         ("retrying", _) => format!("tries again soon: {}", view.reason.as_deref().unwrap_or_default()),
-        (_, _) if view.ahead > 0 => format!("waits behind {} of its lane", view.ahead),
-        (_, _) => "waits for a free worker".into(),
+        (state, _) => state.to_owned(),
     }
 }
 
@@ -111,21 +124,24 @@ fn summary(view: &JobView) -> String {
 struct Shown {
     bar: Option<ProgressBar>,
     last: std::cell::RefCell<String>,
+    /// Shown instead of whatever the task does.
+    only: Option<&'static str>,
 }
 
 impl Shown {
-    fn start() -> Self {
+    fn start(only: Option<&'static str>) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{spinner} {wide_msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_spinner());
             ProgressBar::new_spinner().with_style(style)
         });
-        Self { bar, last: std::cell::RefCell::default() }
+        Self { bar, last: std::cell::RefCell::default(), only }
     }
 
     fn show(&self, words: &str) {
+        let words = self.only.unwrap_or(words);
         if let Some(bar) = &self.bar {
-            bar.set_message(words.to_owned());
+            bar.set_message(print::beside(words).replace('\n', " "));
             bar.tick();
             return;
         }

@@ -1,6 +1,6 @@
 //! `jobs`: tasks, the newest first, a page at a time.
 
-use agentlab_domain::{exit_code, progress};
+use agentlab_domain::{exit_code, job::State, progress};
 use agentlab_platform::db::jobs::{JobView, Listed};
 
 use crate::{
@@ -60,7 +60,7 @@ fn none(asked: &args::Jobs, all: bool) -> &'static str {
 pub fn table(jobs: &[JobView]) {
     let rows = jobs.iter().map(|job| {
         let time = job.ended_at.map_or_else(|| since(job.accepted_at), |ended| ended - job.accepted_at);
-        let doing = job.reason.clone().or_else(|| job.activity.clone()).unwrap_or_default();
+        let doing = now(job).unwrap_or_default();
         vec![
             job.id.to_string(),
             job.state.clone(),
@@ -68,8 +68,19 @@ pub fn table(jobs: &[JobView]) {
             job.cost_usd.map(progress::dollars).unwrap_or_default(),
             job.project.clone(),
             progress::short(&job.prompt, LONGEST),
-            progress::short(&doing, LONGEST),
+            progress::short(doing, LONGEST),
         ]
     });
     print::table(&["task", "state", "time", "cost", "project", "what", "now"], rows.collect());
+}
+
+/// What it does or waits for; of one that has ended only why it failed.
+fn now(job: &JobView) -> Option<&str> {
+    match State::parse(&job.state) {
+        Some(State::Done | State::Cancelled) => None,
+        Some(State::Failed | State::Poison) => job.reason.as_deref(),
+        Some(State::Queued | State::Running | State::Retrying | State::Parked | State::Waiting) | None => {
+            job.reason.as_deref().or(job.activity.as_deref())
+        }
+    }
 }

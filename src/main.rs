@@ -15,6 +15,7 @@ mod job;
 mod jobs;
 mod logs;
 mod man;
+mod misunderstood;
 mod page;
 mod pause;
 mod print;
@@ -35,11 +36,13 @@ mod update;
 
 use std::{path::PathBuf, process::ExitCode};
 
+use agentlab_domain::exit_code;
 use agentlab_platform::{failpoints, life, program, release, succession};
 use clap::Parser;
 
 use args::{Args, Verb};
 use failure::Failure;
+use misunderstood::misunderstood;
 
 fn main() -> ExitCode {
     program::remember();
@@ -49,34 +52,27 @@ fn main() -> ExitCode {
     } else {
         let args = match Args::try_parse() {
             Ok(args) => args,
-            Err(error) => return misunderstood(&error),
+            Err(error) => return misunderstood(error),
         };
         let as_json = args.json;
         (run(args), as_json)
     };
-    match ended {
-        Ok(code) => ExitCode::from(code),
-        Err(failure) => {
-            if as_json {
-                let error = serde_json::json!({ "error": failure.to_string(), "code": failure.code() });
-                print::line(&error.to_string());
-            }
-            print::error(&failure.to_string());
-            ExitCode::from(failure.code())
+    let code = ended.unwrap_or_else(|failure| {
+        if as_json {
+            let error = serde_json::json!({ "error": failure.to_string(), "code": failure.code() });
+            print::line(&error.to_string());
         }
-    }
+        print::error(&failure.to_string());
+        failure.code()
+    });
+    ExitCode::from(written(code))
 }
 
-/// What a person typed is no command (or asks for help): clap's words, and with `--json` an object too.
-fn misunderstood(error: &clap::Error) -> ExitCode {
-    let code = u8::try_from(error.exit_code()).unwrap_or(agentlab_domain::exit_code::USAGE);
-    if error.use_stderr() && std::env::args().any(|word| word == "--json") {
-        let words = error.to_string();
-        let first = words.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        print::line(&serde_json::json!({ "error": first, "code": code }).to_string());
-    }
-    let _ = error.print();
-    ExitCode::from(code)
+/// The exit code, once it is known whether the answer was written: who reads a file has to learn that it is not whole.
+fn written(code: u8) -> u8 {
+    let Some(why) = print::unwritten() else { return code };
+    print::error(&format!("the answer could not be written: {why}"));
+    if code == exit_code::DONE { exit_code::FAILED } else { code }
 }
 
 /// `shim DIRECTORY`, `gate DIRECTORY` and `check DIRECTORY NUMBER`, which a worker and a shim start: before anything else,

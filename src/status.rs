@@ -2,8 +2,6 @@
 
 mod without_database;
 
-use std::time::Duration;
-
 use agentlab_domain::{
     exit_code,
     report::{self, Report},
@@ -12,11 +10,12 @@ use agentlab_domain::{
 };
 use agentlab_platform::{
     alert::book::{self, Entry},
-    clock, config,
-    db::{gone, jobs::JobView, status::Status, uptime::Uptime},
+    clock,
+    config::{self, Config},
+    db::{Terms, gone, jobs::JobView, status::Status, uptime::Uptime},
     detectors::{self, Detectors},
     home::Home,
-    instructions, pulse,
+    instructions, life, pulse,
     releases::{self, Release, trial::Trial},
     services,
 };
@@ -28,10 +27,6 @@ use crate::{
     system::{self, System},
 };
 
-/// How long the database may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Tests shorten it no further: a first call makes the database.
-const SHORTEST: Duration = Duration::from_secs(5);
 /// Tasks that are shown.
 const JOBS: u32 = 20;
 
@@ -69,7 +64,7 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
     if gone::is_gone(&home) {
         return without_database::print(&home, &config, gone::gone(&home).to_string(), as_json);
     }
-    let looked = tokio::time::timeout(clock::scaled(PATIENCE).max(SHORTEST), look()).await;
+    let looked = tokio::time::timeout(system::patience(), look(&home, &config)).await;
     match looked {
         Ok(Ok(seen)) => show(&seen, as_json),
         Ok(Err(failure)) => {
@@ -78,7 +73,10 @@ pub async fn status(as_json: bool) -> Result<u8, Failure> {
             Ok(failure.code())
         }
         // The roles wait for a locked one; whoever looks wants to know now.
-        Err(_) => without_database::print(&home, &config, without_database::locked(&home), as_json),
+        Err(_) => {
+            let why = format!("it is locked {}", system::locked_by(&home));
+            without_database::print(&home, &config, why, as_json)
+        }
     }
 }
 
@@ -91,8 +89,9 @@ struct Seen {
     reports: [Report; 2],
 }
 
-async fn look() -> Result<Seen, Failure> {
-    let system = system::open().await?;
+async fn look(home: &Home, config: &Config) -> Result<Seen, Failure> {
+    let db = life::open(home).await?.under(Terms::from(config));
+    let system = System { home: home.clone(), config: config.clone(), db };
     let (status, jobs) = (system.db.status().await?, system.db.jobs(true, JOBS).await?);
     let (uptime, reports) = (system.db.uptime().await?, system.db.reports().await?);
     Ok(Seen { system, status, jobs, uptime, reports })

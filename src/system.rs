@@ -6,13 +6,21 @@ use agentlab_domain::exit_code;
 use agentlab_platform::{
     clock,
     config::{self, Config},
-    db::{Db, Terms},
+    db::{Db, DbError, Terms},
+    holder,
     home::Home,
-    life::{self, Refusal},
+    life::Refusal,
     spawn,
 };
 
-use crate::failure::Failure;
+use crate::{failure::Failure, print};
+
+/// How long somebody else may keep the database locked, readers too, before a verb gives up. The roles wait for ever.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Tests shorten it no further: a first call makes the database.
+const SHORTEST: Duration = Duration::from_secs(5);
+/// After so long it is said why nothing happens.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// What every verb needs.
 pub struct System {
@@ -25,8 +33,41 @@ pub struct System {
 pub async fn open() -> Result<System, Failure> {
     let home = Home::open()?;
     let config = config::load(&home)?;
-    let db = life::open(&home).await?.under(Terms::from(&config));
+    let db = database(&home).await?.under(Terms::from(&config));
     Ok(System { home, config, db })
+}
+
+/// Opens the database for a person who waits: while it is locked it is said by whom, and soon it is given up.
+pub async fn database(home: &Home) -> Result<Db, DbError> {
+    let (began, mut said) = (clock::instant(), false);
+    loop {
+        match Db::open(home).await {
+            Err(error) if error.is_busy() => {}
+            done => return done,
+        }
+        let waited = began.elapsed();
+        if waited >= patience() {
+            return Err(DbError::Busy { waited_ms: waited.as_millis(), by: locked_by(home) });
+        }
+        if !said && waited >= clock::scaled(SILENCE) {
+            print::note(&format!("waiting for the database: it is locked {}", locked_by(home)));
+            said = true;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// How long a verb waits for a locked database.
+pub fn patience() -> Duration {
+    clock::scaled(PATIENCE).max(SHORTEST)
+}
+
+/// Whoever keeps the database locked, as far as that can be seen.
+pub fn locked_by(home: &Home) -> String {
+    match holder::blocker(home) {
+        Ok(Some(holder)) => format!("by {}", holder::called(&holder)),
+        Ok(None) | Err(_) => "by a program that cannot be seen".to_owned(),
+    }
 }
 
 /// A private system that this process started, if it did.

@@ -27,7 +27,9 @@ pub(super) async fn finding(home: &Home, config: &Config) -> Option<Finding> {
                 Finding::plain(ID, true, format!("{} is of {made}; another one is made now", newest.name))
             }
             backup::BackupError::File { .. } | backup::BackupError::Copy(_) | backup::BackupError::Unsound(_) => {
-                Finding::problem(ID, format!("{} of {made} cannot be restored: {error}", newest.name), NOW)
+                let folder = home.backups().join(&newest.name);
+                let remedy = format!("remove its folder `rm -r {}`, then {NOW}", folder.display());
+                Finding::problem(ID, format!("{} of {made} cannot be restored: {error}", newest.name), remedy)
             }
         });
     }

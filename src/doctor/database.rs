@@ -1,7 +1,8 @@
 //! The database beyond "it can be read": rows that point nowhere, and a log that grows.
 
 use agentlab_platform::{
-    db::{Db, migrate},
+    backup, calendar, clock,
+    db::{Db, DbError, migrate},
     home::Home,
 };
 
@@ -9,6 +10,32 @@ use super::finding::Finding;
 
 /// From so many bytes on the log is large: it is moved into the database every few thousand pages, unless somebody keeps it.
 const LARGE: u64 = 64 * 1024 * 1024;
+
+/// A database that cannot be read, and what helps. A damaged one is put right by nobody: a sound backup takes its place.
+pub(super) async fn unreadable(home: &Home, error: &DbError) -> Finding {
+    if !error.is_damage() {
+        return Finding::plain("database", false, error.to_string());
+    }
+    let what = format!("{} is damaged: {error}", home.database().display());
+    for backup in backup::all(home) {
+        if backup::verify(home, &backup).await.is_ok() {
+            let made = calendar::clock_time(backup.at, clock::now_ms());
+            let copy = home.backups().join(&backup.name).join(backup::DATABASE);
+            let remedy = format!(
+                "the newest backup that is sound is {} of {made} ({} tasks): stop agentlab, move {database} and its -wal and \
+                 -shm aside, then `cp {copy} {database}`. What was accepted after it is not in it (docs/features/backups.md)",
+                backup.name,
+                backup.tasks(),
+                database = home.database().display(),
+                copy = copy.display(),
+            );
+            return Finding::problem("database", what, remedy);
+        }
+    }
+    let remedy = "no backup here is sound (look into backup.copy_to, if you set it): stop agentlab, copy every agentlab.db* to a safe \
+                  place, and let `sqlite3 agentlab.db .recover` save what can be read";
+    Finding::problem("database", what, remedy)
+}
 
 /// Rows that name what is not there.
 pub(super) async fn dangling(db: &Db) -> Option<Finding> {

@@ -43,7 +43,7 @@ impl Finding {
 
     /// `BAD  id: what`, and the remedy below it.
     pub(super) fn print(&self) {
-        print::line(&format!("{} {}: {}", self.mark(), self.id, self.what));
+        print::coloured(&format!("{} {}", self.mark(), print::shown(&format!("{}: {}", self.id, self.what))));
         if let Some(remedy) = &self.remedy {
             print::line(&format!("     -> {remedy}"));
         }

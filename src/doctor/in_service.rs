@@ -44,7 +44,8 @@ pub(super) async fn print(here: Vec<Finding>, as_json: bool) -> Result<u8, Failu
     print::line("the services find otherwise than this shell:");
     for (place, found) in [("service", &only_in_service), ("here", &only_here)] {
         for finding in found {
-            print::line(&format!("  {place}: {} {}: {}", finding.mark(), finding.id, finding.what));
+            let what = print::shown(&format!("{}: {}", finding.id, finding.what));
+            print::coloured(&format!("  {place}: {} {what}", finding.mark()));
         }
     }
     Ok(code)

@@ -9,7 +9,7 @@ mod processes;
 mod programs;
 mod services;
 
-use crate::{failure::Failure, print};
+use crate::{failure::Failure, print, system};
 use agentlab_platform::{
     agent::Agent,
     alert::Channel,
@@ -17,9 +17,13 @@ use agentlab_platform::{
     db::migrate,
     home::Home,
     instructions::in_force,
-    life, spawn,
+    spawn,
 };
 use finding::Finding;
+
+/// What to do where the bot cannot speak to Telegram.
+const TELEGRAM: &str = "compare telegram.token with what @BotFather shows, and see whether this machine reaches telegram.api_url \
+                        (`curl -sI https://api.telegram.org`); tasks from terminals are done meanwhile, and chats are answered later";
 
 /// Prints every finding; fails when one is a problem. With `service` what the services find in their own environment.
 pub async fn doctor(service: bool, as_json: bool) -> Result<u8, Failure> {
@@ -75,13 +79,14 @@ async fn findings() -> Vec<Finding> {
         check("alerts", ok, what);
     }
     let (ok, what) = agentlab_bot::check(&config).await;
-    check("telegram", ok, what);
+    checks.push(if ok { Finding::plain("telegram", true, what) } else { Finding::problem("telegram", what, TELEGRAM) });
     let mut workers = config.workers.count;
-    match life::open(&home).await {
+    match system::database(&home).await {
         Ok(db) => {
-            let sound = migrate::check(&db).await;
-            let what = sound.as_ref().map_or_else(ToString::to_string, |()| home.database().display().to_string());
-            check("database", sound.is_ok(), what);
+            checks.push(match migrate::check(&db).await {
+                Ok(()) => Finding::plain("database", true, home.database().display().to_string()),
+                Err(error) => database::unreadable(&home, &error).await,
+            });
             checks.extend(database::dangling(&db).await);
             let mut check = |id: &str, ok, what: String| checks.push(Finding::plain(id, ok, what));
             if let Some(held) = db.held().await.unwrap_or_default() {
@@ -97,7 +102,7 @@ async fn findings() -> Vec<Finding> {
             }
             workers = db.workers_wanted(workers).await.unwrap_or(workers);
         }
-        Err(error) => check("database", false, error.to_string()),
+        Err(error) => checks.push(database::unreadable(&home, &error).await),
     }
     checks.extend(wal);
     checks.extend(backups::finding(&home, &config).await);

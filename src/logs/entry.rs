@@ -29,16 +29,17 @@ impl Entry {
         self.text("request.id")
     }
 
-    /// `11-22 05:06:07 WARN worker-1 task 3: what happened, key=value (request ab12cd34 run 01234567)`.
+    /// Fit for `print::coloured`: `11-22 05:06:07 WARN worker-1 task 3: what happened, key=value (request ab12cd34 run 01234567)`.
     pub(super) fn words(&self) -> String {
-        let Some(fields) = self.read["fields"].as_object() else { return self.line.clone() };
+        let Some(fields) = self.read["fields"].as_object() else { return print::shown(&self.line) };
         let at = self.text("timestamp");
         let at = calendar::local(at).unwrap_or_else(|| at.to_owned());
         let level = self.text("level");
         let task = self.read["task"].as_i64().map(|task| format!(" task {task}")).unwrap_or_default();
         let message = self.read["fields"]["message"].as_str().unwrap_or_default();
         let gap = " ".repeat(5_usize.saturating_sub(level.len()));
-        let mut words = format!("{at} {}{gap} {}{task}: {message}", print::painted(level), self.of);
+        let head = format!("{} {}{gap} ", print::shown(&at), print::painted(&print::shown(level)));
+        let mut words = format!("{}{task}: {message}", self.of);
         for (key, value) in fields.iter().filter(|(key, _)| *key != "message") {
             words.push_str(&format!(" {key}={}", plain(value)));
         }
@@ -51,7 +52,7 @@ impl Entry {
         if !ids.is_empty() {
             words.push_str(&format!(" ({ids})"));
         }
-        words
+        head + &print::shown(&words)
     }
 }
 

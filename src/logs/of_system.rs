@@ -44,7 +44,7 @@ pub(super) async fn print(asked: &args::Logs, as_json: bool) -> Result<u8, Failu
         let all = !first || wanted.since.is_some() || wanted.request.is_some();
         let skip = if all { 0 } else { entries.len().saturating_sub(TAIL) };
         for entry in entries.iter().skip(skip) {
-            print::line(&if as_json { entry.line.clone() } else { entry.words() });
+            if as_json { print::line(&entry.line) } else { print::coloured(&entry.words()) }
         }
         if !asked.follow {
             if first && entries.is_empty() {

@@ -14,7 +14,7 @@ const PAINTED: [&str; 3] = ["state", "verdict", "severity"];
 /// Prints a table; nothing where there are no columns.
 pub fn table(head: &[&str], rows: Vec<Vec<String>>) {
     for line in lines(head, &rows, room()) {
-        super::line(&line);
+        super::coloured(&line);
     }
 }
 

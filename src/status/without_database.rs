@@ -13,7 +13,6 @@ use agentlab_platform::{
     config::Config,
     crash_history,
     detectors::{self, Detectors},
-    holder,
     home::Home,
     lock, pulse,
     releases::{self, Release, trial::Trial},
@@ -42,12 +41,6 @@ struct Part {
     release: Option<Release>,
     trial: Option<Trial>,
     last_crash: Option<crash_history::Entry>,
-}
-
-/// Whoever keeps it locked, as far as that can be seen.
-pub(super) fn locked(home: &Home) -> String {
-    let by = holder::blocker(home).ok().flatten().map(|holder| format!(" by {}", holder::called(&holder)));
-    format!("it is locked{}", by.unwrap_or_default())
 }
 
 /// Prints what is known without it.

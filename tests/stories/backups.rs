@@ -76,6 +76,8 @@ fn damage_is_found_by_trying_and_a_folder_that_cannot_be_written_is_told() {
     flip(&world.home().join("backups").join(&name).join("agentlab.db"));
     let tried = verified(&world);
     assert!(tried.code == Some(1) && tried.stdout.contains(&format!("BAD  {name}: ")), "{tried:?}");
+    assert!(world.run(&["backup", "list"]).stdout.contains("BAD: "), "it is said until it is sound again");
+    assert!(listed(&world)[0]["bad"].is_string());
     assert_eq!(world.run(&["backup", "verify", "nothing"]).code, Some(1));
     // Nothing can be written where backups go.
     fs::remove_dir_all(world.home().join("backups")).unwrap();

@@ -147,6 +147,36 @@ fn the_newest_backup_is_tried() {
 }
 
 #[test]
+fn a_damaged_database_is_told_with_the_newest_sound_backup_and_how_it_takes_its_place() {
+    let world = World::new();
+    assert_eq!(world.run(&["ask", "[[say: worth keeping]]"]).code, Some(0));
+    let names: Vec<String> = (0..2)
+        .map(|_| {
+            let made = world.run(&["--json", "backup", "now"]);
+            let made: Value = serde_json::from_str(&made.stdout).unwrap();
+            made["backup"]["id"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let path = world.home().join("agentlab.db");
+    for log in ["db-wal", "db-shm"] {
+        let _ = std::fs::remove_file(path.with_extension(log));
+    }
+    std::fs::write(&path, vec![7; 8192]).unwrap();
+    // The newest one is bad too.
+    std::fs::write(world.home().join("backups").join(&names[1]).join("agentlab.db"), "torn").unwrap();
+    expect(&world, "database", "problem", "is damaged");
+    let (_, found) = examine(&world);
+    let remedy = found.iter().find(|one| one["id"] == "database").unwrap()["remedy"].as_str().unwrap().to_owned();
+    assert!(remedy.contains(&names[0]) && !remedy.contains(&names[1]), "{remedy}");
+    // What it says to do helps.
+    let copy = remedy.split('`').find(|part| part.starts_with("cp ")).unwrap().replacen("cp ", "", 1);
+    let (from, to) = copy.split_once(' ').unwrap();
+    std::fs::remove_file(to).unwrap();
+    std::fs::copy(from, to).unwrap();
+    assert!(world.run(&["job", "1"]).stdout.contains("worth keeping"));
+}
+
+#[test]
 fn a_clock_that_is_far_from_telegrams_is_said() {
     let api = BotApi::start();
     let mut world = World::with_bot(&api);

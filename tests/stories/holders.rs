@@ -254,3 +254,25 @@ fn l2_a_writer_that_gets_on_with_it_is_never_ended_however_long_it_writes() {
     let ended = up.stop();
     assert!(!ended.stderr.contains("I ended"), "{ended:?}");
 }
+
+#[test]
+fn whoever_asks_while_a_stranger_keeps_readers_out_hears_by_whom_and_is_not_kept_for_ever() {
+    let world = hasty(World::new());
+    let stranger = Stranger::plays("has it for himself", &world);
+    let by = format!("(pid {})", stranger.child.id());
+    let verbs: [&[&str]; 5] = [&["jobs"], &["job", "1"], &["sql", "SELECT 1"], &["cancel", "1"], &["backup", "now"]];
+    for verb in verbs {
+        let ended = world.run(verb);
+        assert_eq!(ended.code, Some(69), "{verb:?}: {ended:?}");
+        let said: Vec<&str> = ended.stderr.lines().filter(|line| line.contains(&by)).collect();
+        assert!(said.len() == 2 && said[0].starts_with("waiting for the database: it is locked by"), "{ended:?}");
+        assert!(said[1].starts_with("agentlab: the database was locked for"), "{ended:?}");
+    }
+    let doctor = world.run(&["doctor"]);
+    assert_eq!(doctor.code, Some(1), "{doctor:?}");
+    assert!(doctor.stdout.contains("disk: ") && doctor.stdout.contains(&by), "{doctor:?}");
+    // One that is let go in time is answered from.
+    let jobs = world.start(&["jobs"]);
+    stranger.lets_go();
+    assert_eq!(jobs.end(LONG).code, Some(0));
+}

@@ -77,3 +77,4 @@ mod up;
 mod watchers;
 mod watchers_patience;
 mod weekly;
+mod written;

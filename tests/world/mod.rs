@@ -6,7 +6,7 @@
 mod browser;
 mod giver;
 mod look;
-mod program;
+pub(crate) mod program;
 mod roads;
 mod scrape;
 mod systemd;

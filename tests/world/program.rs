@@ -42,7 +42,7 @@ pub(crate) struct Ended {
 }
 
 /// The program with the environment of the world alone.
-pub(super) fn command(world: &World, arguments: &[&str]) -> Command {
+pub(crate) fn command(world: &World, arguments: &[&str]) -> Command {
     let path = format!("{}:/usr/bin:/bin", world.path("bin").display());
     let mut command = Command::new(&world.program);
     command

@@ -4,14 +4,17 @@ use std::{fs, path::Path};
 
 use agentlab_domain::backup::superseded;
 
-use super::{BackupError, RECORD, read, take::prepare};
+use super::{Backup, BackupError, RECORD, read, take::prepare};
 use crate::files;
 
-/// Gives up what is more than `keep` in a folder.
+/// Gives up what is more than `keep` in a folder. A bad one takes the place of no sound one.
 pub(super) fn within(backups: &Path, keep: usize) {
     let known = super::within(backups);
-    let numbers: Vec<u64> = known.iter().map(|backup| backup.number).collect();
-    let given_up = superseded(&numbers, keep);
+    let numbers = |of: fn(&&Backup) -> bool| known.iter().filter(of).map(|backup| backup.number).collect::<Vec<_>>();
+    let (all, sound) = (numbers(|_| true), numbers(|backup| backup.bad.is_none()));
+    let mut given_up = superseded(&all, keep);
+    given_up.retain(|number| !sound.contains(number));
+    given_up.extend(superseded(&sound, keep));
     for backup in known.iter().filter(|backup| given_up.contains(&backup.number)) {
         if let Err(error) = files::remove_folder(&backups.join(&backup.name)) {
             tracing::warn!(%error, name = backup.name, "an old backup could not be removed");

@@ -67,6 +67,9 @@ pub struct Backup {
     pub rows: BTreeMap<String, i64>,
     /// When it was last begun with in a scratch file and found sound, Unix milliseconds.
     pub verified_at: i64,
+    /// Why it cannot be restored, in words, as the last try found; nothing where it can be.
+    #[serde(default)]
+    pub bad: Option<String>,
 }
 
 impl Backup {

@@ -84,7 +84,7 @@ async fn fill(db: &Db, half: &Path, (number, at): (u64, i64)) -> Result<Backup, 
     };
     let (bytes, sha256) = synced().map_err(BackupError::at(&copy))?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let backup = Backup { name: String::new(), number, at, version, bytes, sha256, rows, verified_at: at };
+    let backup = Backup { name: String::new(), number, at, version, bytes, sha256, rows, verified_at: at, bad: None };
     let found = verify::examine(half, &backup).await.map_err(BackupError::Unsound)?;
     let backup = Backup { rows: found, verified_at: clock::now_ms(), ..backup };
     beside(db.home(), half).map_err(BackupError::at(half))?;

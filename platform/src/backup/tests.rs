@@ -54,6 +54,26 @@ async fn a_backup_that_the_disk_has_changed_is_found_out() {
 }
 
 #[tokio::test]
+async fn a_bad_one_stays_bad_until_it_is_sound_again_and_takes_the_place_of_no_sound_one() {
+    let (_folder, home, db) = home().await;
+    let first = take(&db, &terms(2, None)).await.unwrap().backup;
+    let second = take(&db, &terms(2, None)).await.unwrap().backup;
+    let copy = home.backups().join(&second.name).join(DATABASE);
+    let whole = fs::read(&copy).unwrap();
+    damage(&copy);
+    verify(&home, &second).await.unwrap_err();
+    assert!(all(&home)[0].bad.as_ref().is_some_and(|words| words.contains("the disk has changed it")));
+    take(&db, &terms(2, None)).await.unwrap();
+    let kept = |home: &Home| all(home).iter().map(|backup| backup.number).collect::<Vec<_>>();
+    assert_eq!(kept(&home), [3, 2, first.number], "the bad one counts for nothing");
+    fs::write(&copy, whole).unwrap();
+    verify(&home, &second).await.unwrap();
+    assert_eq!(all(&home)[1].bad, None);
+    take(&db, &terms(2, None)).await.unwrap();
+    assert_eq!(kept(&home), [4, 3]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_restored_is_no_backup_and_the_earlier_ones_stay() {
     let (_folder, home, db) = home().await;
     let first = take(&db, &terms(1, None)).await.unwrap().backup;

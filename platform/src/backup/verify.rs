@@ -34,20 +34,43 @@ pub enum Fault {
     File { path: PathBuf, error: std::io::Error },
 }
 
-/// Tries a backup that was made before, and notes in it when that was.
+impl Fault {
+    /// Whether the backup itself is at fault, and not the room for its scratch file or somebody's lock.
+    fn is_of_the_backup(&self) -> bool {
+        match self {
+            Self::Changed | Self::Fewer { .. } => true,
+            Self::Database(error) => !error.is_busy() && !matches!(error, DbError::Disk(_) | DbError::File { .. }),
+            Self::File { .. } => false,
+        }
+    }
+}
+
+/// Tries a backup that was made before, and notes in it what was found: when it was sound, or why it is bad.
 pub async fn verify(home: &Home, backup: &Backup) -> Result<Backup, BackupError> {
     let folder = home.backups().join(&backup.name);
     let lock = home.lock("backup");
     let turn = Lock::take(&lock, Mode::Exclusive).map_err(BackupError::at(&lock))?;
     let _turn = turn.ok_or(BackupError::Busy)?;
+    let noted = match tried(&folder, backup).await? {
+        Ok(()) => Backup { verified_at: clock::now_ms(), bad: None, ..backup.clone() },
+        Err(fault) => {
+            if fault.is_of_the_backup() {
+                let bad = Backup { bad: Some(fault.to_string()), ..backup.clone() };
+                super::write(&folder, &bad).map_err(BackupError::at(&folder))?;
+            }
+            return Err(BackupError::Unsound(fault));
+        }
+    };
+    super::write(&folder, &noted).map_err(BackupError::at(&folder))?;
+    Ok(noted)
+}
+
+async fn tried(folder: &Path, backup: &Backup) -> Result<Result<(), Fault>, BackupError> {
     let copy = folder.join(DATABASE);
     if digest::sha256_of(&copy).map_err(BackupError::at(&copy))? != backup.sha256 {
-        return Err(BackupError::Unsound(Fault::Changed));
+        return Ok(Err(Fault::Changed));
     }
-    examine(&folder, backup).await.map_err(BackupError::Unsound)?;
-    let verified = Backup { verified_at: clock::now_ms(), ..backup.clone() };
-    super::write(&folder, &verified).map_err(BackupError::at(&folder))?;
-    Ok(verified)
+    Ok(examine(folder, backup).await.map(|_| ()))
 }
 
 /// Begins with a copy of the copy, and tells what is in it.

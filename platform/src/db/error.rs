@@ -75,6 +75,30 @@ impl DbError {
     }
 }
 
+impl DbError {
+    /// Whether the file is not what was written: `SQLITE_CORRUPT` (11), `SQLITE_NOTADB` (26), or found so by a check.
+    pub fn is_damage(&self) -> bool {
+        let damaged = |error: &sqlx::Error| primary_code(error).is_some_and(|code| matches!(code, 11 | 26));
+        match self {
+            Self::Damaged(_) => true,
+            Self::Sql(error) | Self::Disk(error) | Self::Migrate(sqlx::migrate::MigrateError::Execute(error)) => {
+                damaged(error)
+            }
+            Self::SetAside
+            | Self::Newer { .. }
+            | Self::Busy { .. }
+            | Self::File { .. }
+            | Self::Migrate(_)
+            | Self::NotAQuestion
+            | Self::Queue(_)
+            | Self::Gone { .. }
+            | Self::Replaced { .. }
+            | Self::Json(_)
+            | Self::Illegal(_) => false,
+        }
+    }
+}
+
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
         // SQLITE_IOERR (10) and SQLITE_FULL (13).

@@ -66,6 +66,12 @@ impl Db {
         Ok(sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(number).fetch_optional(self.read()).await?)
     }
 
+    /// Where a job that has not ended is, in the words of `v_queue`.
+    pub async fn place(&self, number: i64) -> Result<Option<String>, DbError> {
+        let query = sqlx::query_scalar("SELECT place FROM v_queue WHERE task = ?1");
+        Ok(query.bind(number).fetch_optional(self.read()).await?)
+    }
+
     /// The newest jobs first; with `live_only` those that have not ended.
     pub async fn jobs(&self, live_only: bool, limit: u32) -> Result<Vec<JobView>, DbError> {
         self.list(&Listed { live: live_only, limit, ..Listed::default() }).await

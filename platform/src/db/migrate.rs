@@ -88,7 +88,7 @@ pub async fn fits(home: &Home) -> Result<(), DbError> {
 /// Whether a database at `home` could be opened by this release, without changing it. For `doctor`.
 pub async fn check(db: &Db) -> Result<(), DbError> {
     let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(db.read()).await?;
-    if verdict == "ok" { Ok(()) } else { Err(DbError::Queue(format!("quick_check says: {verdict}"))) }
+    if verdict == "ok" { Ok(()) } else { Err(DbError::Damaged(format!("quick_check says: {verdict}"))) }
 }
 
 /// Rows that name a row which is not there.
