@@ -32,6 +32,8 @@ impl Foreign {
                 locked.send(()).unwrap();
                 let _ = stopped.recv();
                 sqlx::query("ROLLBACK").execute(&mut connection).await.unwrap();
+                // Waited for: its end takes the locks along that this process has on the same files by then.
+                sqlx::Connection::close(connection).await.unwrap();
             });
         });
         is_locked.recv_timeout(LONG).unwrap();

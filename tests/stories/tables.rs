@@ -123,7 +123,9 @@ fn without_a_readable_database_status_says_what_it_knows_all_the_same() {
     let world = World::new();
     let fresh = world.run(&["status"]);
     assert!(fresh.code == Some(0) && fresh.stdout.contains("is not running"), "{fresh:?}");
-    world.up().stop();
+    let up = world.up();
+    assert_eq!(world.run(&["ask", "[[say: kept]]"]).code, Some(0));
+    up.stop();
     let dead = world.run(&["status"]);
     assert!(
         dead.code == Some(0) && dead.stdout.contains("is not running"),

@@ -25,13 +25,13 @@ pub enum DbError {
     Queue(String),
     #[error("stored JSON cannot be read: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("{path:?} is gone, and this home has worked before: {}", way_out(.newest.as_deref()))]
+    #[error("{} is gone, and this home has worked before: {}", .path.display(), way_out(.newest.as_deref()))]
     Gone {
         path: PathBuf,
         /// The newest backup's copy.
         newest: Option<PathBuf>,
     },
-    #[error("{path:?} was replaced while agentlab worked: `agentlab restart` goes on with the one that is there now")]
+    #[error("{} was replaced while agentlab worked: `agentlab restart` goes on with the one that is there now", .path.display())]
     Replaced { path: PathBuf },
     #[error("the database is damaged: {0}")]
     Damaged(String),
@@ -47,9 +47,9 @@ pub enum DbError {
 
 /// What to do where the database is gone.
 fn way_out(newest: Option<&Path>) -> String {
-    let backup = newest.map_or_else(String::new, |newest| format!("copy {newest:?} to its place, or "));
+    let backup = newest.map_or_else(String::new, |newest| format!(" copy {} to its place,", newest.display()));
     format!(
-        "nothing was begun anew. Put it back where it was, {backup}move the rest of the home away to begin without it"
+        "nothing was begun anew. Put it back where it was,{backup} or move the rest of the home away to begin without it"
     )
 }
 
