@@ -25,6 +25,7 @@ pub struct Report {
     /// From the acceptance to the end of the newest of those that are done, milliseconds.
     pub p50_ms: Option<i64>,
     pub p95_ms: Option<i64>,
+    pub p99_ms: Option<i64>,
     /// US dollars spent, or set aside by running tasks.
     pub usd: f64,
 }
@@ -128,6 +129,7 @@ mod tests {
             error_rate: Some(1.0 / 12.0),
             p50_ms: Some(40_200),
             p95_ms: Some(180_000),
+            p99_ms: Some(600_000),
             usd: 1.2,
         }
     }

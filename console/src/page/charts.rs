@@ -2,9 +2,9 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use agentlab_domain::{progress, uptime};
+use agentlab_domain::{progress, report::Report, uptime};
 use agentlab_platform::db::{
-    charts::{Day, Hour, Summary},
+    charts::{Day, Hour},
     uptime::ServedDay,
 };
 use askama::Template;
@@ -21,7 +21,7 @@ const BARS: f64 = 150.0;
 #[derive(Template)]
 #[template(path = "charts.html")]
 struct Page {
-    summaries: [Summary; 2],
+    reports: [Report; 2],
     /// SVG.
     tasks: String,
     money: String,
@@ -45,7 +45,7 @@ pub(crate) async fn charts(State(shared): State<Arc<Shared>>) -> Result<Html<Str
     let money = of_money(&db.days().await?, limit);
     let up = db.uptime().await?;
     render(&Page {
-        summaries: [db.summary(7).await?, db.summary(30).await?],
+        reports: db.reports().await?,
         tasks,
         money,
         limit: limit.map(progress::dollars),

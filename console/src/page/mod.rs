@@ -24,7 +24,7 @@ use axum::{
 };
 
 use crate::{Shared, api, problem::Problem};
-pub(crate) use show::{at, colour, component, cost, elapsed, percent, ran, short, spent, tokens, took};
+pub(crate) use show::{at, colour, component, cost, elapsed, ran, short, spent, success, tokens, took};
 
 /// Where the pages are, and what they are called.
 pub(crate) const PAGES: [(&str, &str); 5] =

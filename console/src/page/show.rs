@@ -3,11 +3,12 @@
 use agentlab_domain::{
     job::State,
     progress,
+    report::Report,
     role::{Post, Role},
 };
 use agentlab_platform::{
     calendar, clock,
-    db::{charts::Summary, jobs::JobView, runs::RunView},
+    db::{jobs::JobView, runs::RunView},
 };
 
 /// Letters of a text in a list.
@@ -24,18 +25,18 @@ pub(crate) fn cost(usd: Option<f64>) -> String {
 }
 
 /// The money of some days.
-pub(crate) fn spent(summary: &Summary) -> String {
-    progress::dollars(summary.usd)
+pub(crate) fn spent(report: &Report) -> String {
+    progress::dollars(report.usd)
+}
+
+/// Successes of what succeeded or failed, in percent, if there was any.
+pub(crate) fn success(report: &Report) -> String {
+    report.error_rate.map(|rate| format!("{:.1} %", 100.0 - rate * 100.0)).unwrap_or_default()
 }
 
 /// A span, if it is known.
 pub(crate) fn elapsed(ms: Option<i64>) -> String {
     ms.map(progress::elapsed).unwrap_or_default()
-}
-
-/// A share, if there is one.
-pub(crate) fn percent(share: Option<f64>) -> String {
-    share.map(|share| format!("{share:.1} %")).unwrap_or_default()
 }
 
 /// For how long a task took or has taken.

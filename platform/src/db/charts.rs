@@ -1,5 +1,5 @@
-//! What happened over days, in numbers that people look at. A *success* is a task that ended as done; one that its owner cancelled is
-//! neither a success nor a failure.
+//! What happened hour by hour and day by day, in numbers that people look at. What they come to in a week or a month is a report
+//! (`super::report`).
 
 use agentlab_domain::job::State;
 use serde::Serialize;
@@ -12,8 +12,6 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 /// Hours of the chart of tasks, and days of the chart of money.
 const HOURS: i64 = 48;
 const DAYS: i64 = 30;
-/// How many of the newest answers are timed.
-const TIMED: u32 = 10_000;
 
 /// Tasks that ended within one hour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, sqlx::FromRow)]
@@ -30,29 +28,6 @@ pub struct Day {
     /// `2026-11-22`.
     pub day: String,
     pub usd: f64,
-}
-
-/// How tasks went in so many days.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Summary {
-    pub days: i64,
-    pub done: i64,
-    pub failed: i64,
-    pub cancelled: i64,
-    /// From the acceptance to the end of those that are done, in milliseconds; `None` where there are none.
-    pub p50_ms: Option<i64>,
-    pub p95_ms: Option<i64>,
-    pub p99_ms: Option<i64>,
-    pub usd: f64,
-}
-
-impl Summary {
-    /// Successes in percent of what succeeded or failed.
-    pub fn success(&self) -> Option<f64> {
-        let all = self.done + self.failed;
-        #[expect(clippy::cast_precision_loss, reason = "a percentage for people")]
-        (all > 0).then(|| self.done as f64 * 100.0 / all as f64)
-    }
 }
 
 impl Db {
@@ -99,73 +74,9 @@ impl Db {
         days.reverse();
         Ok(days)
     }
-
-    /// How tasks went in the last `days` times 24 hours.
-    pub async fn summary(&self, days: i64) -> Result<Summary, DbError> {
-        let since = clock::now_ms() - days * DAY_MS;
-        let (done, failed, cancelled): (i64, i64, i64) = sqlx::query_as(
-            "SELECT COUNT(*) FILTER (WHERE state = ?2), COUNT(*) FILTER (WHERE state IN (?3, ?4)),
-                    COUNT(*) FILTER (WHERE state = ?5)
-             FROM job WHERE ended_at >= ?1",
-        )
-        .bind(since)
-        .bind(State::Done.as_str())
-        .bind(State::Failed.as_str())
-        .bind(State::Poison.as_str())
-        .bind(State::Cancelled.as_str())
-        .fetch_one(self.read())
-        .await?;
-        // In one row: ten thousand of them would take longer than all the rest.
-        let times: String = sqlx::query_scalar(
-            "SELECT COALESCE(group_concat(ms), '') FROM (
-                 SELECT ended_at - accepted_at AS ms FROM job
-                 WHERE ended_at >= ?1 AND +state = ?3 ORDER BY ended_at DESC LIMIT ?2)",
-        )
-        .bind(since)
-        .bind(TIMED)
-        .bind(State::Done.as_str())
-        .fetch_one(self.read())
-        .await?;
-        let mut times: Vec<i64> = times.split(',').filter_map(|ms| ms.parse().ok()).collect();
-        times.sort_unstable();
-        let micro: i64 = sqlx::query_scalar(
-            "SELECT COALESCE(SUM(COALESCE(settled_micro_usd, reserved_micro_usd)), 0) FROM spend WHERE reserved_at >= ?1",
-        )
-        .bind(since)
-        .fetch_one(self.read())
-        .await?;
-        let [p50_ms, p95_ms, p99_ms] = [50, 95, 99].map(|percent| at_percent(&times, percent));
-        Ok(Summary { days, done, failed, cancelled, p50_ms, p95_ms, p99_ms, usd: usd(micro) })
-    }
-}
-
-/// The nearest rank, of sorted values.
-pub(super) fn at_percent(sorted: &[i64], percent: usize) -> Option<i64> {
-    let rank = (sorted.len() * percent).div_ceil(100);
-    sorted.get(rank.saturating_sub(1)).copied()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "money of people, far below 2^53 millionths")]
 fn usd(micro: i64) -> f64 {
     micro as f64 / 1_000_000.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_values_that_were_there() {
-        assert_eq!(at_percent(&[], 50), None);
-        assert_eq!([50, 95, 99].map(|percent| at_percent(&[7], percent)), [Some(7); 3]);
-        let hundred: Vec<i64> = (1..=100).collect();
-        assert_eq!([50, 95, 99].map(|percent| at_percent(&hundred, percent)), [Some(50), Some(95), Some(99)]);
-    }
-
-    #[test]
-    fn what_was_cancelled_is_no_failure() {
-        let summary = Summary { done: 3, failed: 1, cancelled: 9, ..Summary::default() };
-        assert_eq!(summary.success(), Some(75.0));
-        assert_eq!(Summary::default().success(), None);
-    }
 }
