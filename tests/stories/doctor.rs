@@ -150,6 +150,8 @@ fn the_newest_backup_is_tried() {
 fn a_damaged_database_is_told_with_the_newest_sound_backup_and_how_it_takes_its_place() {
     let world = World::new();
     assert_eq!(world.run(&["ask", "[[say: worth keeping]]"]).code, Some(0));
+    // Whoever still has it open would write it whole again.
+    world.wait_for_quiet();
     let names: Vec<String> = (0..2)
         .map(|_| {
             let made = world.run(&["--json", "backup", "now"]);

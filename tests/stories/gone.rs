@@ -30,6 +30,7 @@ fn no_verb_begins_anew_over_it_and_each_names_the_newest_backup() {
     let world = World::new();
     assert_eq!(world.run(&["ask", "[[say: kept]]"]).code, Some(0));
     assert_eq!(world.run(&["backup", "now"]).code, Some(0));
+    world.wait_for_quiet();
     take_away(&world);
     let verbs: [&[&str]; 11] = [
         &["status"],

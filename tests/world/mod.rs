@@ -156,6 +156,11 @@ impl World {
 }
 
 impl World {
+    /// Waits until the private system of an `ask` has ended, which it does by itself.
+    pub(crate) fn wait_for_quiet(&self) {
+        wait_until("nothing of this world lives", LONG, || self.living().is_empty());
+    }
+
     /// Whatever carries this world's mark and lives.
     pub(crate) fn living(&self) -> Vec<Identity> {
         program::of_world(self.folder.path())
