@@ -1,4 +1,4 @@
-//! Rate limits. A *request* is a task or a counted command of one person that was taken; what was refused does not count, so
+//! Rate limits. What counts of a person's requests are the tasks and the counted commands that were taken; what was refused does not count, so
 //! that somebody who goes on asking is not kept out by that.
 //!
 //! Windows slide: what was taken more than a minute (an hour) ago is forgotten. This decides from the times of the
