@@ -95,15 +95,17 @@ fn a_manager_that_hangs_stops_no_loop_of_the_supervisor_and_is_itself_the_backst
     std::fs::write(&hang, "").unwrap();
     let worker = "agentlab-worker@1.service";
     let pid = manager.property(worker, "MainPID");
-    let turns = pulse(&world, "supervisor")["loops"]["posts"]["turns"].as_u64().unwrap();
+    let turns = || pulse(&world, "supervisor")["loops"]["posts"]["turns"].as_u64();
+    // Ready a moment before it first wrote its pulse.
+    wait_until("the supervisor has looked at its posts", LONG, || turns().is_some());
+    let before = turns().unwrap();
     manager.signal(&pid, "-KILL");
     wait_until("systemd starts it by itself", LONG, || {
         let now = manager.property(worker, "MainPID");
         now != "0" && now != pid && manager.property(worker, "SubState") == "running"
     });
-    let beat = pulse(&world, "supervisor");
-    assert!(beat["loops"]["posts"]["turns"].as_u64().unwrap() > turns + 3, "it went on looking: {beat}");
-    assert_eq!(beat["loops"]["posts"]["late_ms"], 0);
+    wait_until("it goes on looking", LONG, || turns() > Some(before + 3));
+    assert_eq!(pulse(&world, "supervisor")["loops"]["posts"]["late_ms"], 0);
     // It finds who was started, and keeps it from now on.
     std::fs::remove_file(&hang).unwrap();
     wait_until("all is well", LONG, || world.run(&["--json", "status"]).code == Some(0) && all_run(&manager));
