@@ -81,9 +81,13 @@ impl Home {
     pub fn database(&self) -> PathBuf {
         self.0.join("agentlab.db")
     }
-    /// The journal of raw updates (rule I4).
+    /// The journal of promised transactions (rule I4), as far as it is written now.
     pub fn journal(&self) -> PathBuf {
         self.0.join("intake.jsonl")
+    }
+    /// What was cut off of the journal; not there before the first backup.
+    pub fn journal_segments(&self) -> PathBuf {
+        self.0.join("journal")
     }
     /// Starts and crashes of every process, one a line.
     pub fn crash_history(&self) -> PathBuf {

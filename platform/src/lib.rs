@@ -29,6 +29,7 @@ pub mod home;
 pub mod hooks;
 pub mod identity;
 pub mod instructions;
+pub mod journal;
 pub mod kept;
 pub mod life;
 pub mod lock;

@@ -41,6 +41,7 @@ pub mod release;
 pub mod report;
 
 pub mod retry;
+pub(crate) mod rows;
 pub mod runs;
 mod said;
 pub mod session;

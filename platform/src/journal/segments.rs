@@ -1,0 +1,69 @@
+//! Segments: the journal is cut where a backup is made. `intake.jsonl` is the one that is written; what was cut off is
+//! `journal/LAST.jsonl`, by the number of its last line. A segment is kept for as long as a backup is that may need it.
+
+use std::{
+    fs, io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use fail::fail_point;
+
+use crate::{files, home::Home};
+
+/// Begins a new segment; `seq` is the number of the last transaction. The caller holds the write ticket.
+pub fn rotate(home: &Home, seq: i64) -> io::Result<()> {
+    let (path, folder) = (home.journal(), home.journal_segments());
+    if !path.exists() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+    let mut segment = folder.join(format!("{seq:012}.jsonl"));
+    // One that was cut here before held nothing new since; neither takes the place of the other.
+    for again in 1.. {
+        if !segment.exists() {
+            break;
+        }
+        segment = folder.join(format!("{seq:012}.{again}.jsonl"));
+    }
+    fail_point!("journal-rotate");
+    fs::rename(&path, &segment)?;
+    files::sync_folder(&segment)
+}
+
+/// Removes the segments that end at `seq` or before: every backup that is kept has what is in them.
+pub fn forget(home: &Home, seq: i64) -> io::Result<()> {
+    for (last, path) in segments(home) {
+        if last <= seq {
+            files::remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether anything was ever promised here.
+pub fn exists(home: &Home) -> bool {
+    let holds = |path: &Path| fs::metadata(path).is_ok_and(|found| found.len() > 0);
+    all(home).iter().any(|path| holds(path))
+}
+
+/// Every file of the journal, the oldest first.
+pub(super) fn all(home: &Home) -> Vec<PathBuf> {
+    let current = Some(home.journal()).filter(|path| path.exists());
+    segments(home).into_iter().map(|(_, path)| path).chain(current).collect()
+}
+
+/// What was cut off, with the number of its last line, the oldest first.
+fn segments(home: &Home) -> Vec<(i64, PathBuf)> {
+    let entries = fs::read_dir(home.journal_segments()).into_iter().flatten().filter_map(Result::ok);
+    let mut found: Vec<(i64, u32, PathBuf)> = entries
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let mut parts = name.strip_suffix(".jsonl")?.split('.');
+            let (last, again) = (parts.next()?.parse().ok()?, parts.next().map_or(Some(0), |part| part.parse().ok())?);
+            Some((last, again, entry.path()))
+        })
+        .collect();
+    found.sort();
+    found.into_iter().map(|(last, _, path)| (last, path)).collect()
+}

@@ -1,0 +1,95 @@
+//! Lines that are whole, cut, changed, taken back and cut off into segments.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::*;
+use crate::home::Home;
+
+fn home() -> (tempfile::TempDir, Home) {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().join("h")).unwrap();
+    (folder, home)
+}
+
+fn line(seq: i64) -> Line {
+    let row = json!({ "id": format!("job-{seq}"), "cost": 0.1, "number": seq, "reason": null, "prompt": "Grüße \u{1F980}\n" });
+    let put = BTreeMap::from([("job".to_owned(), vec![row.as_object().unwrap().clone()])]);
+    Line { db: "a".into(), seq, at: 5, put, gone: BTreeMap::from([("hold".into(), vec![vec![json!(1)]])]), whole: seq == 1 }
+}
+
+fn numbers(journal: &Journal) -> Vec<i64> {
+    journal.lines.iter().map(|line| line.seq).collect()
+}
+
+#[test]
+fn what_was_appended_is_read_again_above_a_number() {
+    let (_folder, home) = home();
+    assert!(!exists(&home));
+    for seq in 1..=5 {
+        append(&home, &line(seq)).unwrap();
+    }
+    assert!(exists(&home));
+    let journal = read(&home, Some("a"), 3).unwrap();
+    assert_eq!(journal.lines, [line(4), line(5)]);
+    assert_eq!((journal.missing, journal.unreadable, journal.foreign), (0, 0, 0));
+    let other = read(&home, Some("b"), 0).unwrap();
+    assert_eq!((other.lines.len(), other.foreign), (0, 5));
+}
+
+#[test]
+fn of_two_of_one_number_the_later_counts_and_one_that_was_taken_back_is_gone() {
+    let (_folder, home) = home();
+    append(&home, &line(1)).unwrap();
+    append(&home, &Line { at: 1, ..line(2) }).unwrap();
+    append(&home, &Line { at: 2, ..line(2) }).unwrap();
+    let back = append(&home, &line(3)).unwrap();
+    back.take_back();
+    let journal = read(&home, Some("a"), 0).unwrap();
+    assert_eq!((numbers(&journal), journal.lines[1].at), (vec![1, 2], 2));
+    // Not once another one stands behind it.
+    let early = append(&home, &line(3)).unwrap();
+    append(&home, &line(4)).unwrap();
+    early.take_back();
+    assert_eq!(numbers(&read(&home, Some("a"), 0).unwrap()), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_line_cut_anywhere_or_with_any_byte_changed_is_none_and_costs_no_other() {
+    let (_folder, home) = home();
+    let whole = line(2).seal().unwrap();
+    for cut in 0..whole.len() - 1 {
+        fs::write(home.journal(), [&line(1).seal().unwrap()[..], &whole[..cut]].concat()).unwrap();
+        append(&home, &line(3)).unwrap();
+        let journal = read(&home, Some("a"), 0).unwrap();
+        assert_eq!(numbers(&journal), [1, 3], "cut at {cut}");
+        assert_eq!((journal.missing, journal.unreadable), (1, usize::from(cut > 0)), "cut at {cut}");
+    }
+    for at in 0..whole.len() - 1 {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x01;
+        fs::write(home.journal(), [&line(1).seal().unwrap()[..], &bytes, &line(3).seal().unwrap()].concat()).unwrap();
+        let journal = read(&home, Some("a"), 0).unwrap();
+        assert!(!numbers(&journal).contains(&2) || journal.lines.contains(&line(2)), "changed at {at}");
+    }
+}
+
+#[test]
+fn what_is_cut_off_is_read_until_it_is_forgotten() {
+    let (_folder, home) = home();
+    rotate(&home, 0).unwrap();
+    for seq in 1..=9 {
+        append(&home, &line(seq)).unwrap();
+        if seq % 3 == 0 {
+            rotate(&home, seq).unwrap();
+        }
+    }
+    append(&home, &line(9)).unwrap();
+    rotate(&home, 9).unwrap();
+    append(&home, &line(10)).unwrap();
+    assert_eq!(numbers(&read(&home, Some("a"), 0).unwrap()), (1..=10).collect::<Vec<_>>());
+    forget(&home, 5).unwrap();
+    let journal = read(&home, Some("a"), 0).unwrap();
+    assert_eq!((numbers(&journal), journal.missing), ((4..=10).collect::<Vec<_>>(), 3));
+}

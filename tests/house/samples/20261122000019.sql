@@ -1,0 +1,2 @@
+-- A system that has committed seven promised transactions since.
+UPDATE journal SET seq = 7;
