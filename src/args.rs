@@ -184,6 +184,11 @@ pub enum Backup {
         /// The name of one; without it all.
         name: Option<String>,
     },
+    /// Put one in the place of the database, with everything that was promised since. What is there now is kept aside.
+    Restore {
+        /// Its name; without it the newest.
+        name: Option<String>,
+    },
 }
 
 /// `alerts`.

@@ -25,7 +25,7 @@ use crate::{
 /// Gives the task and, unless told otherwise, waits for its answer.
 pub async fn ask(ask: Ask, as_json: bool) -> Result<u8, Failure> {
     let prompt = prompt(&ask.text)?;
-    let system = system::open().await?;
+    let mut system = system::open().await?;
     let (place, resumes) = match &ask.session {
         Some(name) => session(&system, name).await?,
         None => (place(&system, ask.project.as_deref())?, None),
@@ -43,11 +43,17 @@ pub async fn ask(ask: Ask, as_json: bool) -> Result<u8, Failure> {
         }
         print::note(&format!("task {} in {}", job.number, place.path.display()));
     }
-    given(&system, &mut stop, job.number, ask.no_wait, as_json).await
+    given(&mut system, &mut stop, job.number, ask.no_wait, as_json).await
 }
 
 /// A task was given: sees to it that a system runs and, unless told otherwise, waits for the answer.
-pub async fn given(system: &System, stop: &mut Stop, number: i64, no_wait: bool, as_json: bool) -> Result<u8, Failure> {
+pub async fn given(
+    system: &mut System,
+    stop: &mut Stop,
+    number: i64,
+    no_wait: bool,
+    as_json: bool,
+) -> Result<u8, Failure> {
     ping::ping_workers(&system.home);
     if !agentlab_supervisor::is_running(&system.home) {
         // The system that is started for it looks anew; so do we, before we say that it is held.

@@ -1,14 +1,21 @@
-//! `backup`: makes a backup now, lists them, or tries again whether they can be restored.
+//! `backup`: makes a backup now, lists them, tries again whether they can be restored, or restores one.
+
+use std::time::Duration;
 
 use agentlab_domain::exit_code;
 use agentlab_platform::{
     backup::{self, Backup},
     calendar, clock, config,
+    db::DbError,
     home::Home,
+    restore::{self, Depth},
 };
 use serde::Serialize;
 
 use crate::{args, failure::Failure, print, system};
+
+/// How long others may take to let go of a database that is to be replaced.
+const RESTORE: Duration = Duration::from_mins(1);
 
 /// One backup, tried.
 #[derive(Debug, Serialize)]
@@ -26,6 +33,7 @@ pub async fn backup(what: args::Backup, as_json: bool) -> Result<u8, Failure> {
         args::Backup::Now => now(&home, as_json).await,
         args::Backup::List => list(&home, as_json),
         args::Backup::Verify { name } => verify(&home, name.as_deref(), as_json).await,
+        args::Backup::Restore { name } => restore(&home, name.as_deref(), as_json).await,
     }
 }
 
@@ -100,6 +108,46 @@ async fn verify(home: &Home, name: Option<&str>, as_json: bool) -> Result<u8, Fa
     }
     let sound = tried.iter().all(|one| one.sound);
     Ok(if sound { exit_code::DONE } else { exit_code::FAILED })
+}
+
+/// Has the database replaced: by whoever opens it first once everybody has let go of it, which may be this process.
+async fn restore(home: &Home, name: Option<&str>, as_json: bool) -> Result<u8, Failure> {
+    let all = backup::all(home);
+    let wanted = all.iter().find(|backup| name.map_or(backup.bad.is_none(), |name| backup.name == name));
+    let Some(wanted) = wanted else {
+        let what = name.map_or("there is no sound backup".to_owned(), |name| format!("there is no backup {name}"));
+        return Err(Failure::words(format!("{what}: `agentlab backup list` names them; nothing was changed")));
+    };
+    let before = restore::last(home).map(|report| report.at);
+    restore::wish(home, &wanted.name)?;
+    let began = clock::instant();
+    let opened = loop {
+        match restore::attempt(home, Depth::Quick).await {
+            Err(DbError::SetAside) if began.elapsed() < clock::scaled(RESTORE) => {
+                tokio::time::sleep(system::LOOK).await
+            }
+            opened => break opened,
+        }
+    };
+    let done = restore::last(home).filter(|report| Some(report.at) != before);
+    match (opened, done) {
+        (_, Some(report)) if as_json => print::json(&report)?,
+        (_, Some(report)) => print::line(&report.words()),
+        (Err(DbError::SetAside), None) => {
+            let words =
+                "somebody still has the database open: it is restored as soon as nobody has; `agentlab status` tells";
+            return Err(Failure::words(words.to_owned()));
+        }
+        (Err(error), None) => return Err(error.into()),
+        (Ok(_), None) => {
+            let words = format!(
+                "{} cannot be begun with, and nothing was changed: `agentlab backup verify` says why",
+                wanted.name
+            );
+            return Err(Failure::words(words));
+        }
+    }
+    Ok(exit_code::DONE)
 }
 
 fn shown(backup: &Backup) -> serde_json::Value {

@@ -8,7 +8,7 @@ use crate::{failure::Failure, print, system};
 
 /// Cancels task `id`.
 pub async fn cancel(id: i64, as_json: bool) -> Result<u8, Failure> {
-    let system = system::open().await?;
+    let mut system = system::open().await?;
     let by = "the terminal";
     match system.db.cancel(id, by).await? {
         Cancel::Cancelled { number } => say(number, "cancelled", as_json),
@@ -18,6 +18,7 @@ pub async fn cancel(id: i64, as_json: bool) -> Result<u8, Failure> {
             // The run ends by itself; that it is written down takes a worker.
             loop {
                 private.ensure(&system.home)?;
+                system.stay_open().await?;
                 let Some(view) = system.db.job(number).await? else { break };
                 match State::parse(&view.state) {
                     Some(state) if state.is_ended() => break,

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::{
     failure::Failure,
     print,
-    system::{LOOK, Private, System, since},
+    system::{LOOK, Private, System, patience, since},
 };
 
 /// How following ended.
@@ -24,19 +24,28 @@ pub enum Followed {
 }
 
 /// Follows the task until it has ended or waits for something that is not near.
-pub async fn follow(system: &System, private: &mut Private, number: i64) -> Result<Followed, Failure> {
+pub async fn follow(system: &mut System, private: &mut Private, number: i64) -> Result<Followed, Failure> {
     watch(system, private, number, &Shown::start(None)).await
 }
 
 /// The same for one that was asked to stop: what it did before is of no interest any more.
-pub async fn to_its_end(system: &System, private: &mut Private, number: i64) -> Result<Followed, Failure> {
+pub async fn to_its_end(system: &mut System, private: &mut Private, number: i64) -> Result<Followed, Failure> {
     watch(system, private, number, &Shown::start(Some("cancelling"))).await
 }
 
-async fn watch(system: &System, private: &mut Private, number: i64, shown: &Shown) -> Result<Followed, Failure> {
+async fn watch(system: &mut System, private: &mut Private, number: i64, shown: &Shown) -> Result<Followed, Failure> {
+    let mut damaged = None;
     loop {
         private.ensure(&system.home)?;
-        let view = system.db.job(number).await?.ok_or_else(|| Failure::words(format!("task {number} is gone")))?;
+        system.stay_open().await?;
+        let view = match system.db.job(number).await {
+            // Whoever keeps it condemns it soon, and it is restored.
+            Err(error) if error.is_damage() && damaged.get_or_insert_with(clock::instant).elapsed() < patience() => {
+                tokio::time::sleep(LOOK).await;
+                continue;
+            }
+            view => view?.ok_or_else(|| Failure::words(format!("task {number} is gone")))?,
+        };
         match State::parse(&view.state) {
             Some(State::Done | State::Failed | State::Cancelled | State::Poison) => return Ok(Followed::Ended(view)),
             // Its time has come already: only the circuit keeps it, and that is looked at soon.

@@ -11,7 +11,7 @@ use crate::{ask, failure::Failure, print, system};
 
 /// Does task `id` again.
 pub async fn retry(id: i64, no_wait: bool, as_json: bool) -> Result<u8, Failure> {
-    let system = system::open().await?;
+    let mut system = system::open().await?;
     let _waiting = Lock::take(&system.home.lock("ask"), Mode::Shared)?;
     let mut stop = Stop::listen()?;
     let source = Source::Terminal { request_id: uuid::Uuid::new_v4().to_string() };
@@ -20,7 +20,7 @@ pub async fn retry(id: i64, no_wait: bool, as_json: bool) -> Result<u8, Failure>
             if !no_wait {
                 print::note(&format!("task {} does task {of} again", job.number));
             }
-            ask::given(&system, &mut stop, job.number, no_wait, as_json).await
+            ask::given(&mut system, &mut stop, job.number, no_wait, as_json).await
         }
         Retry::NotEnded { number, state } => Err(Failure::words(format!(
             "task {number} has not ended yet ({state}): `agentlab cancel {number}` ends it"

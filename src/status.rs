@@ -17,6 +17,7 @@ use agentlab_platform::{
     home::Home,
     instructions, life, pulse,
     releases::{self, Release, trial::Trial},
+    restore::Depth,
     services,
 };
 use serde::Serialize;
@@ -90,7 +91,7 @@ struct Seen {
 }
 
 async fn look(home: &Home, config: &Config) -> Result<Seen, Failure> {
-    let db = life::open(home).await?.under(Terms::from(config));
+    let db = life::open(home, Depth::Quick).await?.under(Terms::from(config));
     let system = System { home: home.clone(), config: config.clone(), db };
     let (status, jobs) = (system.db.status().await?, system.db.jobs(true, JOBS).await?);
     let (uptime, reports) = (system.db.uptime().await?, system.db.reports().await?);

@@ -10,6 +10,7 @@ use agentlab_platform::{
     holder,
     home::Home,
     life::Refusal,
+    restore::{self, Depth},
     spawn,
 };
 
@@ -29,6 +30,17 @@ pub struct System {
     pub db: Db,
 }
 
+impl System {
+    /// Lets go of a database that is to be restored, and opens the one that takes its place. For whoever has it open for long.
+    pub async fn stay_open(&mut self) -> Result<(), Failure> {
+        if restore::is_condemned(&self.home) || self.db.is_in_place().is_err() {
+            self.db.let_go().await;
+            self.db = database(&self.home).await?.under(Terms::from(&self.config));
+        }
+        Ok(())
+    }
+}
+
 /// Opens home, configuration and database.
 pub async fn open() -> Result<System, Failure> {
     let home = Home::open()?;
@@ -37,20 +49,38 @@ pub async fn open() -> Result<System, Failure> {
     Ok(System { home, config, db })
 }
 
-/// Opens the database for a person who waits: while it is locked it is said by whom, and soon it is given up.
+/// Opens the database for a person who waits: while it is locked it is said by whom, and soon it is given up. Where nobody else has it
+/// open it is put right first, and what was done is said.
 pub async fn database(home: &Home) -> Result<Db, DbError> {
     let (began, mut said) = (clock::instant(), false);
+    let before = restore::last(home).map(|report| report.at);
     loop {
-        match Db::open(home).await {
-            Err(error) if error.is_busy() => {}
-            done => return done,
+        let attempt = restore::attempt(home, Depth::Quick).await;
+        let being_restored = matches!(attempt, Err(DbError::SetAside));
+        match attempt {
+            Err(error) if error.is_busy() || being_restored => {}
+            done => {
+                if let Some(report) = restore::last(home).filter(|report| Some(report.at) != before) {
+                    print::note(&report.words());
+                }
+                return done;
+            }
         }
         let waited = began.elapsed();
         if waited >= patience() {
-            return Err(DbError::Busy { waited_ms: waited.as_millis(), by: locked_by(home) });
+            return Err(if being_restored {
+                DbError::SetAside
+            } else {
+                DbError::Busy { waited_ms: waited.as_millis(), by: locked_by(home) }
+            });
         }
         if !said && waited >= clock::scaled(SILENCE) {
-            print::note(&format!("waiting for the database: it is locked {}", locked_by(home)));
+            let why = if being_restored {
+                "it is being restored".to_owned()
+            } else {
+                format!("it is locked {}", locked_by(home))
+            };
+            print::note(&format!("waiting for the database: {why}"));
             said = true;
         }
         tokio::time::sleep(LOOK).await;

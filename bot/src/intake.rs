@@ -1,7 +1,7 @@
-//! The intake loop (rules I1-I4): ask, append to the journal, commit, and only then ask for what comes next. Nothing is
+//! The intake loop (rules I1-I4): ask, commit (with its line in the journal), and only then ask for what comes next. Nothing is
 //! ever confirmed that is not committed; what cannot be committed now is tried again, in order.
 
-use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, sync::atomic::Ordering, time::Duration};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use agentlab_domain::{
     command::Command,
@@ -21,7 +21,7 @@ use agentlab_platform::{
     trace::{self, Trace},
 };
 use fail::fail_point;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::{breaker::Breaker, fate::PollError, status, telegram::Telegram, update};
@@ -32,8 +32,6 @@ const QUIET_MS: i64 = 24 * 3_600_000;
 const WAITS: [u64; 5] = [1, 2, 5, 15, 30];
 /// Between two polls that bring only what cannot be confirmed.
 const UNCONFIRMABLE: Duration = Duration::from_secs(30);
-/// The journal is begun anew above this size, in bytes; one old part is kept.
-const JOURNAL: u64 = 16 * 1024 * 1024;
 
 /// One try at storing an update: the words that it asks for, the transaction, the answer to a button, the wait for the next try.
 const STORING: Duration =
@@ -122,11 +120,9 @@ async fn take_in_all(life: &Life, telegram: &Telegram, loops: (&Notify, &Turns),
     let ids: Vec<i64> = updates.iter().filter_map(update::id).collect();
     for raw in updates {
         let Some(id) = update::id(raw) else {
-            tracing::error!("an update without an id cannot be stored; it is in the journal");
-            journal(life, telegram.bot_id(), raw);
+            tracing::error!("an update without an id cannot be stored: nobody could confirm it");
             continue;
         };
-        fail_point!("intake-journal");
         take_in(life, telegram, loops, id, raw).await;
     }
     fail_point!("intake-confirm");
@@ -137,10 +133,6 @@ async fn take_in_all(life: &Life, telegram: &Telegram, loops: (&Notify, &Turns),
 async fn take_in(life: &Life, telegram: &Telegram, (wake, turns): (&Notify, &Turns), id: i64, raw: &Value) {
     let allowed = &life.config.telegram.allowed_users;
     let decision = intake::decide(update::parse(raw), telegram.name(), |user| allowed.contains(&user));
-    // A stranger's words are not kept anywhere, and cannot push those of others out.
-    if !matches!(decision, Decision::Stranger { .. }) {
-        journal(life, telegram.bot_id(), raw);
-    }
     let text = raw.to_string();
     let trace = Trace { user: decision.user(), ..Trace::begun(trace::request_of_update(telegram.bot_id(), &text)) };
     trace.over(store(life, telegram, (wake, turns), (id, &text), &decision)).await;
@@ -229,23 +221,6 @@ async fn follow_up(life: &Life, telegram: &Telegram, wake: &Notify, decision: &D
 async fn pressed(telegram: &Telegram, decision: &Decision, words: &str) {
     if let Decision::Stop { callback, .. } = decision {
         telegram.pressed(callback, words).await;
-    }
-}
-
-/// The journal line, before the commit (rule I4): it serves when the database is corrupt.
-fn journal(life: &Life, bot_id: i64, raw: &Value) {
-    let path = life.home.journal();
-    let append = || -> std::io::Result<()> {
-        if std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() > JOURNAL) {
-            std::fs::rename(&path, path.with_extension("old.jsonl"))?;
-        }
-        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
-        let line = json!({ "at": clock::now_ms(), "bot": bot_id, "update": raw });
-        file.write_all(format!("{line}\n").as_bytes())
-    };
-    if let Err(error) = append() {
-        // The database is what counts; a full disk will say so there.
-        tracing::error!(%error, "the journal could not be written");
     }
 }
 

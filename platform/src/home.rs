@@ -105,6 +105,10 @@ impl Home {
     pub fn backups(&self) -> PathBuf {
         self.0.join("backups")
     }
+    /// Databases that were replaced, one directory each; not there before the first.
+    pub fn set_aside(&self) -> PathBuf {
+        self.0.join("set-aside")
+    }
     /// Who changes at this moment what all others run from or stand on.
     pub fn recovery(&self) -> PathBuf {
         self.0.join("run").join("recovery-in-progress")

@@ -47,6 +47,7 @@ pub mod release;
 pub mod releases;
 pub mod reset;
 pub mod response;
+pub mod restore;
 pub mod revert;
 pub mod run_dir;
 pub mod services;

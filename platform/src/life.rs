@@ -30,6 +30,7 @@ use crate::{
     ping,
     pulse::{self, Pulse},
     redaction::Redaction,
+    restore::{self, Depth},
     telemetry,
 };
 
@@ -94,6 +95,7 @@ impl From<DbError> for Refusal {
             | DbError::NotAQuestion
             | DbError::Damaged(_)
             | DbError::Gone { .. }
+            | DbError::Beyond { .. }
             | DbError::Replaced { .. }
             | DbError::Sql(_) => exit_code::UNAVAILABLE,
         };
@@ -202,7 +204,7 @@ impl Taken {
     /// Opens the database, which is waited for while it is locked, and enters the process' row.
     pub async fn enter(self) -> Result<Life, Refusal> {
         let entered = async {
-            let db = open(&self.home).await?.under(Terms::from(&self.config));
+            let db = open(&self.home, Depth::Whole).await?.under(Terms::from(&self.config));
             patiently(|| db.enter(self.post, &self.name, &self.identity, self.config.fingerprint())).await?;
             Ok::<Db, DbError>(db)
         };
@@ -214,6 +216,7 @@ impl Taken {
                 return Err(Refusal { code: self.stop.code(), message });
             }
         };
+        restore::guard(&db);
         tracing::info!(post = %self.post, pid = self.identity.pid, "started");
         Ok(Life {
             home: self.home,
@@ -278,8 +281,8 @@ impl Life {
 }
 
 /// Opens the database; one that is locked is waited for, never given up.
-pub async fn open(home: &Home) -> Result<Db, DbError> {
-    patiently(|| Db::open(home)).await
+pub async fn open(home: &Home, depth: Depth) -> Result<Db, DbError> {
+    patiently(|| restore::open(home, depth)).await
 }
 
 /// Does it again while all that is wrong is somebody else's lock: after 2, 5, then every 10 seconds.

@@ -23,12 +23,13 @@ use apalis_core::{
 };
 use apalis_sqlite::{Config, JsonCodec, SqliteStorage, queries};
 use serde_json::Value;
+use sqlx::SqliteConnection;
 use tokio::sync::Semaphore;
 use ulid::Ulid;
 
 use crate::{
     clock,
-    db::{Db, DbError, Durability, Write, claim::Claim},
+    db::{Db, DbError, Durability, claim::Claim},
     life::Stop,
     ping::Ear,
     pulse::{Turns, limit},
@@ -49,9 +50,10 @@ pub fn migrations() -> sqlx::migrate::Migrator {
 }
 
 /// Inserts the `Jobs` row of a job, in the caller's transaction.
-pub(crate) async fn push(write: &mut Write, id: Ulid) -> Result<(), DbError> {
+pub(crate) async fn push(connection: &mut SqliteConnection, id: &str) -> Result<(), DbError> {
+    let id = Ulid::from_string(id).map_err(|error| DbError::Queue(error.to_string()))?;
     let task = TaskBuilder::new(b"{}".to_vec()).task_id(TaskId::from_ulid(id)).build();
-    queries::push_tasks(&mut **write, QUEUE, &[task]).await.map_err(|error| DbError::Queue(error.to_string()))
+    queries::push_tasks(connection, QUEUE, &[task]).await.map_err(|error| DbError::Queue(error.to_string()))
 }
 
 /// Runs a worker called `name` until `stop` is asked. `handle` gets one claim at a time; what it returns decides

@@ -23,6 +23,7 @@ mod post;
 mod probe;
 mod recoveries;
 mod release;
+mod restored;
 mod revert;
 mod rules;
 mod rung;
@@ -129,6 +130,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
     let mut interventions = Interventions::default();
     let mut trials = Trials::new();
     going_back::tell(home, &keeper.alerts);
+    restored::tell(home, &keeper.alerts);
     let mut stop = life.stop();
     tokio::select! {
         settled = telling(&mut locked, &tell, settle(&life, workers)) => settled?,

@@ -39,7 +39,6 @@ fn kill_9_of_the_bot_with_messages_on_their_way_loses_none() {
 #[test]
 fn kill_9_between_any_two_statements_of_the_intake_loses_none_and_doubles_none() {
     let points = [
-        "intake-journal",
         "intake-begin",
         "intake-update",
         "intake-effect",

@@ -22,7 +22,7 @@ use agentlab_platform::{
 };
 use fail::fail_point;
 
-use crate::{aside::aside, follow::Reader, handle::HandleError, redact};
+use crate::{aside::aside, follow::Reader, handle::HandleError, redact, rows};
 
 /// Bytes of standard error that are looked at.
 const STDERR_TAIL: u64 = 16 * 1024;
@@ -53,7 +53,10 @@ pub(crate) async fn finish(life: &Life, claim: &Claim, run: &RunDir) -> Result<(
         settled @ (Finished::Settled | Finished::LeaseLost) => settled,
     };
     match settled {
-        Finished::Settled => tracing::info!(outcome = outcome.word(), "finished"),
+        Finished::Settled => {
+            rows::keep(life, claim, run).await;
+            tracing::info!(outcome = outcome.word(), "finished");
+        }
         Finished::LeaseLost | Finished::StopAsked { .. } => {
             tracing::warn!("the lease was lost; somebody else finishes it");
         }

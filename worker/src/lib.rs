@@ -6,6 +6,7 @@ mod finish;
 mod follow;
 mod handle;
 mod redact;
+mod rows;
 pub mod shim;
 mod start;
 mod wake;

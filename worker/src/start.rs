@@ -20,7 +20,7 @@ use agentlab_platform::{
 use fail::fail_point;
 use tokio::process::Child;
 
-use crate::handle::HandleError;
+use crate::{handle::HandleError, rows};
 
 /// Between the request to end and the kill, in milliseconds.
 const GRACE_MS: i64 = 10_000;
@@ -30,6 +30,7 @@ pub(crate) async fn start(life: &Life, claim: &Claim, run: &RunDir) -> Result<Op
     fail_point!("start-begin");
     run.create()?;
     let Some(lock) = Lock::take(&run.run_lock(), Mode::Exclusive)? else { return Ok(None) };
+    rows::keep(life, claim, run).await;
     let (agent, instructions) = match ready(life, claim) {
         Ok(ready) => ready,
         Err(why) => return not_started(run, why),

@@ -14,9 +14,10 @@ use super::{Backup, BackupError, DATABASE, FAILURE, Failure, keep, verify};
 use crate::{
     calendar, clock,
     config::Backup as Terms,
-    db::Db,
+    db::{Db, backup},
     digest, files,
     home::Home,
+    journal,
     lock::{Lock, Mode},
 };
 
@@ -42,6 +43,7 @@ pub async fn take(db: &Db, terms: &Terms) -> Result<Taken, BackupError> {
     note(&backups, made.as_ref().err());
     let backup = made?;
     keep::within(&backups, terms.keep);
+    forget(home);
     let not_copied = match &terms.copy_to {
         Some(second) => keep::copied(&backups.join(&backup.name), second, terms.keep).await.err(),
         None => None,
@@ -53,6 +55,14 @@ pub async fn take(db: &Db, terms: &Terms) -> Result<Taken, BackupError> {
 fn number(backups: &Path, terms: &Terms) -> u64 {
     let newest = |folder: &Path| super::within(folder).first().map_or(0, |newest| newest.number);
     newest(backups).max(terms.copy_to.as_deref().map_or(0, newest)) + 1
+}
+
+/// Of the journal stays what the oldest backup may need.
+fn forget(home: &Home) {
+    let oldest = super::all(home).iter().filter(|backup| backup.bad.is_none()).map(|backup| backup.seq).min();
+    if let Err(error) = journal::forget(home, oldest.unwrap_or_default()) {
+        tracing::warn!(%error, "an old part of the journal could not be removed");
+    }
 }
 
 async fn make(db: &Db, backups: &Path, number: u64) -> Result<Backup, BackupError> {
@@ -75,6 +85,7 @@ async fn make(db: &Db, backups: &Path, number: u64) -> Result<Backup, BackupErro
 async fn fill(db: &Db, half: &Path, (number, at): (u64, i64)) -> Result<Backup, BackupError> {
     fs::DirBuilder::new().mode(0o700).create(half).map_err(BackupError::at(half))?;
     let copy = half.join(DATABASE);
+    db.cut_journal().await.map_err(BackupError::Copy)?;
     let rows = db.copy_to(&copy).await.map_err(BackupError::Copy)?;
     fail_point!("backup-copied");
     let synced = || {
@@ -84,7 +95,9 @@ async fn fill(db: &Db, half: &Path, (number, at): (u64, i64)) -> Result<Backup, 
     };
     let (bytes, sha256) = synced().map_err(BackupError::at(&copy))?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let backup = Backup { name: String::new(), number, at, version, bytes, sha256, rows, verified_at: at, bad: None };
+    let seq = backup::seq(&copy).await.map_err(BackupError::Copy)?;
+    let backup =
+        Backup { name: String::new(), number, at, version, bytes, sha256, rows, verified_at: at, seq, bad: None };
     let found = verify::examine(half, &backup).await.map_err(BackupError::Unsound)?;
     let backup = Backup { rows: found, verified_at: clock::now_ms(), ..backup };
     beside(db.home(), half).map_err(BackupError::at(half))?;

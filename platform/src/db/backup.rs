@@ -9,8 +9,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteSynchronous},
 };
 
-use super::{Db, DbError, migrate, pool};
-use crate::queue;
+use super::{Db, DbError, migrate, pool, whole};
+use crate::{journal, queue};
 
 /// How many rows each table holds.
 pub(crate) type Counts = BTreeMap<String, i64>;
@@ -26,6 +26,26 @@ impl Db {
         sqlx::query("VACUUM INTO ?1").bind(path.to_string_lossy().into_owned()).execute(&mut connection).await?;
         connection.close().await?;
         Ok(counts)
+    }
+}
+
+/// The number of the last transaction in a copy, for the journal; 0 where it is of a schema that had none.
+pub(crate) async fn seq(path: &Path) -> Result<i64, DbError> {
+    let mut connection = SqliteConnectOptions::new().filename(path).read_only(true).connect().await?;
+    if !whole::has_journal(&mut connection).await? {
+        return Ok(0);
+    }
+    let seq = sqlx::query_scalar("SELECT seq FROM journal").fetch_one(&mut connection).await?;
+    connection.close().await?;
+    Ok(seq)
+}
+
+impl Db {
+    /// Begins a new segment of the journal: what is copied from now on has all of the one before.
+    pub(crate) async fn cut_journal(&self) -> Result<(), DbError> {
+        let _turn = self.ticket().await?;
+        let seq = sqlx::query_scalar("SELECT seq FROM journal").fetch_one(self.read()).await?;
+        journal::rotate(self.home(), seq).map_err(|error| DbError::File { path: self.home().journal(), error })
     }
 }
 

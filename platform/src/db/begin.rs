@@ -115,7 +115,7 @@ async fn interrupted(write: &mut Write, job_id: &str) -> Result<Option<String>, 
 impl Db {
     /// Notes that the shim of a run was started, and with what.
     pub async fn run_started(&self, claim: &Claim, started: &Started<'_>) -> Result<(), DbError> {
-        let mut write = self.begin(Durability::Normal).await?;
+        let mut write = self.begin(Durability::Full).await?;
         sqlx::query(
             "UPDATE run SET state = 'running', started_at = ?3, rehearsed = ?4, opened = ?5, instructions = ?6
              WHERE id = ?1 AND token = ?2 AND state = 'claimed'",

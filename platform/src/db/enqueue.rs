@@ -68,8 +68,7 @@ impl Db {
 
 /// Accepts a job in the caller's transaction.
 pub(super) async fn enqueue(write: &mut Write, job: &NewJob) -> Result<Enqueued, DbError> {
-    let ulid = ulid_of(&job.source);
-    let id = ulid.to_string();
+    let id = ulid_of(&job.source).to_string();
     let known: Option<i64> =
         sqlx::query_scalar("SELECT number FROM job WHERE id = ?1").bind(&id).fetch_optional(&mut **write).await?;
     if let Some(number) = known {
@@ -89,7 +88,7 @@ pub(super) async fn enqueue(write: &mut Write, job: &NewJob) -> Result<Enqueued,
     };
     // The claim compares canonical paths; a path that is not there yet is compared as written and fails at its run.
     let workspace = std::fs::canonicalize(&job.place.path).unwrap_or_else(|_| job.place.path.clone());
-    queue::push(write, ulid).await?;
+    queue::push(write, &id).await?;
     let number: i64 = sqlx::query_scalar(
         "INSERT INTO job (id, state, channel, request_id, lane, chat, topic, user_id, source_message, project,
                           workspace, isolation, prompt, accepted_at, session, trace_id)

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::damage;
+
 /// A database operation that did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
@@ -35,6 +37,11 @@ pub enum DbError {
     Replaced { path: PathBuf },
     #[error("the database is damaged: {0}")]
     Damaged(String),
+    #[error(
+        "{} cannot be used ({why}), and neither a backup nor a whole journal is there to restore it from: nothing was changed. Put a \
+         copy of it in its place, or move the home away to begin without it", .path.display()
+    )]
+    Beyond { path: PathBuf, why: String },
     #[error("only one question at a time, which begins with SELECT, WITH, VALUES or EXPLAIN: sql is read only")]
     NotAQuestion,
     #[error("the rules forbid it: {0}")]
@@ -68,6 +75,7 @@ impl DbError {
             | Self::Queue(_)
             | Self::Damaged(_)
             | Self::Gone { .. }
+            | Self::Beyond { .. }
             | Self::Replaced { .. }
             | Self::Json(_)
             | Self::Illegal(_) => false,
@@ -92,6 +100,7 @@ impl DbError {
             | Self::NotAQuestion
             | Self::Queue(_)
             | Self::Gone { .. }
+            | Self::Beyond { .. }
             | Self::Replaced { .. }
             | Self::Json(_)
             | Self::Illegal(_) => false,
@@ -101,6 +110,11 @@ impl DbError {
 
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
+        // SQLITE_CORRUPT (11), SQLITE_NOTADB (26); a file that was emptied lacks its tables (SQLITE_ERROR, 1).
+        let code = primary_code(&error);
+        if matches!(code, Some(11 | 26)) || (code == Some(1) && error.to_string().contains("no such table")) {
+            damage::suspect();
+        }
         // SQLITE_IOERR (10) and SQLITE_FULL (13).
         if primary_code(&error).is_some_and(|code| matches!(code, 10 | 13)) {
             Self::Disk(error)
@@ -110,7 +124,7 @@ impl From<sqlx::Error> for DbError {
     }
 }
 
-fn primary_code(error: &sqlx::Error) -> Option<i32> {
+pub(super) fn primary_code(error: &sqlx::Error) -> Option<i32> {
     let code = error.as_database_error()?.code()?.parse::<i32>().ok()?;
     Some(code & 0xff)
 }

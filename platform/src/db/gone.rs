@@ -4,19 +4,20 @@
 use std::{fs, os::unix::fs::MetadataExt};
 
 use super::{Db, DbError};
-use crate::{backup, home::Home};
+use crate::{backup, home::Home, journal};
 
 /// Which file it is: its device and its number there.
 pub(super) type File = (u64, u64);
 
-/// Whether there was a database here and is none: runs, backups or the journal were left by one.
+/// Whether there was a database here and is none.
 pub fn is_gone(home: &Home) -> bool {
-    let left = || {
-        let runs = fs::read_dir(home.runs()).is_ok_and(|mut runs| runs.next().is_some());
-        let journal = fs::metadata(home.journal()).is_ok_and(|journal| journal.len() > 0);
-        runs || journal || backup::newest(home).is_some()
-    };
-    !home.database().exists() && left()
+    !home.database().exists() && has_worked(home)
+}
+
+/// Whether there was a database here: runs, backups or the journal were left by one.
+pub fn has_worked(home: &Home) -> bool {
+    let runs = || fs::read_dir(home.runs()).is_ok_and(|mut runs| runs.next().is_some());
+    runs() || journal::exists(home) || backup::newest(home).is_some()
 }
 
 pub(super) fn refuse(home: &Home) -> Result<(), DbError> {

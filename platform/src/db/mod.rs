@@ -15,6 +15,7 @@ pub mod circuit;
 pub mod claim;
 pub mod control;
 pub mod crash;
+pub mod damage;
 mod end;
 pub mod enqueue;
 pub mod error;
@@ -35,13 +36,15 @@ mod park;
 pub mod pause;
 pub mod process;
 pub mod progress;
+mod promised;
 mod rate;
 pub mod recovery;
 pub mod release;
+pub(crate) mod replay;
 pub mod report;
-
 pub mod retry;
 pub(crate) mod rows;
+mod rows_of;
 pub mod runs;
 mod said;
 pub mod session;
@@ -53,9 +56,14 @@ pub mod tally;
 mod tests;
 pub mod update;
 pub mod uptime;
+pub(crate) mod whole;
 pub mod write;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use agentlab_domain::budget::Limits;
 
@@ -65,6 +73,7 @@ use sqlx::{
 };
 
 pub use error::DbError;
+use promised::Watched;
 pub use write::{Durability, Write};
 
 use crate::{
@@ -95,10 +104,12 @@ pub struct Db {
     normal: SqlitePool,
     home: Home,
     terms: Arc<Terms>,
+    /// What of promised transactions is noted for the journal.
+    watched: Arc<Mutex<Arc<Watched>>>,
     /// The file that was opened; `None` where that is not known yet.
     opened: Option<gone::File>,
     /// Held shared for life (rule L3): nobody restores under us.
-    _in_use: Arc<Lock>,
+    in_use: Arc<Mutex<Option<Lock>>>,
 }
 
 impl Db {
@@ -107,7 +118,21 @@ impl Db {
         gone::refuse(home)?;
         let db = Self::as_it_is(home)?;
         migrate::run(&db).await?;
-        Ok(Self { opened: gone::file(home), ..db })
+        // It may have brought the schema up to date, and would hold the file beside its successor.
+        db.full.close().await;
+        let watched = Arc::clone(&db.watched);
+        // In the schema as it is now.
+        let full = pool_of(1)
+            .after_connect(move |connection, _| {
+                let watched = Arc::clone(&watched);
+                Box::pin(async move {
+                    let tables = Arc::new(promised::watch(connection).await?);
+                    *watched.lock().unwrap_or_else(PoisonError::into_inner) = tables;
+                    Ok(())
+                })
+            })
+            .connect_lazy_with(options(&home.database(), SqliteSynchronous::Full));
+        Ok(Self { full, opened: gone::file(home), ..db })
     }
 
     /// The same without bringing its schema up to date.
@@ -121,8 +146,9 @@ impl Db {
             normal: pool(&path, SqliteSynchronous::Normal, 2),
             home: home.clone(),
             terms: Arc::default(),
+            watched: Arc::default(),
             opened: None,
-            _in_use: Arc::new(in_use),
+            in_use: Arc::new(Mutex::new(Some(in_use))),
         })
     }
 
@@ -138,8 +164,19 @@ impl Db {
         Self { normal: pool(&path, SqliteSynchronous::Normal, 1), ..self.clone() }
     }
 
+    /// Lets go of it, for all clones: it is to be restored. Nothing can be done with it any more.
+    pub async fn let_go(&self) {
+        self.full.close().await;
+        self.normal.close().await;
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
     pub(crate) fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    fn promises(&self) -> Arc<Watched> {
+        Arc::clone(&self.watched.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Connections for reading.
@@ -154,6 +191,10 @@ impl Db {
 }
 
 fn pool(path: &Path, synchronous: SqliteSynchronous, connections: u32) -> SqlitePool {
+    pool_of(connections).connect_lazy_with(options(path, synchronous))
+}
+
+fn pool_of(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .min_connections(0)
         .max_connections(connections)
@@ -167,7 +208,6 @@ fn pool(path: &Path, synchronous: SqliteSynchronous, connections: u32) -> Sqlite
             let open = connection.is_in_transaction();
             Box::pin(async move { Ok(!open) })
         })
-        .connect_lazy_with(options(path, synchronous))
 }
 
 /// The pragmas of every connection. `busy_timeout` is short: the fair waiting is `write::begin`'s.

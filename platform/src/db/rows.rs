@@ -81,14 +81,6 @@ pub(crate) async fn image(
     found.map(|row| Ok(serde_json::from_str(row.try_get(0)?)?)).transpose()
 }
 
-/// Every row of a table, in the order of its key.
-pub(crate) async fn images(connection: &mut SqliteConnection, table: &Table) -> Result<Vec<Image>, DbError> {
-    let order = table.key.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
-    let asking = format!("SELECT {} FROM \"{}\" ORDER BY {order}", table.as_json(), table.name);
-    let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(asking)).fetch_all(connection).await?;
-    found.iter().map(|text| Ok(serde_json::from_str(text)?)).collect()
-}
-
 /// Puts a row in; false where one with its key, or what it may not be beside, is there already. Columns that this schema does not
 /// know are left out.
 pub(crate) async fn insert(connection: &mut SqliteConnection, table: &Table, image: &Image) -> Result<bool, DbError> {

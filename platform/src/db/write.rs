@@ -3,6 +3,7 @@
 
 use std::{
     ops::{Deref, DerefMut},
+    sync::Arc,
     time::Duration,
 };
 
@@ -10,8 +11,19 @@ use backon::{ExponentialBuilder, Retryable};
 use fail::fail_point;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 
-use super::{Db, DbError, error::is_busy};
-use crate::{clock, holder, lock::Lock, lock::Mode, pulse::limit};
+use super::{
+    Db, DbError, damage,
+    error::is_busy,
+    promised::{self, Watched},
+};
+use crate::{
+    clock, holder,
+    home::Home,
+    journal::{self, NotAppended},
+    lock::Lock,
+    lock::Mode,
+    pulse::limit,
+};
 
 /// How long a writer waits for its turn before it says so.
 const PATIENCE: Duration = limit::WRITE;
@@ -30,7 +42,9 @@ pub enum Durability {
 pub struct Write {
     // Dropped first: the rollback is queued before the next writer's turn.
     transaction: Transaction<'static, Sqlite>,
-    _ticket: Lock,
+    /// Where it is promised: what it touched is in the journal before it is committed.
+    promised: Option<(Home, Arc<Watched>)>,
+    ticket: Lock,
 }
 
 impl Db {
@@ -68,7 +82,11 @@ impl Db {
             .without_max_times()
             .with_jitter();
         let transaction = begin.retry(policy).when(is_busy).await?;
-        Ok(Write { transaction, _ticket: ticket })
+        let promised = match durability {
+            Durability::Full => Some((self.home.clone(), self.promises())),
+            Durability::Normal => None,
+        };
+        Ok(Write { transaction, promised, ticket })
     }
 
     pub(super) async fn ticket(&self) -> Result<Lock, DbError> {
@@ -91,9 +109,28 @@ impl Write {
         Ok(self.transaction.rollback().await?)
     }
 
-    /// Commits.
+    /// Commits. What is promised is in the journal by then; a line that could not be written is a commit that did not happen.
     pub async fn commit(self) -> Result<(), DbError> {
-        Ok(self.transaction.commit().await?)
+        let Self { mut transaction, promised, ticket } = self;
+        let mut appended = None;
+        if let Some((home, watched)) = promised
+            && let Some(line) = promised::line(&mut transaction, &watched).await?
+        {
+            let failed = |error| match error {
+                NotAppended::Behind { last } => damage::behind(line.seq - 1, last),
+                NotAppended::Io(error) => DbError::File { path: home.journal(), error },
+            };
+            appended = Some(journal::append(&home, &line).map_err(failed)?);
+        }
+        let committed = transaction.commit().await;
+        if committed.is_err()
+            && let Some(appended) = appended
+        {
+            appended.take_back();
+        }
+        // Not before: the next writer's line stands behind ours.
+        drop(ticket);
+        Ok(committed?)
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use fail::fail_point;
 
-use super::Line;
+use super::{Line, segments};
 use crate::home::Home;
 
 /// A line that was appended.
@@ -19,12 +19,34 @@ pub struct Appended {
     after: u64,
 }
 
+/// Bytes in which the number of the last line stands.
+const TAIL: u64 = 200;
+
+/// Why a line was not appended.
+#[derive(Debug)]
+pub enum NotAppended {
+    /// The journal has later transactions than the database: it lost them.
+    Behind {
+        last: i64,
+    },
+    Io(io::Error),
+}
+
+impl From<io::Error> for NotAppended {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 /// Appends a line. The caller holds the write ticket. One that could not be written leaves no half of itself.
-pub fn append(home: &Home, line: &Line) -> io::Result<Appended> {
+pub fn append(home: &Home, line: &Line) -> Result<Appended, NotAppended> {
     let path = home.journal();
     let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(&path)?;
     let before = file.metadata()?.len();
-    let mut bytes = line.seal()?;
+    if let Some(last) = last(&file, before, &line.db)?.filter(|last| *last > line.seq) {
+        return Err(NotAppended::Behind { last });
+    }
+    let mut bytes = line.seal().map_err(io::Error::from)?;
     // Whoever wrote last was cut off in the middle: its half is a line of its own, which nobody can read.
     if before > 0 && !ends_a_line(&file, before)? {
         bytes.insert(0, b'\n');
@@ -33,10 +55,29 @@ pub fn append(home: &Home, line: &Line) -> io::Result<Appended> {
     let appended = Appended { after: before + bytes.len() as u64, before, file: file.try_clone()? };
     if let Err(error) = file.write_all(&bytes) {
         let _ = file.set_len(before);
-        return Err(error);
+        return Err(error.into());
     }
     fail_point!("journal-appended");
     Ok(appended)
+}
+
+/// The number of the last line, where that can be read and is one of the database `db`.
+fn last(file: &File, length: u64, db: &str) -> io::Result<Option<i64>> {
+    let mut bytes = vec![0; usize::try_from(length.min(TAIL)).unwrap_or_default()];
+    file.read_exact_at(&mut bytes, length.saturating_sub(TAIL))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let told = text.trim_end().rsplit_once(&format!("\"db\":\"{db}\",\"seq\":"));
+    Ok(told.and_then(|(_, rest)| rest.split_once(',')).and_then(|(seq, _)| seq.parse().ok()))
+}
+
+/// Whether the last line is that of this number of this database, or a segment was cut off there: then nothing stands above it.
+pub fn ends_at(home: &Home, db: &str, seq: i64) -> io::Result<bool> {
+    let file = match File::open(home.journal()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(segments::last(home) == Some(seq)),
+        file => file?,
+    };
+    let length = file.metadata()?.len();
+    Ok(length > 0 && ends_a_line(&file, length)? && last(&file, length, db)? == Some(seq))
 }
 
 fn ends_a_line(file: &File, length: u64) -> io::Result<bool> {

@@ -17,17 +17,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-pub use append::{Appended, append};
+pub use append::{Appended, NotAppended, append, ends_at};
 pub use read::{Journal, read};
 pub use segments::{exists, forget, rotate};
 
-/// One transaction.
+/// One transaction. What is last stands last in the file: the end of a line tells its number.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Line {
-    /// Which database it is of.
-    pub db: String,
-    /// The number that it left there.
-    pub seq: i64,
     /// Unix milliseconds.
     pub at: i64,
     /// The journal of this database has every line from the first.
@@ -39,6 +35,10 @@ pub struct Line {
     /// The keys of the rows that it removed, by table.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub gone: BTreeMap<String, Vec<Vec<Value>>>,
+    /// Which database it is of.
+    pub db: String,
+    /// The number that it left there.
+    pub seq: i64,
 }
 
 /// A line with what proves that it is whole.
@@ -57,14 +57,14 @@ impl Line {
     }
 
     /// As it stands in the file, its end included.
-    fn seal(&self) -> Result<Vec<u8>, serde_json::Error> {
+    pub(crate) fn seal(&self) -> Result<Vec<u8>, serde_json::Error> {
         let mut bytes = serde_json::to_vec(&Sealed { line: self.clone(), sum: self.sum()? })?;
         bytes.push(b'\n');
         Ok(bytes)
     }
 
     /// The line, if these bytes are one that is whole.
-    fn unseal(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn unseal(bytes: &[u8]) -> Option<Self> {
         let sealed: Sealed = serde_json::from_slice(bytes).ok()?;
         (sealed.line.sum().ok()? == sealed.sum).then_some(sealed.line)
     }

@@ -41,6 +41,11 @@ pub fn forget(home: &Home, seq: i64) -> io::Result<()> {
     Ok(())
 }
 
+/// The number at which the newest segment was cut off.
+pub(super) fn last(home: &Home) -> Option<i64> {
+    segments(home).last().map(|(last, _)| *last)
+}
+
 /// Whether anything was ever promised here.
 pub fn exists(home: &Home) -> bool {
     let holds = |path: &Path| fs::metadata(path).is_ok_and(|found| found.len() > 0);

@@ -16,7 +16,14 @@ fn home() -> (tempfile::TempDir, Home) {
 fn line(seq: i64) -> Line {
     let row = json!({ "id": format!("job-{seq}"), "cost": 0.1, "number": seq, "reason": null, "prompt": "Grüße \u{1F980}\n" });
     let put = BTreeMap::from([("job".to_owned(), vec![row.as_object().unwrap().clone()])]);
-    Line { db: "a".into(), seq, at: 5, put, gone: BTreeMap::from([("hold".into(), vec![vec![json!(1)]])]), whole: seq == 1 }
+    Line {
+        db: "a".into(),
+        seq,
+        at: 5,
+        put,
+        gone: BTreeMap::from([("hold".into(), vec![vec![json!(1)]])]),
+        whole: seq == 1,
+    }
 }
 
 fn numbers(journal: &Journal) -> Vec<i64> {
@@ -73,6 +80,17 @@ fn a_line_cut_anywhere_or_with_any_byte_changed_is_none_and_costs_no_other() {
         let journal = read(&home, Some("a"), 0).unwrap();
         assert!(!numbers(&journal).contains(&2) || journal.lines.contains(&line(2)), "changed at {at}");
     }
+}
+
+#[test]
+fn a_database_that_stands_before_the_journal_appends_nothing() {
+    let (_folder, home) = home();
+    for seq in 1..=3 {
+        append(&home, &line(seq)).unwrap();
+    }
+    assert!(matches!(append(&home, &line(2)), Err(NotAppended::Behind { last: 3 })));
+    append(&home, &line(3)).unwrap();
+    append(&home, &Line { db: "b".into(), ..line(1) }).unwrap();
 }
 
 #[test]

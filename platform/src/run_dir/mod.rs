@@ -8,6 +8,7 @@
 pub mod keeper;
 mod place;
 mod remains;
+pub(crate) mod rows;
 mod settle;
 mod spec;
 

@@ -1,0 +1,87 @@
+//! Whether a database is *whole*: `SQLite` can read every page of it, finds nothing wrong, and would write to it. A flipped bit inside a
+//! text is no damage that anybody could see.
+
+use std::fs::OpenOptions;
+
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+
+use super::{DbError, error::primary_code, gone::has_worked};
+use crate::home::Home;
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// There is none, and never was.
+    Nothing,
+    /// There is none, and there was.
+    Gone,
+    Sound,
+    /// Why it is not, in words.
+    Damaged(String),
+}
+
+/// Looks at the database; at every page where `closely`. An error is no finding: somebody has it locked, or it may not be read.
+pub(crate) async fn examine(home: &Home, closely: bool) -> Result<Found, DbError> {
+    let path = home.database();
+    let bytes = match std::fs::metadata(&path) {
+        Ok(found) if found.is_file() => found.len(),
+        Ok(_) => return Err(DbError::File { path, error: std::io::Error::other("it is no file") }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(DbError::File { path, error }),
+    };
+    let worked = has_worked(home);
+    if bytes == 0 {
+        return Ok(match (worked, path.exists()) {
+            (false, _) => Found::Nothing,
+            (true, false) => Found::Gone,
+            (true, true) => Found::Damaged("its file is empty".into()),
+        });
+    }
+    // What may not be written is no damage.
+    if let Err(error) = OpenOptions::new().read(true).write(true).open(&path) {
+        return Err(DbError::File { path, error });
+    }
+    match looked_at(home, closely).await {
+        // A first start that was cut off had promised nothing yet.
+        Ok(false) if worked => Ok(Found::Damaged("it has no tables".into())),
+        Ok(_) => Ok(Found::Sound),
+        Err(DbError::Damaged(why)) => Ok(Found::Damaged(why)),
+        Err(error) if explains(&error) => Ok(Found::Damaged(error.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether it has a schema; what is wrong with it is an error.
+async fn looked_at(home: &Home, closely: bool) -> Result<bool, DbError> {
+    let options = SqliteConnectOptions::new().filename(home.database()).foreign_keys(false);
+    let mut connection = options.connect().await?;
+    if closely {
+        let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(3)").fetch_all(&mut connection).await?;
+        if found != ["ok"] {
+            return Err(DbError::Damaged(found.join("; ")));
+        }
+    }
+    let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'job')")
+        .fetch_one(&mut connection)
+        .await?;
+    // One whose head says that it may only be read is damaged too.
+    connection.begin_with("BEGIN IMMEDIATE").await?.rollback().await?;
+    connection.close().await?;
+    Ok(known)
+}
+
+/// Whether the file itself explains the error, and not a lock, the disk or somebody's rights: those may be over by the next
+/// look, and nothing is set aside for them.
+fn explains(error: &DbError) -> bool {
+    let (DbError::Sql(error) | DbError::Disk(error)) = error else { return false };
+    // SQLITE_IOERR_SHORT_READ: the file ends in the middle of a page.
+    let short = error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "522");
+    // PERM 3, BUSY 5, LOCKED 6, NOMEM 7, INTERRUPT 9, IOERR 10, FULL 13, CANTOPEN 14, PROTOCOL 15, AUTH 23.
+    short || primary_code(error).is_some_and(|code| ![3, 5, 6, 7, 9, 10, 13, 14, 15, 23].contains(&code))
+}
+
+/// Whether its schema has a journal already.
+pub(crate) async fn has_journal(connection: &mut SqliteConnection) -> Result<bool, DbError> {
+    let asking = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'journal')";
+    Ok(sqlx::query_scalar(asking).fetch_one(connection).await?)
+}

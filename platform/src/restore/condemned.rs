@@ -1,0 +1,62 @@
+//! Condemned: a database that nobody is to go on with, because it was found damaged or because a person wants an earlier one. The mark
+//! says which file it is of, so it is void once another one is in its place. Whoever has it open lets go of it and starts
+//! again; whoever starts waits until it is restored.
+
+use std::{fs, os::unix::fs::MetadataExt, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{db::DbError, files, home::Home};
+
+/// The mark.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mark {
+    /// Device and number of the file; nothing where none was there.
+    file: Option<(u64, u64)>,
+    /// Why, in words.
+    pub(super) why: String,
+    /// A person wants what this backup holds, and no other look is needed.
+    pub(super) backup: Option<String>,
+}
+
+/// Condemns the database as it is: it was found damaged.
+pub fn condemn(home: &Home, why: &str) -> Result<(), DbError> {
+    put(home, &Mark { file: file(home), why: why.to_owned(), backup: None })
+}
+
+/// Condemns it because a person wants what the backup of this name holds.
+pub fn wish(home: &Home, backup: &str) -> Result<(), DbError> {
+    let why = format!("a person wants the backup {backup}");
+    put(home, &Mark { file: file(home), why, backup: Some(backup.to_owned()) })
+}
+
+/// Whether the database that is there now is condemned.
+pub fn is_condemned(home: &Home) -> bool {
+    mark(home).is_some()
+}
+
+/// The mark, where it is of the file that is there now.
+pub(super) fn mark(home: &Home) -> Option<Mark> {
+    let bytes = fs::read(path(home)).ok()?;
+    let mark: Mark = serde_json::from_slice(&bytes).ok()?;
+    (mark.file == file(home)).then_some(mark)
+}
+
+/// Nothing is condemned any more.
+pub(super) fn lift(home: &Home) -> Result<(), DbError> {
+    let path = path(home);
+    files::remove(&path).map_err(|error| DbError::File { path, error })
+}
+
+fn put(home: &Home, mark: &Mark) -> Result<(), DbError> {
+    let path = path(home);
+    files::put(&path, &serde_json::to_vec(mark)?).map_err(|error| DbError::File { path, error })
+}
+
+fn path(home: &Home) -> PathBuf {
+    home.run().join("condemned.json")
+}
+
+fn file(home: &Home) -> Option<(u64, u64)> {
+    fs::metadata(home.database()).ok().map(|found| (found.dev(), found.ino()))
+}

@@ -1,0 +1,147 @@
+//! Looking at a database that nobody else has open, and doing what follows.
+
+use fail::fail_point;
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+
+use super::{
+    Report, condemned, place, report,
+    source::{self, Source},
+};
+use crate::{
+    clock,
+    db::{
+        DbError,
+        gone::{gone, has_worked},
+        replay::{self, Replayed},
+        whole::{self, Found},
+    },
+    files,
+    home::Home,
+};
+
+/// How closely is looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Every page: for a system that starts.
+    Whole,
+    /// What a first statement meets, and the number of the last transaction: for a verb that somebody waits for.
+    Quick,
+}
+
+/// Looks at the database while others work with it; says what is wrong with it, if anything is.
+pub async fn look(home: &Home) -> Result<Option<String>, DbError> {
+    match whole::examine(home, true).await? {
+        Found::Sound | Found::Nothing => Ok(None),
+        Found::Gone => Ok(Some("it is gone".to_owned())),
+        Found::Damaged(why) => Ok(Some(why)),
+    }
+}
+
+/// Sees to it that the database is sound and lacks nothing. The caller is alone with it.
+pub(super) async fn mend(home: &Home, depth: Depth) -> Result<(), DbError> {
+    let mark = condemned::mark(home);
+    let wanted = mark.as_ref().and_then(|mark| mark.backup.clone());
+    if let (Some(mark), Some(wanted)) = (&mark, &wanted) {
+        return restore(home, &mark.why, Some(wanted)).await;
+    }
+    match whole::examine(home, depth == Depth::Whole || mark.is_some()).await? {
+        Found::Sound => {
+            condemned::lift(home)?;
+            catch_up(home).await
+        }
+        Found::Nothing => condemned::lift(home),
+        Found::Gone => restore(home, "it was gone", None).await,
+        Found::Damaged(why) => restore(home, &why, None).await,
+    }
+}
+
+/// Puts back what a sound database lacks.
+async fn catch_up(home: &Home) -> Result<(), DbError> {
+    let mut connection = connect(&home.database()).await?;
+    if !whole::has_journal(&mut connection).await? {
+        return Ok(());
+    }
+    let replayed = replay::replay(&mut connection, home, false).await?;
+    connection.close().await?;
+    let report = report(replayed, None, None);
+    if report.transactions + report.runs == 0 {
+        return Ok(());
+    }
+    tracing::warn!("{}", report.words());
+    if report.is_news() { keep(home, &report) } else { Ok(()) }
+}
+
+/// Restores.
+async fn restore(home: &Home, why: &str, wanted: Option<&str>) -> Result<(), DbError> {
+    tracing::error!(why, "the database is to be replaced");
+    let Some(source) = source::find(home, wanted).await? else {
+        if wanted.is_some() {
+            condemned::lift(home)?;
+        }
+        return Err(if home.database().exists() { beyond(home, why) } else { gone(home) });
+    };
+    fail_point!("restore-ready");
+    let mut connection = connect(&source.file).await?;
+    let replayed = replay::replay(&mut connection, home, true).await?;
+    // What is put in place is one file.
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
+    connection.close().await?;
+    fail_point!("restore-replayed");
+    let failed = |error| DbError::File { path: home.database(), error };
+    let set_aside = place::set_aside(home).map_err(failed)?;
+    place::put(home, &source.file).map_err(failed)?;
+    let files = put_back(home, &source).map_err(failed)?;
+    let done = Report { set_aside, files, ..report(replayed, Some(why.to_owned()), Some(&source)) };
+    tracing::error!("{}", done.words());
+    keep(home, &done)?;
+    condemned::lift(home)
+}
+
+/// The configuration and the instructions that the backup has and this home has not.
+fn put_back(home: &Home, source: &Source) -> std::io::Result<Vec<String>> {
+    let mut put = Vec::new();
+    let Some(backup) = &source.backup else { return Ok(put) };
+    for entry in std::fs::read_dir(home.backups().join(&backup.name))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let target = home.path().join(&name);
+        let ours = name == "config.toml" || (name.starts_with("orchestrator") && name.ends_with(".md"));
+        if ours && !target.exists() {
+            files::put(&target, &std::fs::read(entry.path())?)?;
+            put.push(name);
+        }
+    }
+    Ok(put)
+}
+
+fn report(replayed: Replayed, why: Option<String>, source: Option<&Source>) -> Report {
+    let Replayed { transactions, refused, missing, unreadable: _, runs } = replayed;
+    let backup = source.and_then(|source| source.backup.as_ref()).map(|backup| (backup.name.clone(), backup.at));
+    Report {
+        at: clock::now_ms(),
+        why,
+        backup,
+        set_aside: None,
+        transactions,
+        runs,
+        missing,
+        refused,
+        files: Vec::new(),
+    }
+}
+
+fn keep(home: &Home, report: &Report) -> Result<(), DbError> {
+    report::keep(home, report).map_err(|error| DbError::File { path: home.path().join("restored.json"), error })
+}
+
+/// The refusal where nothing is left to begin with.
+fn beyond(home: &Home, why: &str) -> DbError {
+    debug_assert!(has_worked(home), "whoever never worked begins anew");
+    DbError::Beyond { path: home.database(), why: why.to_owned() }
+}
+
+async fn connect(path: &std::path::Path) -> Result<SqliteConnection, DbError> {
+    // What refers to what is looked at when all of it is there.
+    let options = SqliteConnectOptions::new().filename(path).foreign_keys(false);
+    Ok(options.connect().await?)
+}

@@ -1,0 +1,72 @@
+//! Restoring by itself: whoever opens the database first, alone with it under the exclusive `db.lock` (rule L3), sees to it that it
+//! is *sound* and lacks nothing. One that is damaged or gone is set aside, never deleted; the newest backup that can be begun
+//! with takes its place, and what came after it is put back from the journal and from the run directories (`db::replay`).
+//!
+//! There is no half of it to clean up: everything is made ready beside, the old files go, the new one comes by one rename. Killed
+//! anywhere, the next opener finds a database that is gone, damaged or whole, and does what follows from that.
+
+mod condemned;
+mod guard;
+mod mend;
+mod place;
+mod report;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use condemned::{condemn, is_condemned, wish};
+pub use guard::guard;
+pub use mend::{Depth, look};
+pub use report::{Report, last};
+
+use crate::{
+    clock,
+    db::{Db, DbError},
+    home::Home,
+    lock::{Lock, Mode},
+    notify,
+};
+
+/// Between two tries while others still have it open, or somebody else restores it.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Opens the database of this home; where nobody else has it open, it is put right first. Waits while somebody else does so.
+pub async fn open(home: &Home, depth: Depth) -> Result<Db, DbError> {
+    loop {
+        match attempt(home, depth).await {
+            Err(DbError::SetAside) => {
+                // It may last longer than a start may take without a word.
+                notify::starting();
+                tokio::time::sleep(LOOK).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// The same, without waiting: it is being restored, or is to be, and others still have it open.
+pub async fn attempt(home: &Home, depth: Depth) -> Result<Db, DbError> {
+    let path = home.lock("db");
+    let failed = |error| DbError::File { path: path.clone(), error };
+    if let Some(_alone) = Lock::try_take(&path, Mode::Exclusive).map_err(failed)? {
+        mend::mend(home, depth).await?;
+    }
+    if is_condemned(home) {
+        return Err(DbError::SetAside);
+    }
+    Db::open(home).await
+}
+
+/// Whether it is so within this time; for whoever waits for a restore that he asked for.
+pub async fn is_over_within(home: &Home, limit: Duration) -> bool {
+    let began = clock::instant();
+    while is_condemned(home) {
+        if began.elapsed() > limit {
+            return false;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    true
+}

@@ -1,0 +1,84 @@
+//! What was restored, for people: kept in the home until the next time.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{calendar, files, home::Home};
+
+/// What was done to the database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Unix milliseconds.
+    pub at: i64,
+    /// What was wrong with it; nothing where it only lacked its last transactions.
+    pub why: Option<String>,
+    /// What took its place: the name of a backup and when it was made; nothing where the journal alone had everything.
+    pub backup: Option<(String, i64)>,
+    /// Where the files are that were in its place.
+    pub set_aside: Option<PathBuf>,
+    /// Transactions that were put back from the journal.
+    pub transactions: usize,
+    /// Runs that were put back from their directories.
+    pub runs: usize,
+    /// Transactions of which nobody knows anything any more.
+    pub missing: i64,
+    /// Rows that could not be put back.
+    pub refused: usize,
+    /// Files of the configuration that were put back.
+    pub files: Vec<String>,
+}
+
+impl Report {
+    /// What was done, in one sentence or two.
+    pub fn words(&self) -> String {
+        let back = match (self.transactions, self.runs) {
+            (1, 0) => "1 transaction was".to_owned(),
+            (transactions, 0) => format!("{transactions} transactions were"),
+            (transactions, runs) => {
+                format!("{transactions} transactions, and {runs} runs from their directories, were")
+            }
+        };
+        let back = format!("{back} put back from the journal");
+        let Some(why) = &self.why else {
+            return format!("the database lacked what it had promised last: {back}{}", self.lost());
+        };
+        let from = match &self.backup {
+            Some((name, at)) => format!("restored from the backup of {} ({name})", calendar::clock_time(*at, self.at)),
+            None => "built again from the journal".to_owned(),
+        };
+        let aside = self.set_aside.as_ref().map(|path| format!(" What was there is kept in {}.", path.display()));
+        let files =
+            if self.files.is_empty() { String::new() } else { format!(" Put back too: {}.", self.files.join(", ")) };
+        format!("the database was replaced ({why}): {from}; {back}{}.{}{files}", self.lost(), aside.unwrap_or_default())
+    }
+
+    fn lost(&self) -> String {
+        let mut words = String::new();
+        if self.missing > 0 {
+            words.push_str(&format!("; {} transactions are lost: nobody has them any more", self.missing));
+        }
+        if self.refused > 0 {
+            words.push_str(&format!("; {} rows could not be put back", self.refused));
+        }
+        words
+    }
+
+    /// Whether somebody should hear of it: a single transaction may have been on its way when its process was killed.
+    pub const fn is_news(&self) -> bool {
+        self.why.is_some() || self.transactions > 1 || self.missing > 0 || self.refused > 0
+    }
+}
+
+/// What was done last, if anything ever was.
+pub fn last(home: &Home) -> Option<Report> {
+    serde_json::from_slice(&std::fs::read(path(home.path())).ok()?).ok()
+}
+
+pub(super) fn keep(home: &Home, report: &Report) -> std::io::Result<()> {
+    files::put(&path(home.path()), &serde_json::to_vec_pretty(report)?)
+}
+
+fn path(home: &Path) -> PathBuf {
+    home.join("restored.json")
+}
