@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agentlab_domain::exit_code;
+use agentlab_domain::{backup::Reason, exit_code};
 use agentlab_platform::{
     backup::{self, Backup},
     calendar, clock, config,
@@ -40,7 +40,8 @@ pub async fn backup(what: args::Backup, as_json: bool) -> Result<u8, Failure> {
 async fn now(home: &Home, as_json: bool) -> Result<u8, Failure> {
     let config = config::load(home)?;
     let db = system::database(home).await?;
-    let taken = backup::take(&db, &config.backup).await.map_err(|error| Failure::words(error.to_string()))?;
+    let taken =
+        backup::take(&db, &config.backup, Reason::ByHand).await.map_err(|error| Failure::words(error.to_string()))?;
     if as_json {
         print::json(&serde_json::json!({ "backup": shown(&taken.backup), "not_copied": taken.not_copied }))?;
     } else {
@@ -71,10 +72,11 @@ fn list(home: &Home, as_json: bool) -> Result<u8, Failure> {
             time(backup.at),
             backup.tasks().to_string(),
             size(backup.bytes),
+            backup.reason.words(),
             backup.bad.as_ref().map_or_else(|| time(backup.verified_at), |bad| format!("BAD: {bad}")),
         ]
     };
-    print::table(&["backup", "made", "tasks", "size", "found sound"], all.iter().map(row).collect());
+    print::table(&["backup", "made", "tasks", "size", "why", "found sound"], all.iter().map(row).collect());
     if all.is_empty() {
         print::line("there is no backup yet: `agentlab backup now` makes one; a running agentlab makes them by itself");
     }

@@ -49,5 +49,6 @@ pub mod text;
 pub mod trial;
 pub mod unit;
 pub mod uptime;
+pub mod wall;
 pub mod watch;
 pub mod weekly;

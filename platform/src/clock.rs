@@ -2,13 +2,25 @@
 //! clock. Every time limit goes through `scaled`, so that tests can shorten all of them together.
 
 use std::{
+    path::PathBuf,
     sync::OnceLock,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+/// For tests: a file with milliseconds that are added to the wall clock. It is read each time, so that a clock can be set while a
+/// system runs; no file adds nothing.
+pub const SET_BY: &str = "AGENTLAB_TEST_CLOCK_SET_BY";
+
 /// Unix milliseconds.
 pub fn now_ms() -> i64 {
-    unix_ms(SystemTime::now())
+    unix_ms(SystemTime::now()).saturating_add(set_by())
+}
+
+fn set_by() -> i64 {
+    static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let file = FILE.get_or_init(|| std::env::var_os(SET_BY).map(PathBuf::from));
+    let text = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+    text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
 /// A time of the file system in Unix milliseconds.
@@ -25,7 +37,21 @@ pub fn monotonic_ms() -> i64 {
 
 /// Milliseconds of the system's monotonic clock, which every process of this boot reads alike.
 pub fn boot_ms() -> i64 {
-    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
+    since(nix::time::ClockId::CLOCK_MONOTONIC)
+}
+
+/// The same, and it goes on while the machine sleeps.
+pub fn since_boot_ms() -> i64 {
+    #[cfg(target_os = "linux")]
+    let clock = nix::time::ClockId::CLOCK_BOOTTIME;
+    // There the monotonic clock goes on by itself.
+    #[cfg(not(target_os = "linux"))]
+    let clock = nix::time::ClockId::CLOCK_MONOTONIC;
+    since(clock)
+}
+
+fn since(clock: nix::time::ClockId) -> i64 {
+    let now = nix::time::clock_gettime(clock);
     now.map_or(0, |now| now.tv_sec().saturating_mul(1000).saturating_add(now.tv_nsec() / 1_000_000))
 }
 

@@ -88,6 +88,7 @@ impl From<DbError> for Refusal {
             | DbError::Busy { .. }
             | DbError::File { .. }
             | DbError::Migrate(_)
+            | DbError::NoBackup { .. }
             | DbError::Queue(_)
             | DbError::Json(_)
             | DbError::Illegal(_)

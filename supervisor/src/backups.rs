@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use agentlab_domain::backup::{AGAIN_MS, is_due};
+use agentlab_domain::backup::{AGAIN_MS, Reason, is_due};
 use agentlab_platform::{
     backup::{self, BackupError, Taken},
     clock,
@@ -40,7 +40,7 @@ async fn make_on(db: Db, terms: Terms) {
         let newest = backup::newest(db.home()).map(|newest| newest.at);
         let failed = backup::failure(db.home()).map(|failure| failure.at);
         if is_due(newest, failed, clock::now_ms(), every_ms, clock::scaled_ms(AGAIN_MS)) {
-            say(backup::take(&db, &terms).await);
+            say(backup::take(&db, &terms, Reason::Hourly).await);
         }
     }
 }

@@ -35,6 +35,7 @@ mod trials;
 mod units;
 mod uptime;
 mod vigil;
+mod wall;
 
 use std::time::{Duration, Instant};
 
@@ -62,6 +63,7 @@ pub use start::wait_for_recovery;
 use start::{begin, settle, take_up_lock, telling};
 use trials::Trials;
 use uptime::Uptime;
+use wall::Wall;
 
 /// Between two looks at what people asked for, when nobody pings.
 const ASKED: Duration = Duration::from_secs(5);
@@ -141,6 +143,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
     }
     // What a private system does is in the next backup of one that stays.
     let _backups = full.then(|| Backups::begin(&life.db, &life.config.backup));
+    let _wall = full.then(|| Wall::begin(&life.db));
     let (_sweeps, uptime) = (orphans::begin(&life, holders.alerts()), Uptime::begin(&life, full));
     children::collect_left();
     let mut looked = None;

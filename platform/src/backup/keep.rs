@@ -2,20 +2,17 @@
 
 use std::{fs, path::Path};
 
-use agentlab_domain::backup::superseded;
+use agentlab_domain::backup::{Known, given_up};
 
 use super::{Backup, BackupError, RECORD, read, take::prepare};
 use crate::files;
 
-/// Gives up what is more than `keep` in a folder. A bad one takes the place of no sound one.
+/// Gives up what is more than is to be kept in a folder.
 pub(super) fn within(backups: &Path, keep: usize) {
-    let known = super::within(backups);
-    let numbers = |of: fn(&&Backup) -> bool| known.iter().filter(of).map(|backup| backup.number).collect::<Vec<_>>();
-    let (all, sound) = (numbers(|_| true), numbers(|backup| backup.bad.is_none()));
-    let mut given_up = superseded(&all, keep);
-    given_up.retain(|number| !sound.contains(number));
-    given_up.extend(superseded(&sound, keep));
-    for backup in known.iter().filter(|backup| given_up.contains(&backup.number)) {
+    let all = super::within(backups);
+    let of = |backup: &Backup| Known { number: backup.number, reason: backup.reason, sound: backup.bad.is_none() };
+    let gone = given_up(&all.iter().map(of).collect::<Vec<_>>(), keep);
+    for backup in all.iter().filter(|backup| gone.contains(&backup.number)) {
         if let Err(error) = files::remove_folder(&backups.join(&backup.name)) {
             tracing::warn!(%error, name = backup.name, "an old backup could not be removed");
         }

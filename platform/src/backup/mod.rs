@@ -14,9 +14,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use agentlab_domain::backup::Reason;
 use serde::{Deserialize, Serialize};
 
-pub use take::{Taken, take};
+pub use take::{Taken, Turn, take, take_in, turn};
 pub use verify::{Fault, verify};
 
 use crate::{clock, db::DbError, files, home::Home};
@@ -70,6 +71,9 @@ pub struct Backup {
     /// The number of the last transaction in it: what the journal has above it came later.
     #[serde(default)]
     pub seq: i64,
+    /// Why it was made.
+    #[serde(default)]
+    pub reason: Reason,
     /// Why it cannot be restored, in words, as the last try found; nothing where it can be.
     #[serde(default)]
     pub bad: Option<String>,

@@ -8,6 +8,7 @@ use std::{
     path::Path,
 };
 
+use agentlab_domain::backup::Reason;
 use fail::fail_point;
 
 use super::{Backup, BackupError, DATABASE, FAILURE, Failure, keep, verify};
@@ -29,21 +30,36 @@ pub struct Taken {
     pub not_copied: Option<String>,
 }
 
-/// Makes one now, and gives up those that are more than are to be kept.
-pub async fn take(db: &Db, terms: &Terms) -> Result<Taken, BackupError> {
-    let home = db.home();
-    let backups = home.backups();
-    prepare(&backups).map_err(BackupError::at(&backups))?;
-    let lock = home.lock("backup");
+/// The lock under which one backup is made at a time.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "held, not read")] Lock);
+
+/// Waits until nobody else makes one.
+pub async fn turn(home: &Home) -> Result<Turn, BackupError> {
+    let path = home.lock("backup");
+    let waiting = path.clone();
+    let locked = tokio::task::spawn_blocking(move || Lock::wait(&waiting)).await.map_err(io::Error::other);
+    Ok(Turn(locked.flatten().map_err(BackupError::at(&path))?))
+}
+
+/// Makes one now, and gives up those that are more than are to be kept. Where somebody else makes one it is refused.
+pub async fn take(db: &Db, terms: &Terms, reason: Reason) -> Result<Taken, BackupError> {
+    let lock = db.home().lock("backup");
     let turn = Lock::take(&lock, Mode::Exclusive).map_err(BackupError::at(&lock))?;
-    let _turn = turn.ok_or(BackupError::Busy)?;
+    take_in(&Turn(turn.ok_or(BackupError::Busy)?), db, terms, reason).await
+}
+
+/// The same in a turn that was waited for.
+pub async fn take_in(_: &Turn, db: &Db, terms: &Terms, reason: Reason) -> Result<Taken, BackupError> {
+    let backups = db.home().backups();
+    prepare(&backups).map_err(BackupError::at(&backups))?;
     files::tidy_halves(&backups);
-    let made = make(db, &backups, number(&backups, terms)).await;
+    let made = make(db, &backups, (number(&backups, terms), reason)).await;
     fail_point!("backup-placed");
     note(&backups, made.as_ref().err());
     let backup = made?;
     keep::within(&backups, terms.keep);
-    forget(home);
+    forget(db.home());
     let not_copied = match &terms.copy_to {
         Some(second) => keep::copied(&backups.join(&backup.name), second, terms.keep).await.err(),
         None => None,
@@ -65,12 +81,12 @@ fn forget(home: &Home) {
     }
 }
 
-async fn make(db: &Db, backups: &Path, number: u64) -> Result<Backup, BackupError> {
+async fn make(db: &Db, backups: &Path, (number, reason): (u64, Reason)) -> Result<Backup, BackupError> {
     let at = clock::now_ms();
     let name = format!("{number:06}-{}", calendar::file_time(at));
     let folder = backups.join(&name);
     let half = files::beside(&folder);
-    let filled = fill(db, &half, (number, at)).await;
+    let filled = fill(db, &half, (number, at, reason)).await;
     let placed = match filled {
         Ok(backup) => place(&half, &folder).map(|()| Backup { name, ..backup }),
         Err(error) => Err(error),
@@ -82,10 +98,13 @@ async fn make(db: &Db, backups: &Path, number: u64) -> Result<Backup, BackupErro
 }
 
 /// Everything of a backup, below a name that is none yet.
-async fn fill(db: &Db, half: &Path, (number, at): (u64, i64)) -> Result<Backup, BackupError> {
+async fn fill(db: &Db, half: &Path, (number, at, reason): (u64, i64, Reason)) -> Result<Backup, BackupError> {
     fs::DirBuilder::new().mode(0o700).create(half).map_err(BackupError::at(half))?;
     let copy = half.join(DATABASE);
-    db.cut_journal().await.map_err(BackupError::Copy)?;
+    // Before a schema changes nobody writes, and whoever sees to that has the ticket.
+    if !matches!(reason, Reason::Schema(_)) {
+        db.cut_journal().await.map_err(BackupError::Copy)?;
+    }
     let rows = db.copy_to(&copy).await.map_err(BackupError::Copy)?;
     fail_point!("backup-copied");
     let synced = || {
@@ -96,8 +115,8 @@ async fn fill(db: &Db, half: &Path, (number, at): (u64, i64)) -> Result<Backup, 
     let (bytes, sha256) = synced().map_err(BackupError::at(&copy))?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let seq = backup::seq(&copy).await.map_err(BackupError::Copy)?;
-    let backup =
-        Backup { name: String::new(), number, at, version, bytes, sha256, rows, verified_at: at, seq, bad: None };
+    let (name, verified_at) = (String::new(), at);
+    let backup = Backup { name, number, at, version, bytes, sha256, rows, verified_at, reason, seq, bad: None };
     let found = verify::examine(half, &backup).await.map_err(BackupError::Unsound)?;
     let backup = Backup { rows: found, verified_at: clock::now_ms(), ..backup };
     beside(db.home(), half).map_err(BackupError::at(half))?;

@@ -30,7 +30,7 @@ async fn a_backup_holds_what_was_committed_and_is_found_sound_in_a_scratch_file(
     fs::write(home.config(), "[workers]\ncount = 2\n").unwrap();
     fs::write(home.instructions(), "Be brief.").unwrap();
     db.scale(5, 3, "the test").await.unwrap();
-    let taken = take(&db, &terms(24, None)).await.unwrap();
+    let taken = take(&db, &terms(24, None), Reason::Hourly).await.unwrap();
     let folder = home.backups().join(&taken.backup.name);
     assert_eq!(all(&home), std::slice::from_ref(&taken.backup));
     assert_eq!(taken.backup.rows.get("control"), Some(&1));
@@ -48,7 +48,7 @@ async fn a_backup_holds_what_was_committed_and_is_found_sound_in_a_scratch_file(
 #[tokio::test]
 async fn a_backup_that_the_disk_has_changed_is_found_out() {
     let (_folder, home, db) = home().await;
-    let taken = take(&db, &terms(24, None)).await.unwrap();
+    let taken = take(&db, &terms(24, None), Reason::Hourly).await.unwrap();
     damage(&home.backups().join(&taken.backup.name).join(DATABASE));
     assert!(matches!(verify(&home, &taken.backup).await, Err(BackupError::Unsound(Fault::Changed))));
 }
@@ -56,30 +56,30 @@ async fn a_backup_that_the_disk_has_changed_is_found_out() {
 #[tokio::test]
 async fn a_bad_one_stays_bad_until_it_is_sound_again_and_takes_the_place_of_no_sound_one() {
     let (_folder, home, db) = home().await;
-    let first = take(&db, &terms(2, None)).await.unwrap().backup;
-    let second = take(&db, &terms(2, None)).await.unwrap().backup;
+    let first = take(&db, &terms(2, None), Reason::Hourly).await.unwrap().backup;
+    let second = take(&db, &terms(2, None), Reason::Hourly).await.unwrap().backup;
     let copy = home.backups().join(&second.name).join(DATABASE);
     let whole = fs::read(&copy).unwrap();
     damage(&copy);
     verify(&home, &second).await.unwrap_err();
     assert!(all(&home)[0].bad.as_ref().is_some_and(|words| words.contains("the disk has changed it")));
-    take(&db, &terms(2, None)).await.unwrap();
+    take(&db, &terms(2, None), Reason::Hourly).await.unwrap();
     let kept = |home: &Home| all(home).iter().map(|backup| backup.number).collect::<Vec<_>>();
     assert_eq!(kept(&home), [3, 2, first.number], "the bad one counts for nothing");
     fs::write(&copy, whole).unwrap();
     verify(&home, &second).await.unwrap();
     assert_eq!(all(&home)[1].bad, None);
-    take(&db, &terms(2, None)).await.unwrap();
+    take(&db, &terms(2, None), Reason::Hourly).await.unwrap();
     assert_eq!(kept(&home), [4, 3]);
 }
 
 #[tokio::test]
 async fn what_cannot_be_restored_is_no_backup_and_the_earlier_ones_stay() {
     let (_folder, home, db) = home().await;
-    let first = take(&db, &terms(1, None)).await.unwrap().backup;
+    let first = take(&db, &terms(1, None), Reason::Hourly).await.unwrap().backup;
     // SQLite copies it without a word.
     db.refer_to_nothing(true).await;
-    let error = take(&db, &terms(1, None)).await.unwrap_err();
+    let error = take(&db, &terms(1, None), Reason::Hourly).await.unwrap_err();
     assert!(error.to_string().contains("1 rows refer"), "{error}");
     assert_eq!(all(&home), [first]);
     assert_eq!(failure(&home).unwrap().words, error.to_string());
@@ -88,7 +88,7 @@ async fn what_cannot_be_restored_is_no_backup_and_the_earlier_ones_stay() {
         name.to_string_lossy().starts_with(files::NEW)
     }));
     db.refer_to_nothing(false).await;
-    take(&db, &terms(1, None)).await.unwrap();
+    take(&db, &terms(1, None), Reason::Hourly).await.unwrap();
     assert!(failure(&home).is_none());
 }
 
@@ -98,11 +98,11 @@ async fn the_newest_are_kept_here_and_in_the_second_folder_in_the_order_in_which
     let second = folder.path().join("elsewhere/copies");
     let terms = terms(2, Some(second.clone()));
     // One of a clock that was far ahead.
-    let first = take(&db, &terms).await.unwrap().backup;
+    let first = take(&db, &terms, Reason::Hourly).await.unwrap().backup;
     write(&home.backups().join(&first.name), &Backup { at: first.at + 864_000_000, ..first.clone() }).unwrap();
     fs::create_dir(home.backups().join(".new-cut-off")).unwrap();
     for _ in 0..3 {
-        assert_eq!(take(&db, &terms).await.unwrap().not_copied, None);
+        assert_eq!(take(&db, &terms, Reason::Hourly).await.unwrap().not_copied, None);
     }
     let numbers = |backups: Vec<Backup>| backups.into_iter().map(|backup| backup.number).collect::<Vec<_>>();
     assert_eq!(numbers(all(&home)), [4, 3]);
@@ -110,11 +110,11 @@ async fn the_newest_are_kept_here_and_in_the_second_folder_in_the_order_in_which
     assert_eq!(fs::read_dir(home.backups()).unwrap().count(), 2, "halves and old ones are gone");
     // The folder of the home is lost: the numbers go on above those of the other.
     fs::remove_dir_all(home.backups()).unwrap();
-    assert_eq!(take(&db, &terms).await.unwrap().backup.number, 5);
+    assert_eq!(take(&db, &terms, Reason::Hourly).await.unwrap().backup.number, 5);
     // A second folder that cannot be written is said, and costs no backup.
     let blocked = folder.path().join("file");
     fs::write(&blocked, "").unwrap();
-    let taken = take(&db, &Terms { copy_to: Some(blocked), ..terms }).await.unwrap();
+    let taken = take(&db, &Terms { copy_to: Some(blocked), ..terms }, Reason::Hourly).await.unwrap();
     assert!(taken.not_copied.is_some() && all(&home).first() == Some(&taken.backup));
 }
 
@@ -123,6 +123,6 @@ async fn two_at_once_are_one_after_the_other_or_refused() {
     let (_folder, home, db) = home().await;
     let terms = terms(24, None);
     let _turn = crate::lock::Lock::try_take(&home.lock("backup"), crate::lock::Mode::Exclusive).unwrap().unwrap();
-    assert!(matches!(take(&db, &terms).await, Err(BackupError::Busy)));
+    assert!(matches!(take(&db, &terms, Reason::Hourly).await, Err(BackupError::Busy)));
     assert!(failure(&home).is_none(), "it is none of ours");
 }

@@ -5,6 +5,7 @@ use agentlab_domain::alert::facts::{Rows, Spent};
 use super::{
     Db, DbError, Durability, Write,
     tally::{self, Going},
+    wall,
 };
 use crate::{
     alert::book::{Entries, Entry},
@@ -54,7 +55,7 @@ impl Db {
     /// Enters what the book has of the last thirty days and the rows have not.
     pub async fn note_alerts(&self, entries: &Entries) -> Result<(), DbError> {
         let mut write = self.begin(Durability::Normal).await?;
-        let since = clock::now_ms() - KEEP_MS;
+        let since = wall::believed(&mut write).await? - KEEP_MS;
         for (key, entry) in entries.iter().filter(|(_, entry)| entry.began >= since) {
             note(&mut write, key, entry).await?;
         }

@@ -8,7 +8,7 @@ use agentlab_domain::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Db, DbError, Write, claim::Claim, said};
+use super::{Db, DbError, Write, claim::Claim, said, wall};
 use crate::{
     calendar::{self, Period},
     clock,
@@ -91,6 +91,8 @@ pub(super) async fn verdict(
     if *limits == Limits::default() {
         return Ok(Verdict::Free);
     }
+    // A clock that was set a moment ago must not make a day of its own.
+    wall::account(write).await?;
     let used = used(write, job_id, user, &calendar::period(clock::now_ms())).await?;
     Ok(budget::reserve(limits, &used))
 }

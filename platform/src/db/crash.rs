@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::{
     Db, DbError, Durability, Write,
     tally::{self, Going},
+    wall,
 };
 use crate::{clock, crash_history, crash_history::Entry, release};
 
@@ -161,7 +162,7 @@ pub(super) async fn started(write: &mut Write, post: Post) -> Result<(), DbError
 
 /// Forgets some rows that are too old, along with a new one.
 pub(super) async fn forget_old(write: &mut Write) -> Result<(), DbError> {
-    let before = clock::now_ms() - KEEP_MS;
+    let before = wall::believed(write).await? - KEEP_MS;
     let crashes = old(write, "SELECT id FROM crash WHERE at < ?1 ORDER BY at LIMIT ?2", before).await?;
     let recoveries = old(write, "SELECT id FROM recovery WHERE at < ?1 ORDER BY at LIMIT ?2", before).await?;
     // What was counted of them goes on being counted.

@@ -23,6 +23,11 @@ pub enum DbError {
     File { path: PathBuf, error: std::io::Error },
     #[error("the schema cannot be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error(
+        "the schema was not brought up to date, since no backup could be made first: {why}. Nothing was changed: put that right and start \
+         again, or go back with `agentlab rollback`"
+    )]
+    NoBackup { why: String },
     #[error("the queue refused: {0}")]
     Queue(String),
     #[error("stored JSON cannot be read: {0}")]
@@ -70,6 +75,7 @@ impl DbError {
             | Self::Newer { .. }
             | Self::File { .. }
             | Self::Migrate(_)
+            | Self::NoBackup { .. }
             | Self::Disk(_)
             | Self::NotAQuestion
             | Self::Queue(_)
@@ -97,6 +103,7 @@ impl DbError {
             | Self::Busy { .. }
             | Self::File { .. }
             | Self::Migrate(_)
+            | Self::NoBackup { .. }
             | Self::NotAQuestion
             | Self::Queue(_)
             | Self::Gone { .. }

@@ -71,7 +71,7 @@ impl Db {
              FROM run WHERE job_id = ?1 AND outcome IS NOT NULL",
         )
         .bind(&claim.job_id)
-        .bind(clock::now_ms() - clock::scaled_ms(EXCUSED_MS))
+        .bind(self.believed_now().await? - clock::scaled_ms(EXCUSED_MS))
         .fetch_one(self.read())
         .await?;
         let short_until = budget::short_until(self, claim).await?;

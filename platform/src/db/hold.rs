@@ -50,6 +50,12 @@ pub(super) async fn lift(write: &mut Write, began: i64) -> Result<(), DbError> {
     Ok(())
 }
 
+/// What began to hold after `now` was written under a clock that was ahead: it is tried again.
+pub(super) async fn lift_after(write: &mut Write, now: i64) -> Result<(), DbError> {
+    sqlx::query("DELETE FROM hold WHERE since > ?1").bind(now).execute(&mut **write).await?;
+    Ok(())
+}
+
 /// What holds everything now: its cause, since when and until when.
 async fn present(connection: &mut SqliteConnection) -> Result<Option<(String, i64, i64)>, DbError> {
     Ok(sqlx::query_as(
@@ -92,6 +98,7 @@ impl super::Db {
     /// account) is tried again. At worst one call is refused once more.
     pub async fn look_again(&self) -> Result<(), DbError> {
         let mut write = self.begin(super::Durability::Normal).await?;
+        super::wall::account(&mut write).await?;
         super::budget::look_again(&mut write).await?;
         lift(&mut write, i64::MAX).await?;
         sqlx::query(

@@ -16,6 +16,7 @@ use super::{
     outbox::{self, New},
     pause, rate,
     tally::{self, Going},
+    wall,
 };
 use crate::{clock, config};
 
@@ -79,8 +80,8 @@ impl Db {
 
     /// Forgets updates that Telegram cannot send again.
     pub async fn forget_old_updates(&self) -> Result<u64, DbError> {
-        let before = clock::now_ms() - KEEP_MS;
         let mut write = self.begin(Durability::Normal).await?;
+        let before = wall::believed(&mut write).await? - KEEP_MS;
         tally::fold(&mut write, Going::UpdatesBefore(before)).await?;
         let forgotten = sqlx::query("DELETE FROM telegram_update WHERE received_at < ?1")
             .bind(before)

@@ -1,9 +1,10 @@
 //! Bringing the schema up to date: apalis' migrations and ours, in one table, each ignoring the other's. Ours only ever
-//! expand, so the previous release still runs on the new schema.
+//! expand, so the previous release still runs on the new schema. What is made before a schema changes is in `upgrade.rs`.
 
+use fail::fail_point;
 use sqlx::migrate::Migrator;
 
-use super::{Db, DbError};
+use super::{Db, DbError, upgrade};
 use crate::{home::Home, lock::Lock, queue};
 
 /// Our migrations.
@@ -13,9 +14,19 @@ pub fn ours() -> Migrator {
     ours
 }
 
+/// What a database has of our migrations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Schema {
+    /// None: a file that is empty or half made.
+    None,
+    /// Not all; this is the newest that there is.
+    Behind(i64),
+    Current,
+}
+
 /// Runs what is missing. One process at a time; the others find nothing to do.
 pub(super) async fn run(db: &Db) -> Result<(), DbError> {
-    if is_current(db).await? {
+    if schema(db).await? == Schema::Current {
         return Ok(());
     }
     let path = db.home.lock("migrate");
@@ -24,21 +35,27 @@ pub(super) async fn run(db: &Db) -> Result<(), DbError> {
         .await
         .map_err(|error| DbError::File { path: path.clone(), error: std::io::Error::other(error) })?
         .map_err(|error| DbError::File { path, error })?;
-    if is_current(db).await? {
-        return Ok(());
-    }
+    let _still = match schema(db).await? {
+        Schema::Current => return Ok(()),
+        // Nothing is in it that could be lost.
+        Schema::None => None,
+        Schema::Behind(newest) => Some(upgrade::prepare(db, newest).await?),
+    };
+    fail_point!("migrate-begin");
     queue::migrations().run(&db.full).await?;
+    fail_point!("migrate-queue");
     ours().run(&db.full).await?;
+    fail_point!("migrate-done");
     Ok(())
 }
 
-/// Whether nothing is missing; refuses a database that is too new for this release.
-async fn is_current(db: &Db) -> Result<bool, DbError> {
+/// What the database has; refuses one that is too new for this release.
+async fn schema(db: &Db) -> Result<Schema, DbError> {
     // Tolerates a file that is empty or half made: then everything is missing.
     let known: Vec<i64> =
         match sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success = 1").fetch_all(db.read()).await {
             Ok(known) => known,
-            Err(sqlx::Error::Database(error)) if error.message().contains("no such table") => return Ok(false),
+            Err(sqlx::Error::Database(error)) if error.message().contains("no such table") => return Ok(Schema::None),
             Err(error) => return Err(error.into()),
         };
     let minimum: Option<String> = match sqlx::query_scalar("SELECT value FROM meta WHERE key = 'schema_min_release'")
@@ -46,7 +63,7 @@ async fn is_current(db: &Db) -> Result<bool, DbError> {
         .await
     {
         Ok(minimum) => minimum,
-        Err(sqlx::Error::Database(error)) if error.message().contains("no such table") => return Ok(false),
+        Err(sqlx::Error::Database(error)) if error.message().contains("no such table") => return Ok(Schema::None),
         Err(error) => return Err(error.into()),
     };
     let own = env!("CARGO_PKG_VERSION");
@@ -54,7 +71,9 @@ async fn is_current(db: &Db) -> Result<bool, DbError> {
         return Err(DbError::Newer { needed: minimum.unwrap_or_default(), own });
     }
     let ours = ours();
-    Ok(ours.iter().all(|migration| known.contains(&migration.version)))
+    let newest = ours.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let all = ours.iter().all(|migration| known.contains(&migration.version));
+    Ok(if all { Schema::Current } else { Schema::Behind(newest) })
 }
 
 /// Whether this release knows the database of this home as it is; nothing is changed. Where there is none, it does.
@@ -63,7 +82,7 @@ pub async fn fits(home: &Home) -> Result<(), DbError> {
         return Ok(());
     }
     let db = Db::as_it_is(home)?;
-    if is_current(&db).await? {
+    if schema(&db).await? == Schema::Current {
         // Nothing would be checked at the start.
         return Ok(());
     }

@@ -55,7 +55,9 @@ pub mod tally;
 #[cfg(test)]
 mod tests;
 pub mod update;
+mod upgrade;
 pub mod uptime;
+mod wall;
 pub(crate) mod whole;
 pub mod write;
 

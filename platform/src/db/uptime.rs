@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{
     Db, DbError, Durability,
     tally::{self, Going},
+    wall,
 };
 use crate::{calendar, clock};
 
@@ -56,7 +57,7 @@ impl Db {
         .execute(&mut *write)
         .await?;
         if !known {
-            let before = now - KEEP_MS;
+            let before = wall::believed(&mut write).await? - KEEP_MS;
             tally::fold(&mut write, Going::HoursBefore(before)).await?;
             sqlx::query("DELETE FROM uptime WHERE hour < ?1").bind(before).execute(&mut *write).await?;
         }

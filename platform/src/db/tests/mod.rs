@@ -11,7 +11,9 @@ mod pause;
 mod reports;
 mod tallies;
 mod terms;
+mod upgrade;
 mod waiting;
+mod wall;
 
 use std::{collections::HashSet, time::Duration};
 
