@@ -112,6 +112,16 @@ pub enum Verb {
         #[command(subcommand)]
         what: Backup,
     },
+    /// Write everything that another machine needs to go on, as lines of JSON; without a file to standard output.
+    Export {
+        /// `-` is standard output.
+        file: Option<PathBuf>,
+    },
+    /// Take in what was exported elsewhere, into a home that has not worked yet.
+    Import {
+        /// `-` is standard input.
+        file: PathBuf,
+    },
     /// Ask the database (read only), such as "SELECT * FROM `v_queue`".
     Sql {
         /// One question, in SQL.

@@ -1,7 +1,7 @@
 //! How a verb fails: a line for the person, and an exit code.
 
 use agentlab_domain::exit_code;
-use agentlab_platform::{config::ConfigError, db::DbError, home::HomeError, life::Refusal};
+use agentlab_platform::{config::ConfigError, db::DbError, home::HomeError, life::Refusal, moving::MovingError};
 
 /// A verb that did not do what was asked.
 #[derive(Debug)]
@@ -44,6 +44,17 @@ impl From<Refusal> for Failure {
 impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
         Self::Refused(error.into())
+    }
+}
+impl From<MovingError> for Failure {
+    fn from(error: MovingError) -> Self {
+        match error {
+            MovingError::Db(error) => error.into(),
+            error @ (MovingError::File { .. }
+            | MovingError::NotWhole(_)
+            | MovingError::Refused(_)
+            | MovingError::HasWorked { .. }) => Self::Failed(error.into()),
+        }
     }
 }
 impl From<HomeError> for Failure {

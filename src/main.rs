@@ -7,9 +7,11 @@ mod backup;
 mod cancel;
 mod completions;
 mod doctor;
+mod export;
 mod failure;
 mod fit;
 mod follow;
+mod import;
 mod intervention;
 mod job;
 mod jobs;
@@ -144,6 +146,11 @@ fn run(args: Args) -> Result<u8, Failure> {
         Verb::Backup { what } => {
             failpoints::arm();
             runtime::block_on(backup::backup(what, json))
+        }
+        Verb::Export { file } => runtime::block_on(export::export(file, json)),
+        Verb::Import { file } => {
+            failpoints::arm();
+            runtime::block_on(import::import(&file, json))
         }
         Verb::Sql { statement } => runtime::block_on(sql::sql(&statement, json)),
     }

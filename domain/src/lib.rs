@@ -28,6 +28,7 @@ pub mod ladder;
 pub mod lane;
 pub mod leftover;
 pub mod memory;
+pub mod moving;
 pub mod orphan;
 pub mod outbox;
 pub mod outcome;

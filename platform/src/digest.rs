@@ -26,7 +26,8 @@ pub(crate) fn sha256_of(path: &Path) -> io::Result<String> {
     }
 }
 
-fn in_words(digest: &[u8]) -> String {
+/// A digest in hexadecimal.
+pub(crate) fn in_words(digest: &[u8]) -> String {
     digest.iter().fold(String::new(), |mut hash, byte| {
         // Writing to a string cannot fail.
         let _ = write!(hash, "{byte:02x}");

@@ -40,9 +40,32 @@ pub(crate) fn beside(path: &Path) -> PathBuf {
 /// How the names begin of what is not in its place yet.
 pub(crate) const NEW: &str = ".new-";
 
+/// Whether a name in the home is that of the configuration or of instructions: what a copy of a home needs beside the database.
+pub(crate) fn is_kept(name: &str) -> bool {
+    name == "config.toml" || is_instructions(name)
+}
+
+fn is_instructions(name: &str) -> bool {
+    name.starts_with("orchestrator") && name.ends_with(".md") && !name.contains('/')
+}
+
+/// The instructions in a home, by name.
+pub(crate) fn instructions(home: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(home)? {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        if is_instructions(&name.to_string_lossy()) && path.is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// What happened in the folder of `path` survives a power cut.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    let here = |folder: &Path| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() };
+    path.parent().map_or(Ok(()), |folder| File::open(here(folder))?.sync_all())
 }
 
 /// What was cut off in a folder before it came to its place, or while it was taken away from it.

@@ -35,6 +35,7 @@ pub mod life;
 pub mod lock;
 pub mod login;
 pub mod memory;
+pub mod moving;
 pub mod notify;
 pub mod ping;
 pub mod port;

@@ -129,9 +129,7 @@ async fn fill(db: &Db, half: &Path, (number, at, reason): (u64, i64, Reason)) ->
 fn beside(home: &Home, half: &Path) -> io::Result<()> {
     for entry in fs::read_dir(home.path())? {
         let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
-        let words = name.to_string_lossy();
-        let instructions = words.starts_with("orchestrator") && path.extension().is_some_and(|kind| kind == "md");
-        if (path == home.config() || instructions) && path.is_file() {
+        if files::is_kept(&name.to_string_lossy()) && path.is_file() {
             files::put(&half.join(&name), &fs::read(&path)?)?;
         }
     }

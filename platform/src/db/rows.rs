@@ -14,9 +14,9 @@ pub(crate) type Image = Map<String, Value>;
 /// The values of a row's primary key.
 pub(crate) type Key = Vec<Value>;
 
-/// Tables without an image: those of apalis, which follow from `job`; the journal's own head; and what is known of processes and
-/// calls that live now.
-const APART: [&str; 5] = ["Jobs", "Workers", "journal", "process", "call"];
+/// Tables without an image: those of apalis, which follow from `job`; the journal's own head; and what is known of processes,
+/// calls and the clock of this moment.
+const APART: [&str; 6] = ["Jobs", "Workers", "journal", "process", "call", "clock"];
 
 /// What is known of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
