@@ -22,7 +22,8 @@ pub async fn export(file: Option<PathBuf>, as_json: bool) -> Result<u8, Failure>
     let to = file.as_deref().map_or("standard output".into(), Path::to_string_lossy);
     let rows: i64 = exported.head.rows.values().sum();
     print::note(&format!("{} tasks, {rows} rows in all, written to {to}", exported.head.tasks()));
-    for note in notes(&exported, agentlab_supervisor::is_running(&system.home), system.config.telegram.token.is_some()) {
+    for note in notes(&exported, agentlab_supervisor::is_running(&system.home), system.config.telegram.token.is_some())
+    {
         print::note(&note);
     }
     Ok(exit_code::DONE)

@@ -26,12 +26,16 @@ pub async fn import(file: &Path, as_json: bool) -> Result<u8, Failure> {
     };
     if agentlab_supervisor::is_running(&home) {
         let home = home.path().display();
-        return Err(Failure::words(format!("agentlab runs in {home}: stop it (Ctrl-C, `agentlab service uninstall`) and import then")));
+        return Err(Failure::words(format!(
+            "agentlab runs in {home}: stop it (Ctrl-C, `agentlab service uninstall`) and import then"
+        )));
     }
     let db = system::database(&home).await?;
     let imported = moving::import(&db, &mut *from).await?;
     if as_json {
-        print::json(&serde_json::json!({ "export": imported.head, "beside": imported.beside, "unknown": imported.unknown }))?;
+        print::json(
+            &serde_json::json!({ "export": imported.head, "beside": imported.beside, "unknown": imported.unknown }),
+        )?;
     } else {
         let at = calendar::clock_time(imported.head.at, clock::now_ms());
         let tasks = imported.head.tasks();

@@ -10,7 +10,9 @@ pub const FORMAT: u32 = 1;
 pub enum Refusal {
     #[error("it is written in form {found}, and this release reads up to {FORMAT}: update agentlab here first")]
     Form { found: u32 },
-    #[error("it was exported by agentlab {release}, and needs agentlab {needed} or newer; this is {own}: update agentlab here first")]
+    #[error(
+        "it was exported by agentlab {release}, and needs agentlab {needed} or newer; this is {own}: update agentlab here first"
+    )]
     Newer { release: String, needed: String, own: String },
 }
 
@@ -38,7 +40,10 @@ mod tests {
         assert_eq!(may_import(1, "0.9.0", "0.1.0", "0.2.0"), Ok(()), "it only knows more");
         let newer = may_import(1, "0.9.0", "0.8.0", "0.2.0").unwrap_err();
         let words = newer.to_string();
-        assert!(["0.9.0", "0.8.0 or newer", "this is 0.2.0", "update"].iter().all(|part| words.contains(part)), "{words}");
+        assert!(
+            ["0.9.0", "0.8.0 or newer", "this is 0.2.0", "update"].iter().all(|part| words.contains(part)),
+            "{words}"
+        );
         assert!(may_import(1, "?", "?", "0.2.0").is_err(), "what cannot be read is from the future");
     }
 

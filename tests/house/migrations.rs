@@ -12,7 +12,7 @@ use super::tree::{all, none, paths, text};
 const SAMPLES: &str = "tests/house/samples/";
 
 /// A database with every migration and every sample, and the folder that holds it.
-pub(super) async fn filled() -> (tempfile::TempDir, SqliteConnection) {
+pub(crate) async fn filled() -> (tempfile::TempDir, SqliteConnection) {
     let folder = tempfile::tempdir().unwrap();
     let options = SqliteConnectOptions::new()
         .filename(folder.path().join("agentlab.db"))

@@ -6,7 +6,7 @@ mod container;
 mod documents;
 mod imports;
 mod metrics;
-mod migrations;
+pub(crate) mod migrations;
 mod names;
 mod questions;
 mod refusals;

@@ -34,6 +34,8 @@ mod limits;
 mod locked;
 mod memory;
 mod metrics;
+mod moving;
+mod moving_faults;
 mod newer_schema;
 mod openapi;
 mod orphans;

@@ -60,7 +60,10 @@ impl Snapshot {
     }
 
     /// Hands over every row, table by table in the order of its key, as JSON text.
-    pub(crate) async fn each(&mut self, mut take: impl FnMut(&str, &str) -> io::Result<()>) -> Result<io::Result<()>, DbError> {
+    pub(crate) async fn each(
+        &mut self,
+        mut take: impl FnMut(&str, &str) -> io::Result<()>,
+    ) -> Result<io::Result<()>, DbError> {
         for table in self.tables.values() {
             let order = table.key.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
             let asking = format!("SELECT {} FROM \"{}\" ORDER BY {order}", table.as_json(), table.name);

@@ -27,7 +27,7 @@ pub(super) fn without_secrets(text: &str, secrets: &[SecretString]) -> Option<(S
         let key = parts.pop()?;
         let mut place = Some(document.as_item_mut());
         for part in &parts {
-            place = place.and_then(|item| item.get_mut(part));
+            place = place.and_then(Item::as_table_like_mut).and_then(|table| table.get_mut(part));
         }
         let Some(table) = place.and_then(Item::as_table_like_mut) else { continue };
         let names: Vec<String> = if key == "*" {
@@ -44,10 +44,10 @@ pub(super) fn without_secrets(text: &str, secrets: &[SecretString]) -> Option<(S
     // A comment may hold what was the token once.
     let holds = |line: &str| secrets.iter().any(|secret| is_in(secret, line));
     if holds(&kept) {
-        kept = kept.lines().filter(|line| !(line.trim_start().starts_with('#') && holds(line))).fold(
-            String::new(),
-            |text, line| text + line + "\n",
-        );
+        kept = kept
+            .lines()
+            .filter(|line| !(line.trim_start().starts_with('#') && holds(line)))
+            .fold(String::new(), |text, line| text + line + "\n");
     }
     (!holds(&kept)).then_some((kept, left_out))
 }
@@ -72,10 +72,17 @@ mod tests {
     #[test]
     fn what_a_person_wrote_stays_and_secrets_are_named_and_left_out() {
         let (kept, left_out) =
-            without_secrets(TEXT, &secrets(&["123:abcdefgh", "sk-secret-1", "https://example/abc", "topsecret"])).unwrap();
+            without_secrets(TEXT, &secrets(&["123:abcdefgh", "sk-secret-1", "https://example/abc", "topsecret"]))
+                .unwrap();
         assert_eq!(
             left_out,
-            ["telegram.token", "agent.env.KEY", "alerts.webhook.url", "alerts.webhook.secret", "alerts.dead_mans_switch_url"]
+            [
+                "telegram.token",
+                "agent.env.KEY",
+                "alerts.webhook.url",
+                "alerts.webhook.secret",
+                "alerts.dead_mans_switch_url"
+            ]
         );
         for word in ["abcdefgh", "sk-secret", "example", "hook/1", "topsecret"] {
             assert!(!kept.contains(word), "{word}: {kept}");

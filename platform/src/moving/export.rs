@@ -4,14 +4,14 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, BufWriter, Write},
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use agentlab_domain::moving::FORMAT;
 use sha2::{Digest, Sha256};
 
 use super::{Head, Line, MovingError, config};
-use crate::{clock, config::Config, db::Db, digest, files};
+use crate::{clock, config::Config, db::Db, digest, files, home::Home};
 
 /// What was exported.
 #[derive(Debug)]
@@ -39,6 +39,7 @@ pub async fn export(db: &Db, config: &Config, to: &mut (dyn Write + Send)) -> Re
         schema,
         min_release,
         at: clock::now_ms(),
+        home: canonical(db.home()),
         rows: snapshot.counts().await?,
         left_out,
     };
@@ -58,6 +59,11 @@ pub async fn export(db: &Db, config: &Config, to: &mut (dyn Write + Send)) -> Re
     }
     lines.end().map_err(failed)?;
     Ok(Exported { head, no_config })
+}
+
+/// The path of a home as rows name what lies in it.
+pub(super) fn canonical(home: &Home) -> PathBuf {
+    fs::canonicalize(home.path()).unwrap_or_else(|_| home.path().to_owned())
 }
 
 /// The same into a file, which is whole or not there: it holds what people wrote, so it is for its owner alone.

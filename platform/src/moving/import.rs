@@ -3,13 +3,14 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead, ErrorKind},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use agentlab_domain::moving::may_import;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Head, Line, MovingError};
+use super::{Head, Line, MovingError, export::canonical};
 use crate::{
     db::{Db, import::Receiving},
     digest, files,
@@ -36,7 +37,7 @@ pub async fn import(db: &Db, from: &mut (dyn BufRead + Send)) -> Result<Imported
     };
     may_import(head.form, &head.release, &head.min_release, env!("CARGO_PKG_VERSION"))?;
     let mut receiving = db.receive().await?.map_err(has_worked)?;
-    let files = match take(&mut reader, &mut receiving, &head).await {
+    let files = match take(&mut reader, &mut receiving, (&head, home)).await {
         Ok(files) => files,
         Err(error) => {
             receiving.give_up().await?;
@@ -56,8 +57,9 @@ pub async fn import(db: &Db, from: &mut (dyn BufRead + Send)) -> Result<Imported
 async fn take(
     reader: &mut Reader<'_>,
     receiving: &mut Receiving,
-    head: &Head,
+    (head, home): (&Head, &Home),
 ) -> Result<BTreeMap<String, String>, MovingError> {
+    let home = canonical(home);
     let mut files = BTreeMap::new();
     let mut rows: BTreeMap<String, i64> = BTreeMap::new();
     loop {
@@ -66,7 +68,8 @@ async fn take(
             Some(Line::File { file, text }) => {
                 files.insert(file, text);
             }
-            Some(Line::Row { table, row }) => {
+            Some(Line::Row { table, mut row }) => {
+                at_home(&mut row, &head.home, &home);
                 *rows.entry(table.clone()).or_default() += 1;
                 if !receiving.put(&table, &row).await? {
                     return Err(reader.wrong(&format!("a row of {table} is there twice")));
@@ -87,10 +90,19 @@ async fn take(
         return Err(reader.wrong("something stands after its end"));
     }
     let expected = |table: &String| head.rows.get(table).copied().unwrap_or_default();
-    if head.rows.keys().chain(rows.keys()).any(|table| expected(table) != rows.get(table).copied().unwrap_or_default()) {
+    if head.rows.keys().chain(rows.keys()).any(|table| expected(table) != rows.get(table).copied().unwrap_or_default())
+    {
         return Err(reader.wrong("it has not as many rows as it says"));
     }
     Ok(files)
+}
+
+/// A row of what worked in the home that was exported is one of what works in the home that takes it in.
+fn at_home(row: &mut Map<String, Value>, there: &Path, here: &Path) {
+    let Some(Value::String(path)) = row.get_mut("workspace") else { return };
+    if let Ok(inside) = Path::new(path.as_str()).strip_prefix(there) {
+        *path = here.join(inside).to_string_lossy().into_owned();
+    }
 }
 
 /// Puts a file of the home in its place, or beside one that says something else; then where.

@@ -8,8 +8,6 @@
 mod config;
 mod export;
 mod import;
-#[cfg(test)]
-mod tests;
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
@@ -58,6 +56,8 @@ pub struct Head {
     pub min_release: String,
     /// Unix milliseconds.
     pub at: i64,
+    /// The canonical path of the home: what worked in it works elsewhere in the home of that place.
+    pub home: PathBuf,
     /// How many rows follow of each table.
     pub rows: BTreeMap<String, i64>,
     /// Keys of the configuration that hold secrets, and do not travel.
