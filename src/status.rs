@@ -10,14 +10,14 @@ use agentlab_domain::{
 };
 use agentlab_platform::{
     alert::book::{self, Entry},
-    clock,
+    calendar, clock,
     config::{self, Config},
-    db::{Terms, gone, jobs::JobView, status::Status, uptime::Uptime},
+    db::{Terms, jobs::JobView, status::Status, uptime::Uptime},
     detectors::{self, Detectors},
     home::Home,
     instructions, life, pulse,
     releases::{self, Release, trial::Trial},
-    restore::Depth,
+    restore::{self, Depth},
     services,
 };
 use serde::Serialize;
@@ -62,9 +62,6 @@ fn release_line(release: &Release, trial: Option<&Trial>) -> String {
 pub async fn status(as_json: bool) -> Result<u8, Failure> {
     let home = Home::open()?;
     let config = config::load(&home)?;
-    if gone::is_gone(&home) {
-        return without_database::print(&home, &config, gone::gone(&home).to_string(), as_json);
-    }
     let looked = tokio::time::timeout(system::patience(), look(&home, &config)).await;
     match looked {
         Ok(Ok(seen)) => show(&seen, as_json),
@@ -153,6 +150,9 @@ fn show(seen: &Seen, as_json: bool) -> Result<u8, Failure> {
     }
     for words in detectors::silent(&detectors) {
         print::line(&words);
+    }
+    if let Some(report) = restore::last(&system.home) {
+        print::line(&format!("{}: {}", calendar::clock_time(report.at, clock::now_ms()), report.words()));
     }
     if let Some(release) = &release {
         print::line(&release_line(release, trial.as_ref()));

@@ -52,19 +52,27 @@ pub async fn open() -> Result<System, Failure> {
 /// Opens the database for a person who waits: while it is locked it is said by whom, and soon it is given up. Where nobody else has it
 /// open it is put right first, and what was done is said.
 pub async fn database(home: &Home) -> Result<Db, DbError> {
-    let (began, mut said) = (clock::instant(), false);
     let before = restore::last(home).map(|report| report.at);
+    let opened = open_by(home, || restore::attempt(home, Depth::Quick)).await;
+    if let Some(report) = restore::last(home).filter(|report| Some(report.at) != before) {
+        print::note(&report.words());
+    }
+    opened
+}
+
+/// The same without putting anything right: for whoever asks what is wrong.
+pub async fn as_it_is(home: &Home) -> Result<Db, DbError> {
+    open_by(home, || Db::open(home)).await
+}
+
+async fn open_by<F: Future<Output = Result<Db, DbError>>>(home: &Home, open: impl Fn() -> F) -> Result<Db, DbError> {
+    let (began, mut said) = (clock::instant(), false);
     loop {
-        let attempt = restore::attempt(home, Depth::Quick).await;
+        let attempt = open().await;
         let being_restored = matches!(attempt, Err(DbError::SetAside));
         match attempt {
             Err(error) if error.is_busy() || being_restored => {}
-            done => {
-                if let Some(report) = restore::last(home).filter(|report| Some(report.at) != before) {
-                    print::note(&report.words());
-                }
-                return done;
-            }
+            done => return done,
         }
         let waited = began.elapsed();
         if waited >= patience() {

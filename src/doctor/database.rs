@@ -4,6 +4,7 @@ use agentlab_platform::{
     backup, calendar, clock,
     db::{Db, DbError, migrate},
     home::Home,
+    restore,
 };
 
 use super::finding::Finding;
@@ -20,21 +21,28 @@ pub(super) async fn unreadable(home: &Home, error: &DbError) -> Finding {
     for backup in backup::all(home) {
         if backup::verify(home, &backup).await.is_ok() {
             let made = calendar::clock_time(backup.at, clock::now_ms());
-            let copy = home.backups().join(&backup.name).join(backup::DATABASE);
             let remedy = format!(
-                "the newest backup that is sound is {} of {made} ({} tasks): stop agentlab, move {database} and its -wal and \
-                 -shm aside, then `cp {copy} {database}`. What was accepted after it is not in it (docs/features/backups.md)",
+                "`agentlab backup restore`, or any start of agentlab, restores it by itself: from {} of {made} ({} tasks), with what \
+                 the journal has beyond it. What is there now is kept in set-aside/ (docs/features/backups.md)",
                 backup.name,
                 backup.tasks(),
-                database = home.database().display(),
-                copy = copy.display(),
             );
             return Finding::problem("database", what, remedy);
         }
     }
-    let remedy = "no backup here is sound (look into backup.copy_to, if you set it): stop agentlab, copy every agentlab.db* to a safe \
-                  place, and let `sqlite3 agentlab.db .recover` save what can be read";
+    let remedy = "no backup here is sound (look into backup.copy_to, if you set it). Any start of agentlab builds it again from the journal \
+                  where that is whole, and refuses otherwise: then copy every agentlab.db* to a safe place, and let `sqlite3 agentlab.db \
+                  .recover` save what can be read";
     Finding::problem("database", what, remedy)
+}
+
+/// What was restored last.
+pub(super) fn restored(home: &Home) -> Option<Finding> {
+    let report = restore::last(home)?;
+    let when = calendar::clock_time(report.at, clock::now_ms());
+    let (what, again) =
+        (format!("{when}: {}", report.words()), "should it happen again, look at the disk (`dmesg`, SMART)");
+    Some(Finding::warning("restored", what, again))
 }
 
 /// Rows that name what is not there.

@@ -81,7 +81,7 @@ async fn findings() -> Vec<Finding> {
     let (ok, what) = agentlab_bot::check(&config).await;
     checks.push(if ok { Finding::plain("telegram", true, what) } else { Finding::problem("telegram", what, TELEGRAM) });
     let mut workers = config.workers.count;
-    match system::database(&home).await {
+    match system::as_it_is(&home).await {
         Ok(db) => {
             checks.push(match migrate::check(&db).await {
                 Ok(()) => Finding::plain("database", true, home.database().display().to_string()),
@@ -105,6 +105,7 @@ async fn findings() -> Vec<Finding> {
         Err(error) => checks.push(database::unreadable(&home, &error).await),
     }
     checks.extend(wal);
+    checks.extend(database::restored(&home));
     checks.extend(backups::finding(&home, &config).await);
     checks.extend(machine::findings(&home, &config).await);
     let mut check = |id: &str, ok, what: String| checks.push(Finding::plain(id, ok, what));

@@ -55,6 +55,7 @@ mod releases_bad;
 mod releases_revert;
 mod releases_steps;
 mod restart;
+mod restored;
 mod retry;
 mod reused_pid;
 mod rungs;

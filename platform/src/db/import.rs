@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use agentlab_domain::job::State;
 use fail::fail_point;
 use sqlx::{AssertSqlSafe, SqliteConnection};
-use ulid::Ulid;
 
 use super::{
     Db, DbError, Durability, Write, export,
@@ -86,8 +85,7 @@ impl Receiving {
     /// A job's row in the queue follows from the job: nobody here holds it.
     async fn queue(&mut self, job: &Image) -> Result<(), DbError> {
         let text = |column: &str| job.get(column).and_then(serde_json::Value::as_str).unwrap_or_default();
-        let id = Ulid::from_string(text("id")).map_err(|error| DbError::Queue(error.to_string()))?;
-        queue::push(&mut self.write, id).await?;
+        queue::push(&mut self.write, text("id")).await?;
         // The state of a later release keeps its place, and nobody here claims it.
         let state = State::parse(text("state")).filter(|state| state.is_ended());
         let ended_at = job.get("ended_at").and_then(serde_json::Value::as_i64);

@@ -50,13 +50,25 @@ pub async fn open(home: &Home, depth: Depth) -> Result<Db, DbError> {
 pub async fn attempt(home: &Home, depth: Depth) -> Result<Db, DbError> {
     let path = home.lock("db");
     let failed = |error| DbError::File { path: path.clone(), error };
-    if let Some(_alone) = Lock::try_take(&path, Mode::Exclusive).map_err(failed)? {
+    let alone = Lock::try_take(&path, Mode::Exclusive).map_err(failed)?;
+    let is_alone = alone.is_some();
+    if is_alone {
         mend::mend(home, depth).await?;
     }
+    drop(alone);
     if is_condemned(home) {
         return Err(DbError::SetAside);
     }
-    Db::open(home).await
+    match Db::open(home).await {
+        // Whoever has it open lets go of it soon: they look whether it is in its place.
+        Err(DbError::Gone { .. }) if !is_alone => Err(DbError::SetAside),
+        Err(error) if !is_alone && error.is_damage() => {
+            let Some(why) = look(home).await? else { return Err(error) };
+            condemn(home, &why)?;
+            Err(DbError::SetAside)
+        }
+        opened => opened,
+    }
 }
 
 /// Whether it is so within this time; for whoever waits for a restore that he asked for.

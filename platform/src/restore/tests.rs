@@ -225,3 +225,26 @@ async fn what_a_person_wants_is_restored_with_all_that_came_after_it() {
     assert!(report.set_aside.is_some_and(|folder| folder.join("agentlab.db").exists()));
     assert!(report.why.unwrap().contains("a person wants"));
 }
+
+#[tokio::test]
+async fn i4_a_line_comes_before_its_commit_and_without_it_nothing_is_committed() {
+    let (_folder, home) = fresh();
+    let db = open(&home, Depth::Whole).await.unwrap();
+    ask(&db, "one").await;
+    fs::rename(home.journal(), home.path().join("away")).unwrap();
+    fs::create_dir(home.journal()).unwrap();
+    let place = Place {
+        project: "p".into(),
+        path: home.workspace(),
+        isolation: agentlab_domain::isolation::Isolation::Exclusive,
+    };
+    let new =
+        NewJob { source: Source::Terminal { request_id: "two".into() }, place, prompt: "two".into(), resumes: None };
+    let error = db.enqueue(&new).await.unwrap_err();
+    assert!(matches!(&error, DbError::File { path, .. } if *path == home.journal()), "{error}");
+    fs::remove_dir(home.journal()).unwrap();
+    fs::rename(home.path().join("away"), home.journal()).unwrap();
+    assert_eq!(db.enqueue(&new).await.unwrap().number, 2, "the number was not used up");
+    db.let_go().await;
+    assert_eq!(promised(&home).await.len(), 2);
+}
