@@ -46,7 +46,9 @@ pub(crate) fn is_kept(name: &str) -> bool {
 }
 
 fn is_instructions(name: &str) -> bool {
-    name.starts_with("orchestrator") && name.ends_with(".md") && !name.contains('/')
+    name.starts_with("orchestrator")
+        && Path::new(name).extension().is_some_and(|kind| kind == "md")
+        && !name.contains('/')
 }
 
 /// The instructions in a home, by name.

@@ -2,7 +2,13 @@
 
 use std::fs;
 
-use agentlab_platform::{config, db::Db, home::Home, moving};
+use agentlab_platform::{
+    config,
+    db::Db,
+    home::Home,
+    identity::{Identity, Living},
+    moving,
+};
 use agentlab_stand_ins::BotApi;
 use serde_json::Value;
 use sqlx::Connection;
@@ -127,7 +133,16 @@ fn a_system_that_is_moved_while_it_works_goes_on_elsewhere_with_what_had_not_end
     let again = to.run(&["import", file.to_str().unwrap()]);
     assert!(again.code == Some(1) && again.stderr.contains("has worked already (5 tasks"), "{again:?}");
 
+    // Its agent lives, and is not theirs: they wait until it has ended.
+    let run = from.sql("SELECT id FROM run WHERE state = 'running'")[0]["id"].as_str().unwrap().to_owned();
+    let child = from.home().join("runs").join(run).join("child.json");
+    let agent: Identity = serde_json::from_slice(&fs::read(child).unwrap()).unwrap();
     let up = to.up();
+    wait_until("it cannot be told whether it is over", LONG, || {
+        to.count("SELECT COUNT(*) FROM job WHERE parked_for = 'cannot_tell'") == 1
+    });
+    assert_eq!(agent.living(), Living::Yes);
+    crate::world::kill_9(agent.pid);
     api.wait_for_text(-2, "moved.", LONG);
     api.wait_for_text(-2, "behind it.", LONG);
     let look = Look::into(&to);

@@ -87,7 +87,11 @@ fn as_of(text: &str, change: impl Fn(&str) -> String) -> String {
 
 fn sha256(text: &str) -> String {
     use sha2::Digest;
-    sha2::Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write;
+    sha2::Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut words, byte| {
+        write!(words, "{byte:02x}").unwrap();
+        words
+    })
 }
 
 #[test]

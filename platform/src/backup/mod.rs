@@ -68,12 +68,12 @@ pub struct Backup {
     pub rows: BTreeMap<String, i64>,
     /// When it was last begun with in a scratch file and found sound, Unix milliseconds.
     pub verified_at: i64,
-    /// The number of the last transaction in it: what the journal has above it came later.
-    #[serde(default)]
-    pub seq: i64,
     /// Why it was made.
     #[serde(default)]
     pub reason: Reason,
+    /// The number of the last transaction in it: what the journal has above it came later.
+    #[serde(default)]
+    pub seq: i64,
     /// Why it cannot be restored, in words, as the last try found; nothing where it can be.
     #[serde(default)]
     pub bad: Option<String>,

@@ -101,10 +101,7 @@ async fn make(db: &Db, backups: &Path, (number, reason): (u64, Reason)) -> Resul
 async fn fill(db: &Db, half: &Path, (number, at, reason): (u64, i64, Reason)) -> Result<Backup, BackupError> {
     fs::DirBuilder::new().mode(0o700).create(half).map_err(BackupError::at(half))?;
     let copy = half.join(DATABASE);
-    // Before a schema changes nobody writes, and whoever sees to that has the ticket.
-    if !matches!(reason, Reason::Schema(_)) {
-        db.cut_journal().await.map_err(BackupError::Copy)?;
-    }
+    db.cut_journal(matches!(reason, Reason::Schema(_))).await.map_err(BackupError::Copy)?;
     let rows = db.copy_to(&copy).await.map_err(BackupError::Copy)?;
     fail_point!("backup-copied");
     let synced = || {

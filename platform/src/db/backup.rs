@@ -41,9 +41,13 @@ pub(crate) async fn seq(path: &Path) -> Result<i64, DbError> {
 }
 
 impl Db {
-    /// Begins a new segment of the journal: what is copied from now on has all of the one before.
-    pub(crate) async fn cut_journal(&self) -> Result<(), DbError> {
-        let _turn = self.ticket().await?;
+    /// Begins a new segment of the journal: what is copied from now on has all of the one before. `still`: the caller keeps every
+    /// writer waiting, for an upgrade; a schema from before there was a journal has nothing to cut.
+    pub(crate) async fn cut_journal(&self, still: bool) -> Result<(), DbError> {
+        let _turn = if still { None } else { Some(self.ticket().await?) };
+        if !whole::has_journal(&mut *self.read().acquire().await?).await? {
+            return Ok(());
+        }
         let seq = sqlx::query_scalar("SELECT seq FROM journal").fetch_one(self.read()).await?;
         journal::rotate(self.home(), seq).map_err(|error| DbError::File { path: self.home().journal(), error })
     }

@@ -10,6 +10,7 @@ use super::{
     Db, DbError,
     rows::{self, Table},
 };
+use crate::queue;
 
 /// A table that says something of this database alone.
 const OF_HERE: &str = "meta";
@@ -53,7 +54,12 @@ impl Snapshot {
 
     /// The newest migration of ours, and the oldest release that opens this database.
     pub(crate) async fn schema(&mut self) -> Result<(i64, String), DbError> {
-        let newest = super::migrate::ours().iter().map(|migration| migration.version).max().unwrap_or_default();
+        // That of the database: a later release may have been here.
+        let applied: Vec<i64> =
+            sqlx::query_scalar("SELECT version FROM _sqlx_migrations").fetch_all(&mut self.connection).await?;
+        let theirs = queue::migrations();
+        let is_ours = |version: &i64| !theirs.iter().any(|migration| migration.version == *version);
+        let newest = applied.into_iter().filter(is_ours).max().unwrap_or_default();
         let needed = sqlx::query_scalar("SELECT value FROM meta WHERE key = 'schema_min_release'");
         let needed: Option<String> = needed.fetch_optional(&mut self.connection).await?;
         Ok((newest, needed.unwrap_or_else(|| "0.0.0".to_owned())))

@@ -3,16 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agentlab_domain::job::State;
 use fail::fail_point;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::{
-    Db, DbError, Durability, Write, export,
+    Db, DbError, Durability, Write, export, replay,
     rows::{self, Image, Table},
 };
-use crate::queue;
-
 /// What is work, in tables, and in words for people.
 const WORK: [(&str, &str); 6] = [
     ("job", "tasks"),
@@ -29,6 +26,7 @@ pub(crate) struct Receiving {
     write: Write,
     tables: BTreeMap<String, Table>,
     unknown: BTreeSet<String>,
+    living: Vec<String>,
 }
 
 impl Db {
@@ -47,7 +45,7 @@ impl Db {
             sqlx::query(clearing).execute(&mut *write).await?;
         }
         fail_point!("import-begin");
-        Ok(Ok(Receiving { write, tables, unknown: BTreeSet::new() }))
+        Ok(Ok(Receiving { write, tables, unknown: BTreeSet::new(), living: Vec::new() }))
     }
 }
 
@@ -77,25 +75,12 @@ impl Receiving {
         }
         if name == "job" {
             fail_point!("import-job");
-            self.queue(image).await?;
+        }
+        let text = |column: &str| image.get(column).and_then(serde_json::Value::as_str).unwrap_or_default();
+        if name == "run" && text("state") != "over" {
+            self.living.push(text("id").to_owned());
         }
         Ok(true)
-    }
-
-    /// A job's row in the queue follows from the job: nobody here holds it.
-    async fn queue(&mut self, job: &Image) -> Result<(), DbError> {
-        let text = |column: &str| job.get(column).and_then(serde_json::Value::as_str).unwrap_or_default();
-        queue::push(&mut self.write, text("id")).await?;
-        // The state of a later release keeps its place, and nobody here claims it.
-        let state = State::parse(text("state")).filter(|state| state.is_ended());
-        let ended_at = job.get("ended_at").and_then(serde_json::Value::as_i64);
-        sqlx::query("UPDATE Jobs SET status = ?2, done_at = ?3 WHERE id = ?1")
-            .bind(text("id"))
-            .bind(state.map_or("Pending", State::queue_status))
-            .bind(ended_at.map(|at| at / 1000))
-            .execute(&mut *self.write)
-            .await?;
-        Ok(())
     }
 
     /// The next number of a table is above this one.
@@ -115,8 +100,14 @@ impl Receiving {
         Ok(())
     }
 
+    /// The runs that were not over.
+    pub(crate) fn living(&self) -> &[String] {
+        &self.living
+    }
+
     /// Looks at all of it, and commits. Returns what this release does not know and left out.
     pub(crate) async fn finish(mut self) -> Result<Vec<String>, DbError> {
+        replay::queue_follows(&mut self.write).await?;
         // Nobody follows here what was followed elsewhere.
         sqlx::query("UPDATE run SET worker = NULL WHERE worker IS NOT NULL").execute(&mut *self.write).await?;
         let dangling: i64 =

@@ -109,6 +109,36 @@ async fn lay(
     Ok(refused)
 }
 
+/// The queue has a row for every job, by its state, and nobody holds one.
+pub(super) async fn queue_follows(connection: &mut SqliteConnection) -> Result<(), DbError> {
+    sqlx::query("DELETE FROM Jobs WHERE id NOT IN (SELECT id FROM job)").execute(&mut *connection).await?;
+    let jobs: Vec<(String, String, Option<i64>, bool)> = sqlx::query_as(
+        "SELECT job.id, job.state, job.ended_at / 1000, EXISTS (SELECT 1 FROM Jobs WHERE Jobs.id = job.id) FROM job
+         WHERE NOT EXISTS (SELECT 1 FROM Jobs WHERE Jobs.id = job.id AND Jobs.status = CASE job.state
+             WHEN 'done' THEN 'Done' WHEN 'cancelled' THEN 'Killed' WHEN 'failed' THEN 'Failed' WHEN 'poison' THEN 'Failed'
+             ELSE 'Pending' END)",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    for (id, state, ended_at, there) in jobs {
+        if !there {
+            queue::push(connection, &id).await?;
+        }
+        // A state of a later release has not ended, as far as we know.
+        let status = agentlab_domain::job::State::parse(&state).map_or("Pending", |state| state.queue_status());
+        sqlx::query("UPDATE Jobs SET status = ?2, done_at = ?3 WHERE id = ?1")
+            .bind(&id)
+            .bind(status)
+            .bind(ended_at)
+            .execute(&mut *connection)
+            .await?;
+    }
+    sqlx::query("UPDATE Jobs SET lock_by = NULL, lock_at = NULL WHERE lock_by IS NOT NULL")
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
+}
+
 /// `None` where a rule of the schema forbids it.
 fn unless_forbidden<T>(done: Result<T, DbError>) -> Result<Option<T>, DbError> {
     match done {
@@ -161,31 +191,7 @@ async fn from_runs(
 /// missing.
 async fn settle(connection: &mut SqliteConnection) -> Result<usize, DbError> {
     let refused = unhang(connection).await?;
-    sqlx::query("DELETE FROM Jobs WHERE id NOT IN (SELECT id FROM job)").execute(&mut *connection).await?;
-    let jobs: Vec<(String, String, Option<i64>, bool)> = sqlx::query_as(
-        "SELECT job.id, job.state, job.ended_at / 1000, EXISTS (SELECT 1 FROM Jobs WHERE Jobs.id = job.id) FROM job
-         WHERE NOT EXISTS (SELECT 1 FROM Jobs WHERE Jobs.id = job.id AND Jobs.status = CASE job.state
-             WHEN 'done' THEN 'Done' WHEN 'cancelled' THEN 'Killed' WHEN 'failed' THEN 'Failed' WHEN 'poison' THEN 'Failed'
-             ELSE 'Pending' END)",
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    for (id, state, ended_at, there) in jobs {
-        if !there {
-            queue::push(connection, &id).await?;
-        }
-        // A state of a later release has not ended, as far as we know.
-        let status = agentlab_domain::job::State::parse(&state).map_or("Pending", |state| state.queue_status());
-        sqlx::query("UPDATE Jobs SET status = ?2, done_at = ?3 WHERE id = ?1")
-            .bind(&id)
-            .bind(status)
-            .bind(ended_at)
-            .execute(&mut *connection)
-            .await?;
-    }
-    sqlx::query("UPDATE Jobs SET lock_by = NULL, lock_at = NULL WHERE lock_by IS NOT NULL")
-        .execute(&mut *connection)
-        .await?;
+    queue_follows(connection).await?;
     sqlx::query("UPDATE run SET worker = NULL WHERE state <> 'over'").execute(&mut *connection).await?;
     sqlx::query("DELETE FROM job_lane WHERE job_id IN (SELECT id FROM job WHERE ended_at IS NOT NULL)")
         .execute(&mut *connection)

@@ -9,12 +9,14 @@ use std::{
 use agentlab_domain::moving::may_import;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::{Head, Line, MovingError, export::canonical};
 use crate::{
     db::{Db, import::Receiving},
     digest, files,
     home::Home,
+    run_dir::RunDir,
 };
 
 /// What was imported.
@@ -49,6 +51,10 @@ pub async fn import(db: &Db, from: &mut (dyn BufRead + Send)) -> Result<Imported
     for (name, text) in files {
         beside.extend(place(home, &name, &text)?);
     }
+    for id in receiving.living() {
+        let run = RunDir::of(home, id);
+        run.note_moved().map_err(|error| MovingError::File { place: run.path().display().to_string(), error })?;
+    }
     let unknown = receiving.finish().await?;
     Ok(Imported { head, beside, unknown })
 }
@@ -71,6 +77,11 @@ async fn take(
             Some(Line::Row { table, mut row }) => {
                 at_home(&mut row, &head.home, &home);
                 *rows.entry(table.clone()).or_default() += 1;
+                // It becomes the name of a folder.
+                if table == "run" && row.get("id").and_then(Value::as_str).is_none_or(|id| Uuid::parse_str(id).is_err())
+                {
+                    return Err(reader.wrong("a run has no id"));
+                }
                 if !receiving.put(&table, &row).await? {
                     return Err(reader.wrong(&format!("a row of {table} is there twice")));
                 }

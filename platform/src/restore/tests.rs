@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use agentlab_domain::backup::Reason;
+
 use super::*;
 use crate::{
     backup,
@@ -37,7 +39,7 @@ async fn working(backed_up: bool) -> (tempfile::TempDir, Home) {
     ask(&db, "two").await;
     db.cancel(1, "the test").await.unwrap();
     if backed_up {
-        backup::take(&db, &Terms::default()).await.unwrap();
+        backup::take(&db, &Terms::default(), Reason::Hourly).await.unwrap();
     }
     ask(&db, "three").await;
     ask(&db, "four").await;
@@ -184,7 +186,7 @@ async fn where_no_backup_is_the_journal_alone_is_enough_and_where_neither_is_it_
 async fn a_bad_backup_is_passed_over_and_the_journal_reaches_back_to_the_one_before() {
     let (_folder, home) = worked().await;
     let db = open(&home, Depth::Whole).await.unwrap();
-    let second = backup::take(&db, &Terms::default()).await.unwrap().backup;
+    let second = backup::take(&db, &Terms::default(), Reason::Hourly).await.unwrap().backup;
     ask(&db, "five").await;
     db.let_go().await;
     damage(&home.backups().join(&second.name).join(backup::DATABASE));
