@@ -20,6 +20,7 @@ mod console;
 mod copied;
 mod crashes;
 mod crashes_rungs;
+mod damaged_anywhere;
 mod doctor;
 mod gone;
 mod held;

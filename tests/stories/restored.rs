@@ -151,6 +151,7 @@ fn a_system_that_starts_over_a_cut_database_says_what_it_put_back() {
     }
     world.wait_for_quiet();
     fs::File::options().write(true).open(database(&world)).unwrap().set_len(3 * 4096).unwrap();
+    let _ = fs::remove_file(world.home().join("agentlab.db-wal"));
     let up = world.up();
     assert_eq!(world.count("SELECT COUNT(*) FROM job WHERE state = 'done'"), 3);
     let status = world.run(&["status"]);

@@ -121,7 +121,11 @@ impl Db {
     pub async fn open(home: &Home) -> Result<Self, DbError> {
         gone::refuse(home)?;
         let db = Self::as_it_is(home)?;
-        migrate::run(&db).await?;
+        if let Err(error) = migrate::run(&db).await {
+            // Waited for: whoever sets the file aside next must not meet what closes late.
+            db.let_go().await;
+            return Err(error);
+        }
         // It may have brought the schema up to date, and would hold the file beside its successor.
         db.full.close().await;
         let watched = Arc::clone(&db.watched);

@@ -4,13 +4,14 @@
 //!
 //! Only for a database that nobody else has open: whoever held a lease is gone, and every lease is let go.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
     DbError, lanes,
     rows::{self, Image, Key, Table},
+    whole,
 };
 use crate::{home::Home, journal, queue};
 
@@ -29,13 +30,32 @@ pub(crate) struct Replayed {
     pub(crate) runs: usize,
 }
 
-/// Puts back what this database lacks; of run directories where it was `restored` or the journal shows that something is missing.
-/// Nothing is changed where it lacks nothing.
-pub(crate) async fn replay(
-    connection: &mut SqliteConnection,
-    home: &Home,
-    restored: bool,
-) -> Result<Replayed, DbError> {
+/// Puts back what the database at `path` lacks; of run directories where it was `restored` or the journal shows that something is
+/// missing. Nothing is changed where it lacks nothing. A restored one is a single file afterwards.
+pub(crate) async fn into(path: &Path, home: &Home, restored: bool) -> Result<Replayed, DbError> {
+    // What refers to what is looked at when all of it is there.
+    let options = SqliteConnectOptions::new().filename(path).foreign_keys(false);
+    let mut connection = options.connect().await?;
+    let replayed = begun(&mut connection, home, restored).await;
+    // Waited for: what closes later would meet the files of its successor.
+    let closed = connection.close().await;
+    let replayed = replayed?;
+    closed?;
+    Ok(replayed)
+}
+
+async fn begun(connection: &mut SqliteConnection, home: &Home, restored: bool) -> Result<Replayed, DbError> {
+    if !whole::has_journal(connection).await? {
+        return Ok(Replayed::default());
+    }
+    let replayed = replay(connection, home, restored).await?;
+    if restored {
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await?;
+    }
+    Ok(replayed)
+}
+
+async fn replay(connection: &mut SqliteConnection, home: &Home, restored: bool) -> Result<Replayed, DbError> {
     let (id, seq): (String, i64) = sqlx::query_as("SELECT id, seq FROM journal").fetch_one(&mut *connection).await?;
     let failed = |error| DbError::File { path: home.journal(), error };
     // The ordinary case costs no more than the end of a file.
@@ -112,20 +132,19 @@ async fn lay(
 /// The queue has a row for every job, by its state, and nobody holds one.
 pub(super) async fn queue_follows(connection: &mut SqliteConnection) -> Result<(), DbError> {
     sqlx::query("DELETE FROM Jobs WHERE id NOT IN (SELECT id FROM job)").execute(&mut *connection).await?;
-    let jobs: Vec<(String, String, Option<i64>, bool)> = sqlx::query_as(
-        "SELECT job.id, job.state, job.ended_at / 1000, EXISTS (SELECT 1 FROM Jobs WHERE Jobs.id = job.id) FROM job
-         WHERE NOT EXISTS (SELECT 1 FROM Jobs WHERE Jobs.id = job.id AND Jobs.status = CASE job.state
-             WHEN 'done' THEN 'Done' WHEN 'cancelled' THEN 'Killed' WHEN 'failed' THEN 'Failed' WHEN 'poison' THEN 'Failed'
-             ELSE 'Pending' END)",
+    let jobs: Vec<(String, String, Option<i64>, Option<String>)> = sqlx::query_as(
+        "SELECT job.id, job.state, job.ended_at / 1000, Jobs.status FROM job LEFT JOIN Jobs ON Jobs.id = job.id",
     )
     .fetch_all(&mut *connection)
     .await?;
     for (id, state, ended_at, there) in jobs {
-        if !there {
-            queue::push(connection, &id).await?;
-        }
         // A state of a later release has not ended, as far as we know.
         let status = agentlab_domain::job::State::parse(&state).map_or("Pending", |state| state.queue_status());
+        match there {
+            Some(there) if there == status => continue,
+            Some(_) => {}
+            None => queue::push(connection, &id).await?,
+        }
         sqlx::query("UPDATE Jobs SET status = ?2, done_at = ?3 WHERE id = ?1")
             .bind(&id)
             .bind(status)
@@ -243,5 +262,21 @@ async fn unhang(connection: &mut SqliteConnection) -> Result<usize, DbError> {
         if changed == 0 {
             return Ok(gone);
         }
+    }
+}
+
+/// A task with its place in apalis' table and in its lane.
+#[cfg(test)]
+pub(crate) type Promised = (i64, String, String, String, Option<i64>);
+
+#[cfg(test)]
+impl super::Db {
+    /// What everybody was promised: number, words, state, `Jobs.status`, whether it is the head of its lane.
+    pub(crate) async fn promised(&self) -> Vec<Promised> {
+        let found = sqlx::query_as(
+            "SELECT job.number, job.prompt, job.state, Jobs.status, l.head FROM job JOIN Jobs ON Jobs.id = job.id
+             LEFT JOIN job_lane l ON l.job_id = job.id ORDER BY job.number",
+        );
+        found.fetch_all(self.read()).await.unwrap()
     }
 }

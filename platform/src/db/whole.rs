@@ -55,18 +55,24 @@ pub(crate) async fn examine(home: &Home, closely: bool) -> Result<Found, DbError
 async fn looked_at(home: &Home, closely: bool) -> Result<bool, DbError> {
     let options = SqliteConnectOptions::new().filename(home.database()).foreign_keys(false);
     let mut connection = options.connect().await?;
+    let looked = by(&mut connection, closely).await;
+    // Waited for: what closes later would meet the files of its successor.
+    let _ = connection.close().await;
+    looked
+}
+
+async fn by(connection: &mut SqliteConnection, closely: bool) -> Result<bool, DbError> {
     if closely {
-        let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(3)").fetch_all(&mut connection).await?;
+        let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(3)").fetch_all(&mut *connection).await?;
         if found != ["ok"] {
             return Err(DbError::Damaged(found.join("; ")));
         }
     }
     let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'job')")
-        .fetch_one(&mut connection)
+        .fetch_one(&mut *connection)
         .await?;
     // One whose head says that it may only be read is damaged too.
     connection.begin_with("BEGIN IMMEDIATE").await?.rollback().await?;
-    connection.close().await?;
     Ok(known)
 }
 
@@ -74,7 +80,7 @@ async fn looked_at(home: &Home, closely: bool) -> Result<bool, DbError> {
 /// look, and nothing is set aside for them.
 fn explains(error: &DbError) -> bool {
     let (DbError::Sql(error) | DbError::Disk(error)) = error else { return false };
-    // SQLITE_IOERR_SHORT_READ: the file ends in the middle of a page.
+    // SQLITE_IOERR_SHORT_READ (522): the file ends in the middle of a page.
     let short = error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "522");
     // PERM 3, BUSY 5, LOCKED 6, NOMEM 7, INTERRUPT 9, IOERR 10, FULL 13, CANTOPEN 14, PROTOCOL 15, AUTH 23.
     short || primary_code(error).is_some_and(|code| ![3, 5, 6, 7, 9, 10, 13, 14, 15, 23].contains(&code))

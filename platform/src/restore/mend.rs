@@ -1,7 +1,6 @@
 //! Looking at a database that nobody else has open, and doing what follows.
 
 use fail::fail_point;
-use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
     Report, condemned, place, report,
@@ -57,12 +56,7 @@ pub(super) async fn mend(home: &Home, depth: Depth) -> Result<(), DbError> {
 
 /// Puts back what a sound database lacks.
 async fn catch_up(home: &Home) -> Result<(), DbError> {
-    let mut connection = connect(&home.database()).await?;
-    if !whole::has_journal(&mut connection).await? {
-        return Ok(());
-    }
-    let replayed = replay::replay(&mut connection, home, false).await?;
-    connection.close().await?;
+    let replayed = replay::into(&home.database(), home, false).await?;
     let report = report(replayed, None, None);
     if report.transactions + report.runs == 0 {
         return Ok(());
@@ -81,17 +75,16 @@ async fn restore(home: &Home, why: &str, wanted: Option<&str>) -> Result<(), DbE
         return Err(if home.database().exists() { beyond(home, why) } else { gone(home) });
     };
     fail_point!("restore-ready");
-    let mut connection = connect(&source.file).await?;
-    let replayed = replay::replay(&mut connection, home, true).await?;
-    // What is put in place is one file.
-    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
-    connection.close().await?;
+    let replayed = replay::into(&source.file, home, true).await?;
     fail_point!("restore-replayed");
     let failed = |error| DbError::File { path: home.database(), error };
+    let done = report(replayed, Some(why.to_owned()), Some(&source));
+    // Before it is done: whoever is killed in between has told it all the same.
+    keep(home, &done)?;
     let set_aside = place::set_aside(home).map_err(failed)?;
     place::put(home, &source.file).map_err(failed)?;
     let files = put_back(home, &source).map_err(failed)?;
-    let done = Report { set_aside, files, ..report(replayed, Some(why.to_owned()), Some(&source)) };
+    let done = Report { set_aside, files, ..done };
     tracing::error!("{}", done.words());
     keep(home, &done)?;
     condemned::lift(home)
@@ -138,10 +131,4 @@ fn keep(home: &Home, report: &Report) -> Result<(), DbError> {
 fn beyond(home: &Home, why: &str) -> DbError {
     debug_assert!(has_worked(home), "whoever never worked begins anew");
     DbError::Beyond { path: home.database(), why: why.to_owned() }
-}
-
-async fn connect(path: &std::path::Path) -> Result<SqliteConnection, DbError> {
-    // What refers to what is looked at when all of it is there.
-    let options = SqliteConnectOptions::new().filename(path).foreign_keys(false);
-    Ok(options.connect().await?)
 }

@@ -8,7 +8,10 @@ use super::*;
 use crate::{
     backup,
     config::{Backup as Terms, Place},
-    db::enqueue::{NewJob, Source},
+    db::{
+        enqueue::{NewJob, Source},
+        replay::Promised,
+    },
 };
 
 fn fresh() -> (tempfile::TempDir, Home) {
@@ -48,19 +51,14 @@ async fn working(backed_up: bool) -> (tempfile::TempDir, Home) {
     (folder, home)
 }
 
-/// What everybody was promised, in words.
-async fn promised(home: &Home) -> Vec<(i64, String, String, String, Option<i64>)> {
+async fn promised(home: &Home) -> Vec<Promised> {
     let db = open(home, Depth::Whole).await.unwrap();
-    let found = sqlx::query_as(
-        "SELECT job.number, job.prompt, job.state, Jobs.status, l.head FROM job JOIN Jobs ON Jobs.id = job.id
-         LEFT JOIN job_lane l ON l.job_id = job.id ORDER BY job.number",
-    );
-    let found = found.fetch_all(db.read()).await.unwrap();
+    let found = db.promised().await;
     db.let_go().await;
     found
 }
 
-fn all_four() -> Vec<(i64, String, String, String, Option<i64>)> {
+fn all_four() -> Vec<Promised> {
     let row = |number, prompt: &str, state: &str, status: &str, head| {
         (number, prompt.into(), state.into(), status.into(), head)
     };
