@@ -20,6 +20,7 @@ mod console;
 mod copied;
 mod crashes;
 mod crashes_rungs;
+mod disk_faults;
 mod doctor;
 mod gone;
 mod held;
