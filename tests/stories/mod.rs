@@ -21,6 +21,8 @@ mod copied;
 mod crashes;
 mod crashes_rungs;
 mod disk_faults;
+mod disk_faults_ask;
+mod disk_full;
 mod doctor;
 mod gone;
 mod held;
