@@ -26,7 +26,7 @@ use agentlab_platform::{
     identity::{self, Identity},
     memory::Counts,
     run_dir::{MARK, RunDir, Spec},
-    spawn, telemetry,
+    telemetry,
 };
 use fail::fail_point;
 use nix::sys::signal::{SigSet, Signal};
