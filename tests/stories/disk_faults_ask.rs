@@ -38,19 +38,16 @@ fn swept(fault: Fault, no_wait: bool) {
         let told = format!("{fault:?}, change {n} ({}): {ended:?}", disk.met());
         wait_until(&told, LONG, all_ended);
         let jobs = look.count("SELECT COUNT(*) FROM job");
-        match ended.code {
-            Some(0) => {
-                assert_eq!(jobs, before + 1, "{told}");
-                let said = if no_wait { format!("task {jobs}") } else { answer };
-                assert!(ended.stdout.contains(&said), "{told}");
-            }
-            _ => {
-                refused += 1;
-                assert!(jobs - before <= 1 && ended.stdout.is_empty(), "{told}");
-                assert!(ended.stderr.contains("agentlab: ") && !ended.stderr.contains("panicked"), "{told}");
-                // Whoever reads that it failed asks again: either it is not there, or its number was said.
-                assert!(jobs == before || ended.stderr.contains(&format!("task {jobs}")), "{told}");
-            }
+        if ended.code == Some(0) {
+            assert_eq!(jobs, before + 1, "{told}");
+            let said = if no_wait { format!("task {jobs}") } else { answer };
+            assert!(ended.stdout.contains(&said), "{told}");
+        } else {
+            refused += 1;
+            assert!(jobs - before <= 1 && ended.stdout.is_empty(), "{told}");
+            assert!(ended.stderr.contains("agentlab: ") && !ended.stderr.contains("panicked"), "{told}");
+            // Whoever reads that it failed asks again: either it is not there, or its number was said.
+            assert!(jobs == before || ended.stderr.contains(&format!("task {jobs}")), "{told}");
         }
         before = jobs;
         if failed == 0 {
