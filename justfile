@@ -16,6 +16,10 @@ many:
 chaos time="5m":
     AGENTLAB_TEST_CHAOS={{time}} cargo test --test main -- --nocapture stories::chaos
 
+# A disk that fails at every single change in turn, for each role and kind of fault, and one that is full. About an hour.
+disk-faults:
+    AGENTLAB_TEST_MANY=1 cargo test --test main -- --nocapture --test-threads=2 stories::disk_faults stories::disk_full
+
 # Lints and format, as they must be to land.
 lint:
     cargo clippy --workspace --all-targets -- -D warnings

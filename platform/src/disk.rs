@@ -1,8 +1,14 @@
-//! The disk that holds the home: how full it is, as `df` counts it, in room and in files.
+//! The disk that holds the home: how full it is, as `df` counts it, in room and in files; and whether an error is the disk's.
 
-use std::path::Path;
+use std::{io, path::Path};
 
-use nix::sys::statvfs::statvfs;
+use nix::{errno::Errno, sys::statvfs::statvfs};
+
+/// Whether it is the disk that takes nothing now: broken, full, over quota or read only. Later it may.
+pub fn is_at_fault(error: &io::Error) -> bool {
+    let number = error.raw_os_error().map(Errno::from_raw);
+    matches!(number, Some(Errno::EIO | Errno::ENOSPC | Errno::EDQUOT | Errno::EROFS))
+}
 
 /// How full it is, in percent; `None` where that cannot be told.
 pub fn percent_full(path: &Path) -> Option<u64> {
@@ -27,6 +33,17 @@ fn percent(all: impl Into<u64>, free: impl Into<u64>, available: impl Into<u64>)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_may_pass_with_the_disk_is_its_fault() {
+        for number in [Errno::EIO, Errno::ENOSPC, Errno::EDQUOT, Errno::EROFS] {
+            assert!(is_at_fault(&io::Error::from_raw_os_error(number as i32)), "{number}");
+        }
+        for number in [Errno::ENOENT, Errno::EACCES, Errno::EAGAIN, Errno::EMFILE] {
+            assert!(!is_at_fault(&io::Error::from_raw_os_error(number as i32)), "{number}");
+        }
+        assert!(!is_at_fault(&io::Error::other("words")));
+    }
 
     #[test]
     fn it_counts_as_df_does() {

@@ -4,6 +4,7 @@
 //! Waits are for conditions with a limit; nothing here sleeps for a fixed time and hopes.
 
 mod browser;
+mod disk;
 mod giver;
 mod look;
 pub(crate) mod program;
@@ -23,6 +24,7 @@ use agentlab_stand_ins::BotApi;
 use serde_json::Value;
 
 pub(crate) use browser::Browser;
+pub(crate) use disk::{Disk, Fault};
 pub(crate) use giver::Giver;
 pub(crate) use look::{Held, Look};
 pub(crate) use program::{Ended, Running};

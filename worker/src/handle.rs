@@ -3,10 +3,15 @@
 
 use std::{io::ErrorKind, sync::Arc, time::Duration};
 
-use agentlab_domain::run::{Seen, Step, next_step};
+use agentlab_domain::{
+    circuit::Calls,
+    progress::Progress,
+    run::{Seen, Step, next_step},
+};
 use agentlab_platform::{
     clock,
     db::{DbError, claim::Claim},
+    disk,
     life::Life,
     ping,
     run_dir::{self, RunDir, Spared},
@@ -72,15 +77,27 @@ async fn take_up(life: &Life, claim: &Claim, times: u32) {
 async fn walk(life: &Life, claim: &Claim) -> Result<(), HandleError> {
     let run = RunDir::of(&life.home, &claim.run_id);
     let mut fresh = claim.fresh;
-    let mut looks = 0;
+    let (mut looks, mut waited) = (0, false);
     let mut shim: Option<Child> = None;
     loop {
         let seen = Seen { fresh, exit: run.exit()?.is_some(), lock_held: run.lock_held()? };
         match next_step(seen) {
-            Step::Start => {
-                shim = start::start(life, claim, &run).await?;
-                fresh = false;
-            }
+            Step::Start => match start::start(life, claim, &run).await {
+                Ok(started) => {
+                    if waited {
+                        life.note(None);
+                    }
+                    (shim, fresh) = (started, false);
+                }
+                // Nobody was started: this claim begins it later, and no attempt is used up.
+                Err(HandleError::File(error)) if disk::is_at_fault(&error) => {
+                    waited = true;
+                    if !wait_for_disk(life, claim, &run, &error).await {
+                        return Ok(());
+                    }
+                }
+                Err(error) => return Err(error),
+            },
             Step::Attach => match follow::follow(life, claim, &run, shim.take()).await? {
                 follow::Followed::Over => {}
                 follow::Followed::LeaseLost => return Ok(()),
@@ -103,4 +120,25 @@ async fn walk(life: &Life, claim: &Claim) -> Result<(), HandleError> {
             }
         }
     }
+}
+
+/// Says that the disk takes nothing and waits for a moment; false when the job is somebody else's by now.
+async fn wait_for_disk(life: &Life, claim: &Claim, run: &RunDir, error: &std::io::Error) -> bool {
+    tracing::error!(%error, "the run cannot begin: the disk takes nothing; I try again");
+    life.note(Some(format!(
+        "task {} cannot begin: the disk of {} takes nothing ({error}): `df -h` and `df -i` show it",
+        claim.number,
+        life.home.path().display()
+    )));
+    tokio::time::sleep(clock::scaled(HOLD)).await;
+    let watch = life.db.progress(claim, &Progress::default(), None, (Calls::default(), clock::now_ms())).await;
+    let Ok(watch) = watch else { return true };
+    if !watch.leased {
+        life.note(None);
+    }
+    if let Some(by) = watch.stop_by {
+        // Its keeper is to find it before anything begins. Where it cannot be written, nothing begins either.
+        let _ = run.request_stop(&by);
+    }
+    watch.leased
 }

@@ -1,5 +1,6 @@
 //! Starting a run: its directory, its lock, its shim, in this order (rules R1, R2). What can be known to fail before a
-//! process exists is written as the run's end, and takes the ordinary road from there.
+//! process exists is written as the run's end, and takes the ordinary road from there. While the disk takes nothing, nothing of
+//! it has happened: it is done again, by the same claim.
 
 use agentlab_domain::{
     outcome::{End, Exit},
@@ -10,7 +11,7 @@ use agentlab_platform::{
     agent::{Agent, Opening},
     clock,
     db::{begin::Started, claim::Claim},
-    hooks,
+    disk, hooks,
     instructions::{self, Instructions},
     life::Life,
     lock::{Lock, Mode},
@@ -45,6 +46,7 @@ pub(crate) async fn start(life: &Life, claim: &Claim, run: &RunDir) -> Result<Op
     if !spec.checks.is_empty() {
         let hooked = match hooks::write(&life.config, run, &claim.run_id, &spec.workspace, &spec.checks).await {
             Ok(hooked) => hooked,
+            Err(error) if disk::is_at_fault(&error) => return Err(error.into()),
             Err(error) => return not_started(run, format!("its Git hooks could not be written: {error}")),
         };
         tracing::info!(checks = spec.checks.len(), hooked, "the project has checks");
@@ -54,6 +56,7 @@ pub(crate) async fn start(life: &Life, claim: &Claim, run: &RunDir) -> Result<Op
     let shim = spawn::shim(&life.config, run, &claim.run_id, agent.environment(&life.home), &lock);
     let shim = match shim {
         Ok(shim) => shim,
+        Err(error) if disk::is_at_fault(&error) => return Err(error.into()),
         // We hold the lock still: nobody keeps this run, and nobody will.
         Err(error) => return not_started(run, format!("its keeper could not be started: {error}")),
     };

@@ -5,6 +5,7 @@
 //! *Holding* means: while the shim lives the lock is held, and when it is dead the lock is free. No signal but SIGKILL
 //! ends a shim; to stop a run, `stop.json` is put into its directory (rule R8).
 
+mod begin;
 mod checks;
 mod family;
 mod gate;
@@ -25,7 +26,7 @@ use agentlab_platform::{
     identity::{self, Identity},
     memory::Counts,
     run_dir::{MARK, RunDir, Spec},
-    spawn, telemetry,
+    telemetry,
 };
 use fail::fail_point;
 use nix::sys::signal::{SigSet, Signal};
@@ -33,6 +34,7 @@ use nix::sys::signal::{SigSet, Signal};
 pub use checks::check;
 pub use gate::gate;
 
+use begin::{AtGate, wait_at_gate};
 use family::Family;
 use reaper::{Reaped, Reaper};
 
@@ -95,14 +97,11 @@ fn keep(run: &RunDir, spec: &Spec) -> io::Result<()> {
 
 /// Starts the agent through its gate and stays until nothing of it is left.
 fn watch(run: &RunDir, spec: &Spec) -> io::Result<Exit> {
-    let mut gate = spawn::gate(run)?;
-    let pid = gate.id().cast_signed();
-    fail_point!("shim-gate");
-    let child = Identity::of(pid)?.ok_or_else(|| io::Error::other("the gate is gone before it was opened"))?;
-    // While the gate loads. Where there is no space to tell an end, nothing begins: the gate's pipe closes with us.
-    run.reserve_exit()?;
-    fail_point!("shim-reserve");
-    run.write_child(&child)?;
+    let AtGate { mut gate, child } = match wait_at_gate(run, spec)? {
+        Ok(at_gate) => at_gate,
+        Err(exit) => return Ok(exit),
+    };
+    let pid = child.pid;
     fail_point!("shim-child");
     let counts = Counts::find();
     let before = counts.kills();
