@@ -131,8 +131,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
     let mut keeper = Keeper::new(&life, &holders, wanted, How { drain, manager });
     let mut interventions = Interventions::default();
     let mut trials = Trials::new();
-    going_back::tell(home, &keeper.alerts);
-    restored::tell(home, &keeper.alerts);
+    tell_of_before(home, &keeper.alerts);
     let mut stop = life.stop();
     tokio::select! {
         settled = telling(&mut locked, &tell, settle(&life, workers)) => settled?,
@@ -212,6 +211,12 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
     }
     stop::end(&mut keeper, &mut stop, mode, &tell).await?;
     Ok(Ended::Stopped)
+}
+
+/// What was done while nobody could tell it.
+fn tell_of_before(home: &Home, alerts: &alerts::Alerts) {
+    going_back::tell(home, alerts);
+    restored::tell(home, alerts);
 }
 
 /// The rules of alerts know how many workers there should be.

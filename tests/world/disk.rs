@@ -90,11 +90,6 @@ impl Disk {
         self.set(FROM, 0);
     }
 
-    /// How many changes there were.
-    pub(crate) fn count(&self) -> u64 {
-        self.get(COUNT)
-    }
-
     /// How many of them failed.
     pub(crate) fn failed(&self) -> u64 {
         self.get(FAILED)

@@ -81,7 +81,7 @@ async fn by(connection: &mut SqliteConnection, closely: bool) -> Result<bool, Db
 fn explains(error: &DbError) -> bool {
     let (DbError::Sql(error) | DbError::Disk(error)) = error else { return false };
     // SQLITE_IOERR_SHORT_READ (522): the file ends in the middle of a page.
-    let short = error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "522");
+    let short = error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "522");
     // PERM 3, BUSY 5, LOCKED 6, NOMEM 7, INTERRUPT 9, IOERR 10, FULL 13, CANTOPEN 14, PROTOCOL 15, AUTH 23.
     short || primary_code(error).is_some_and(|code| ![3, 5, 6, 7, 9, 10, 13, 14, 15, 23].contains(&code))
 }

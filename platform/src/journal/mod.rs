@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::digest;
+
 pub use append::{Appended, NotAppended, append, ends_at};
 pub use read::{Journal, read};
 pub use segments::{exists, forget, rotate};
@@ -53,7 +55,7 @@ struct Sealed {
 impl Line {
     fn sum(&self) -> Result<String, serde_json::Error> {
         let digest = Sha256::digest(serde_json::to_vec(self)?);
-        Ok(digest[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(digest::in_words(digest.get(..16).unwrap_or_default()))
     }
 
     /// As it stands in the file, its end included.

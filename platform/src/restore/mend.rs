@@ -98,8 +98,7 @@ fn put_back(home: &Home, source: &Source) -> std::io::Result<Vec<String>> {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let target = home.path().join(&name);
-        let ours = name == "config.toml" || (name.starts_with("orchestrator") && name.ends_with(".md"));
-        if ours && !target.exists() {
+        if files::is_kept(&name) && !target.exists() {
             files::put(&target, &std::fs::read(entry.path())?)?;
             put.push(name);
         }

@@ -39,7 +39,7 @@ pub(super) async fn find(home: &Home, wanted: Option<&str>) -> Result<Option<Sou
             // No room or no right: the next one would not fare better, and it is no fault of this one.
             Err(error) if !error.is_damage() => return Err(error),
             Err(error) => {
-                tracing::error!(%error, name = backup.name, "a backup cannot be begun with; I take an older one")
+                tracing::error!(%error, name = backup.name, "a backup cannot be begun with; I take an older one");
             }
         }
     }

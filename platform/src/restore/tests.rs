@@ -92,7 +92,8 @@ async fn a_sound_one_is_left_as_it_is_and_a_home_that_never_worked_begins() {
 
 #[tokio::test]
 async fn whatever_happened_to_the_file_all_that_was_promised_is_there_again() {
-    let wrongs: [(&str, fn(&Home)); 6] = [
+    type Wrong = (&'static str, fn(&Home));
+    let wrongs: [Wrong; 6] = [
         ("damaged", |home| damage(&home.database())),
         ("gone", |home| fs::remove_file(home.database()).unwrap()),
         ("emptied", |home| fs::write(home.database(), "").unwrap()),
