@@ -72,9 +72,6 @@ pub(crate) async fn keep(life: &Life, telegram: &Telegram, breaker: &Breaker, wa
                         tokio::time::sleep(clock::scaled(UNCONFIRMABLE)).await;
                     }
                     offset = next.or(offset);
-                } else if offset.is_none() {
-                    turns.turn(limit::within(limit::WRITE));
-                    forget(life).await;
                 }
             }
             Err(error) => {
@@ -246,13 +243,5 @@ fn journal(life: &Life, bot_id: i64, raw: &Value) {
     if let Err(error) = append() {
         // The database is what counts; a full disk will say so there.
         tracing::error!(%error, "the journal could not be written");
-    }
-}
-
-async fn forget(life: &Life) {
-    match life.db.forget_old_updates().await {
-        Ok(0) => {}
-        Ok(forgotten) => tracing::info!(forgotten, "forgot old updates"),
-        Err(error) => tracing::warn!(%error, "old updates were not forgotten"),
     }
 }

@@ -2,7 +2,17 @@
 
 use std::path::Path;
 
+use agentlab_domain::room::Room;
 use nix::sys::statvfs::statvfs;
+
+/// How much room there is for us; `None` where that cannot be told.
+pub fn room(path: &Path) -> Option<Room> {
+    let disk = statvfs(path).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(u64::from(disk.fragment_size()));
+    let used = u64::from(disk.blocks()).saturating_sub(u64::from(disk.blocks_free()));
+    let free = u64::from(disk.blocks_available());
+    Some(Room { free: bytes(free), all: bytes(used + free) })
+}
 
 /// How full it is, in percent; `None` where that cannot be told.
 pub fn percent_full(path: &Path) -> Option<u64> {

@@ -23,6 +23,7 @@ mod post;
 mod probe;
 mod recoveries;
 mod release;
+mod retention;
 mod revert;
 mod rules;
 mod rung;
@@ -56,6 +57,7 @@ use backups::Backups;
 use interventions::Interventions;
 use keeper::{How, Keeper};
 pub use news::News;
+use retention::Retention;
 use rules::Rules;
 pub use start::wait_for_recovery;
 use start::{begin, settle, take_up_lock, telling};
@@ -139,6 +141,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
     }
     // What a private system does is in the next backup of one that stays.
     let _backups = full.then(|| Backups::begin(&life.db, &life.config.backup));
+    let _retention = full.then(|| Retention::begin(&life.db, &life.config));
     let (_sweeps, uptime) = (orphans::begin(&life, holders.alerts()), Uptime::begin(&life, full));
     children::collect_left();
     let mut looked = None;

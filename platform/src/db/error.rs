@@ -37,6 +37,8 @@ pub enum DbError {
     Damaged(String),
     #[error("only one question at a time, which begins with SELECT, WITH, VALUES or EXPLAIN: sql is read only")]
     NotAQuestion,
+    #[error("{0}")]
+    NoRoom(String),
     #[error("the rules forbid it: {0}")]
     Illegal(#[from] agentlab_domain::job::Illegal),
     #[error("the database file cannot be read or written: {0}. Is the disk full? `df -h` shows it")]
@@ -65,6 +67,7 @@ impl DbError {
             | Self::Migrate(_)
             | Self::Disk(_)
             | Self::NotAQuestion
+            | Self::NoRoom(_)
             | Self::Queue(_)
             | Self::Damaged(_)
             | Self::Gone { .. }
@@ -90,6 +93,7 @@ impl DbError {
             | Self::File { .. }
             | Self::Migrate(_)
             | Self::NotAQuestion
+            | Self::NoRoom(_)
             | Self::Queue(_)
             | Self::Gone { .. }
             | Self::Replaced { .. }

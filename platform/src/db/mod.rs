@@ -32,15 +32,17 @@ pub mod orphans;
 pub mod outage;
 pub mod outbox;
 mod park;
+pub mod past;
 pub mod pause;
 pub mod process;
 pub mod progress;
+pub mod prune;
 mod rate;
 pub mod recovery;
 pub mod release;
 pub mod report;
-
 pub mod retry;
+mod room;
 pub mod runs;
 mod said;
 pub mod session;
@@ -60,7 +62,7 @@ use agentlab_domain::budget::Limits;
 
 use sqlx::{
     Connection, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 pub use error::DbError;
@@ -73,17 +75,22 @@ use crate::{
     pulse::limit,
 };
 
+/// Bytes of the WAL that stay when it begins anew: 4 MiB, about what a checkpoint moves at a time.
+const WAL_KEPT: &str = "4194304";
+
 /// What the configuration says to transactions.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
     pub limits: Limits,
     /// Who is told what concerns the whole system.
     pub owner: Option<i64>,
+    /// Below so many free MiB nothing new is taken.
+    pub floor_mb: Option<u64>,
 }
 
 impl From<&Config> for Terms {
     fn from(config: &Config) -> Self {
-        Self { limits: config.budget.limits(), owner: config.owner() }
+        Self { limits: config.budget.limits(), owner: config.owner(), floor_mb: config.disk.floor_mb }
     }
 }
 
@@ -153,6 +160,10 @@ impl Db {
 }
 
 fn pool(path: &Path, synchronous: SqliteSynchronous, connections: u32) -> SqlitePool {
+    pool_of(options(path, synchronous), connections)
+}
+
+fn pool_of(options: SqliteConnectOptions, connections: u32) -> SqlitePool {
     SqlitePoolOptions::new()
         .min_connections(0)
         .max_connections(connections)
@@ -166,7 +177,7 @@ fn pool(path: &Path, synchronous: SqliteSynchronous, connections: u32) -> Sqlite
             let open = connection.is_in_transaction();
             Box::pin(async move { Ok(!open) })
         })
-        .connect_lazy_with(options(path, synchronous))
+        .connect_lazy_with(options)
 }
 
 /// The pragmas of every connection. `busy_timeout` is short: the fair waiting is `write::begin`'s.
@@ -174,12 +185,16 @@ fn options(path: &Path, synchronous: SqliteSynchronous) -> SqliteConnectOptions 
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
+        // Only where the file is made: what is pruned can be given back to the disk some pages at a time.
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
         .foreign_keys(true)
         .busy_timeout(Duration::from_millis(500))
         // KiB: six processes share little; the pages in use are few.
-        .pragma("cache_size", "-512");
+        .pragma("cache_size", "-512")
+        // What a long reader let the WAL grow to is given back when it begins anew.
+        .pragma("journal_size_limit", WAL_KEPT);
     // Elsewhere fsync already reaches the platter (rule R9).
     if cfg!(target_os = "macos") {
         options.pragma("fullfsync", "1").pragma("checkpoint_fullfsync", "1")
