@@ -53,6 +53,7 @@ mod releases_bad;
 mod releases_revert;
 mod releases_steps;
 mod restart;
+mod retention;
 mod retry;
 mod reused_pid;
 mod rungs;

@@ -14,7 +14,7 @@ use super::{
     enqueue::{self, Enqueued, NewJob, Source},
     hold, obey, outage,
     outbox::{self, New},
-    pause, rate, room,
+    past, pause, rate, room,
 };
 use crate::{clock, config};
 
@@ -184,7 +184,7 @@ pub(super) async fn stop(write: &mut Write, number: i64, user: i64) -> Result<Ef
         }
         cancel::Cancel::Cancelled { number } => noted(format!("Task {number} is cancelled.")),
         cancel::Cancel::Ended { number, state } => noted(format!("Task {number} has ended before ({state}).")),
-        cancel::Cancel::NotFound => noted(format!("There is no task {number}.")),
+        cancel::Cancel::NotFound => noted(past::sentence(write, number).await?),
     }
 }
 

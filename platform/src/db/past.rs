@@ -37,6 +37,12 @@ pub(super) async fn missing(connection: &mut SqliteConnection, number: i64) -> R
     Ok(past.map_or_else(|| format!("there is no task {number}"), |past| past.words()))
 }
 
+/// The same as a sentence of its own.
+pub(super) async fn sentence(connection: &mut SqliteConnection, number: i64) -> Result<String, DbError> {
+    let words = missing(connection, number).await?;
+    Ok(format!("{}{}.", words[..1].to_uppercase(), &words[1..]))
+}
+
 impl Db {
     /// What is said of task `number` where it is not there.
     pub async fn missing(&self, number: i64) -> Result<String, DbError> {
