@@ -86,8 +86,8 @@ mod tests {
 
     const GIB: u64 = 1024 * MIB;
 
-    fn room(free: u64) -> Option<Room> {
-        Some(Room { free, all: 100 * GIB })
+    const fn room(free: u64) -> Room {
+        Room { free, all: 100 * GIB }
     }
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn work_is_refused_below_the_floor_and_taken_again_a_fifth_above_it() {
         let low = |free| Verdict::Low { free, floor: 100 * MIB };
-        let at = |free, was_low| decide(room(free), Some(100), was_low);
+        let at = |free, was_low| decide(Some(room(free)), Some(100), was_low);
         for (free, was_low, verdict) in [
             (100 * MIB, false, Verdict::Enough),
             (100 * MIB - 1, false, low(100 * MIB - 1)),
@@ -117,7 +117,7 @@ mod tests {
         }
         assert_eq!(decide(None, Some(100), false), Verdict::Enough);
         assert_eq!(decide(None, Some(100), true), Verdict::Enough, "cannot tell refuses nobody");
-        assert_eq!(decide(room(0), Some(0), true), Verdict::Enough);
+        assert_eq!(decide(Some(room(0)), Some(0), true), Verdict::Enough);
     }
 
     #[test]

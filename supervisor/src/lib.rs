@@ -140,8 +140,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         }
     }
     // What a private system does is in the next backup of one that stays.
-    let _backups = full.then(|| Backups::begin(&life.db, &life.config.backup));
-    let _retention = full.then(|| Retention::begin(&life.db, &life.config));
+    let _kept = full.then(|| (Backups::begin(&life.db, &life.config.backup), Retention::begin(&life.db, &life.config)));
     let (_sweeps, uptime) = (orphans::begin(&life, holders.alerts()), Uptime::begin(&life, full));
     children::collect_left();
     let mut looked = None;

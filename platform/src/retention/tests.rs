@@ -5,10 +5,7 @@ use agentlab_domain::{isolation::Isolation, retention::Ages};
 use super::*;
 use crate::{
     config::{self, Backup},
-    db::{
-        Durability,
-        enqueue::{NewJob, Source},
-    },
+    db::enqueue::{NewJob, Source},
     run_dir::RunDir,
 };
 
@@ -23,25 +20,12 @@ async fn home_with(tasks: i64) -> (tempfile::TempDir, Db) {
         run.create().unwrap();
         std::fs::write(run.events(), "{}\n").unwrap();
     }
-    let mut write = db.begin(Durability::Normal).await.unwrap();
-    for statement in [
-        "INSERT INTO run (id, job_id, attempt, token, state, session, workspace, exclusive, claimed_at, ended_at, outcome)
-         SELECT 'run' || number, id, 1, 't', 'over', 's' || number, '/p', 0, 1000, 2000, 'succeeded' FROM job",
-        "UPDATE job SET state = 'done', ended_at = 3000",
-    ] {
-        sqlx::query(statement).execute(&mut *write).await.unwrap();
-    }
-    write.commit().await.unwrap();
+    db.end_all_long_ago().await;
     (folder, db)
 }
 
 fn directories(db: &Db) -> usize {
     std::fs::read_dir(db.home().runs()).unwrap().count()
-}
-
-async fn count(db: &Db, table: &str) -> i64 {
-    let query = format!("SELECT COUNT(*) FROM {table}");
-    sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(db.read()).await.unwrap()
 }
 
 #[tokio::test]
@@ -53,10 +37,10 @@ async fn directories_go_at_their_age_and_tasks_with_all_that_is_left_at_theirs()
     let young = Before { jobs: 1, ..before };
     let passed = pass(&db, young, Pressure::Enough).await.unwrap();
     assert_eq!((passed.directories, passed.tasks), (5, 0));
-    assert_eq!((directories(&db), count(&db, "job").await), (1, 5), "what no row knows is left alone");
+    assert_eq!((directories(&db), db.rows_of("job").await), (1, 5), "what no row knows is left alone");
     let passed = pass(&db, before, Pressure::Enough).await.unwrap();
     assert_eq!((passed.directories, passed.tasks), (0, 5));
-    assert_eq!((count(&db, "job").await, count(&db, "run").await, count(&db, "job_past").await), (0, 0, 5));
+    assert_eq!((db.rows_of("job").await, db.rows_of("run").await, db.rows_of("job_past").await), (0, 0, 5));
     assert_eq!(last(db.home()), Some(passed));
 }
 

@@ -1,5 +1,5 @@
 //! The space of what is gone: given back to the disk some pages at a time, and what the planner knows of the rows kept up. A *page* is
-//! SQLite's unit of the file; the *free list* has those that nothing stands in.
+//! `SQLite`'s unit of the file; the *free list* has those that nothing stands in.
 
 use sqlx::AssertSqlSafe;
 
