@@ -126,7 +126,7 @@ async fn restore(home: &Home, name: Option<&str>, as_json: bool) -> Result<u8, F
     let opened = loop {
         match restore::attempt(home, Depth::Quick).await {
             Err(DbError::SetAside) if began.elapsed() < clock::scaled(RESTORE) => {
-                tokio::time::sleep(system::LOOK).await
+                tokio::time::sleep(system::LOOK).await;
             }
             opened => break opened,
         }

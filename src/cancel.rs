@@ -36,7 +36,7 @@ pub async fn cancel(id: i64, as_json: bool) -> Result<u8, Failure> {
             say(number, &state, as_json)
         }
         Cancel::Ended { number, state } => Err(Failure::words(format!("task {number} has ended before ({state})"))),
-        Cancel::NotFound => Err(Failure::words(format!("there is no task {id}"))),
+        Cancel::NotFound => Err(Failure::words(system.db.missing(id).await?)),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{failure::Failure, print, system};
 /// Prints task `id`.
 pub async fn job(id: i64, as_json: bool) -> Result<u8, Failure> {
     let system = system::open().await?;
-    let view = system.db.job(id).await?.ok_or_else(|| Failure::words(format!("there is no task {id}")))?;
+    let Some(view) = system.db.job(id).await? else { return Err(Failure::words(system.db.missing(id).await?)) };
     if as_json {
         print::json(&view)?;
         return Ok(exit_code::DONE);

@@ -25,6 +25,6 @@ pub async fn retry(id: i64, no_wait: bool, as_json: bool) -> Result<u8, Failure>
         Retry::NotEnded { number, state } => Err(Failure::words(format!(
             "task {number} has not ended yet ({state}): `agentlab cancel {number}` ends it"
         ))),
-        Retry::NotFound => Err(Refusal { code: exit_code::FAILED, message: format!("there is no task {id}") }.into()),
+        Retry::NotFound => Err(Refusal { code: exit_code::FAILED, message: system.db.missing(id).await? }.into()),
     }
 }

@@ -22,6 +22,7 @@ mod message;
 mod pickup;
 mod plain;
 mod report;
+mod retention;
 mod samples;
 mod start;
 mod table;
@@ -37,7 +38,7 @@ use table::Table;
 type Measure = fn(&Floor, &mut Table) -> anyhow::Result<()>;
 
 /// Every figure, by the name that selects it on the command line.
-const FIGURES: [(&str, Measure); 7] = [
+const FIGURES: [(&str, Measure); 8] = [
     ("message", message::measure),
     ("enqueue", enqueue::measure),
     ("pickup", pickup::measure),
@@ -45,6 +46,7 @@ const FIGURES: [(&str, Measure); 7] = [
     ("death", death::measure),
     ("idle", idle::measure),
     ("views", views::measure),
+    ("retention", retention::measure),
 ];
 
 /// Which part this process plays, when it is not the one that measures.

@@ -70,9 +70,6 @@ pub(crate) async fn keep(life: &Life, telegram: &Telegram, breaker: &Breaker, wa
                         tokio::time::sleep(clock::scaled(UNCONFIRMABLE)).await;
                     }
                     offset = next.or(offset);
-                } else if offset.is_none() {
-                    turns.turn(limit::within(limit::WRITE));
-                    forget(life).await;
                 }
             }
             Err(error) => {
@@ -221,13 +218,5 @@ async fn follow_up(life: &Life, telegram: &Telegram, wake: &Notify, decision: &D
 async fn pressed(telegram: &Telegram, decision: &Decision, words: &str) {
     if let Decision::Stop { callback, .. } = decision {
         telegram.pressed(callback, words).await;
-    }
-}
-
-async fn forget(life: &Life) {
-    match life.db.forget_old_updates().await {
-        Ok(0) => {}
-        Ok(forgotten) => tracing::info!(forgotten, "forgot old updates"),
-        Err(error) => tracing::warn!(%error, "old updates were not forgotten"),
     }
 }

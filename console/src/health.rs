@@ -18,7 +18,7 @@ use agentlab_platform::{
 };
 
 pub(crate) use body::Health;
-use body::{Alert, Backups, Component, Database, Paused, Queues, WorkerPool};
+use body::{Alert, Backups, Component, Database, Disk, Paused, Queues, WorkerPool};
 
 use crate::problem::Problem;
 
@@ -33,6 +33,7 @@ pub(crate) struct Look {
     /// How many workers should be there, and whether a bot.
     workers: u32,
     bot: bool,
+    floor_mb: Option<u64>,
     /// Monotonic milliseconds.
     at: i64,
     began: i64,
@@ -43,15 +44,24 @@ impl Look {
     pub(crate) async fn now(life: &Life, db: &Db) -> Self {
         let now = clock::monotonic_ms();
         let (configured, bot) = (life.config.workers.count, life.config.telegram.token.is_some());
+        let floor_mb = life.config.disk.floor_mb;
         let look = async {
             db.is_in_place()?;
             Ok::<_, DbError>((db.status().await?, db.workers_wanted(configured).await?))
         };
         match look.await {
-            Ok((status, workers)) => Self { status: Some(status), error: None, workers, bot, at: now, began: now },
-            Err(error) => {
-                Self { status: None, error: Some(error.to_string()), workers: configured, bot, at: now, began: now }
+            Ok((status, workers)) => {
+                Self { status: Some(status), error: None, workers, bot, floor_mb, at: now, began: now }
             }
+            Err(error) => Self {
+                status: None,
+                error: Some(error.to_string()),
+                workers: configured,
+                bot,
+                floor_mb,
+                at: now,
+                began: now,
+            },
         }
     }
 
@@ -79,8 +89,10 @@ impl Look {
         // It knows without the database, for instance who keeps it locked.
         let note = pulse::read(home, supervisor).filter(|_| supervised).and_then(|beat| beat.note);
         let alerts = if supervised { book::firing(home) } else { Vec::new() };
+        let disk = Disk::of(home, self.floor_mb);
         let all_well = supervised
             && alerts.is_empty()
+            && !disk.is_low()
             && note.is_none()
             && writer.is_none()
             && missing.is_empty()
@@ -130,6 +142,7 @@ impl Look {
                 (false, Some(writer)) => Database { state: "locked", error: Some(writer) },
                 (false, None) => Database { state: "ok", error: None },
             },
+            disk,
         };
         (ok, body)
     }

@@ -41,6 +41,9 @@ pub(crate) enum Usual {
     /// The database cannot be used now
     #[response(status = 503)]
     Unavailable(#[to_schema] Words<'static>),
+    /// The disk is nearly full: nothing new is taken
+    #[response(status = 507)]
+    NoRoom(#[to_schema] Words<'static>),
 }
 
 impl Problem {
@@ -98,6 +101,7 @@ impl Problem {
             StatusCode::METHOD_NOT_ALLOWED => "No such method",
             StatusCode::REQUEST_TIMEOUT => "Too slow",
             StatusCode::UNPROCESSABLE_ENTITY => "Not understood",
+            StatusCode::INSUFFICIENT_STORAGE => "The disk is nearly full",
             _ => "Not available now",
         }
     }
@@ -110,7 +114,12 @@ impl Problem {
 
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
-        Self::unavailable(error.to_string())
+        let status = if matches!(error, DbError::NoRoom(_)) {
+            StatusCode::INSUFFICIENT_STORAGE
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        Self::new(status, error.to_string())
     }
 }
 

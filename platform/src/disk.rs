@@ -2,12 +2,26 @@
 
 use std::{io, path::Path};
 
+use agentlab_domain::room::Room;
 use nix::{errno::Errno, sys::statvfs::statvfs};
 
 /// Whether it is the disk that takes nothing now: broken, full, over quota or read only. Later it may.
 pub fn is_at_fault(error: &io::Error) -> bool {
     let number = error.raw_os_error().map(Errno::from_raw);
     matches!(number, Some(Errno::EIO | Errno::ENOSPC | Errno::EDQUOT | Errno::EROFS))
+}
+
+/// How much room there is for us; `None` where that cannot be told.
+pub fn room(path: &Path) -> Option<Room> {
+    let disk = statvfs(path).ok()?;
+    Some(in_bytes(disk.blocks(), disk.blocks_free(), disk.blocks_available(), disk.fragment_size()))
+}
+
+/// What only the system may use is not ours. The numbers have other widths elsewhere.
+fn in_bytes(all: impl Into<u64>, free: impl Into<u64>, available: impl Into<u64>, block: impl Into<u64>) -> Room {
+    let (all, free, available, block): (u64, u64, u64, u64) = (all.into(), free.into(), available.into(), block.into());
+    let ours = all.saturating_sub(free) + available;
+    Room { free: available.saturating_mul(block), all: ours.saturating_mul(block) }
 }
 
 /// How full it is, in percent; `None` where that cannot be told.
@@ -54,5 +68,8 @@ mod tests {
         assert_eq!(percent(0_u64, 0_u64, 0_u64), None);
         assert!(percent_full(Path::new("/")).is_some_and(|percent| percent <= 100));
         assert_eq!(percent_full(Path::new("/nowhere/at/all")), None);
+        assert_eq!(in_bytes(100_u32, 14_u32, 9_u32, 512_u64), Room { free: 9 * 512, all: 95 * 512 });
+        assert!(room(Path::new("/")).is_some_and(|room| room.free <= room.all));
+        assert_eq!(room(Path::new("/nowhere/at/all")), None);
     }
 }

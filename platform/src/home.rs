@@ -137,6 +137,14 @@ impl Home {
     pub fn requests(&self) -> PathBuf {
         self.0.join("run").join("telegram.requests")
     }
+    /// What the last pass of retention did.
+    pub fn retention(&self) -> PathBuf {
+        self.0.join("run").join("retention.json")
+    }
+    /// There while the disk is nearly full.
+    pub fn disk_low(&self) -> PathBuf {
+        self.0.join("run").join("disk.low")
+    }
     /// Locks, sockets and pulses.
     pub fn run(&self) -> PathBuf {
         self.0.join("run")

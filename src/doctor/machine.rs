@@ -2,8 +2,13 @@
 
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 
-use agentlab_domain::role::{Post, Role, posts};
-use agentlab_platform::{config::Config, disk, home::Home, lock, port, recovery, skew};
+use agentlab_domain::{
+    role::{Post, Role, posts},
+    room::{Verdict, bytes},
+};
+use agentlab_platform::{
+    calendar, clock::now_ms, config::Config, disk, home::Home, lock, port, recovery, retention, room, skew,
+};
 
 use super::finding::Finding;
 
@@ -11,7 +16,7 @@ use super::finding::Finding;
 const OFF: i64 = 60_000;
 
 pub(super) async fn findings(home: &Home, config: &Config) -> Vec<Finding> {
-    let mut found = vec![room(home, config)];
+    let mut found = vec![disk_of(home, config), retention(home)];
     found.extend(clock(config).await);
     found.extend(rights(home));
     found.extend(console(home, config));
@@ -20,7 +25,7 @@ pub(super) async fn findings(home: &Home, config: &Config) -> Vec<Finding> {
     found
 }
 
-fn room(home: &Home, config: &Config) -> Finding {
+fn disk_of(home: &Home, config: &Config) -> Finding {
     let (room, files) = disk::percents_full(home.path());
     let most = config.alerts.disk_percent;
     let full = |what: &str, percent: u64| {
@@ -30,6 +35,19 @@ fn room(home: &Home, config: &Config) -> Finding {
             "make room: `du -sh` on runs/ and backups/ shows what is large; a full disk stops everything",
         )
     };
+    if let Verdict::Low { free, floor } = room::look(home, config.disk.floor_mb) {
+        let found = format!(
+            "new tasks are refused: {} are free on the disk of {}, and {} are kept (disk.floor_mb)",
+            bytes(free),
+            home.path().display(),
+            bytes(floor)
+        );
+        return Finding::problem(
+            "disk",
+            found,
+            "make room: `du -sh` on runs/ and backups/ shows what is large; what runs goes on",
+        );
+    }
     match (room, files) {
         (Some(room), _) if room >= most => full("room", room),
         (_, Some(files)) if files >= most => full("files (inodes)", files),
@@ -38,6 +56,20 @@ fn room(home: &Home, config: &Config) -> Finding {
             Finding::plain("disk", true, format!("{} % full, {} % of its files", said(room), said(files)))
         }
     }
+}
+
+fn retention(home: &Home) -> Finding {
+    let said = match retention::last(home) {
+        None => "nothing old was removed yet; it is, once an hour, while agentlab runs".to_owned(),
+        Some(pass) => format!(
+            "what is older than its age was removed last on {}: {} tasks, {} directories of runs, {} other rows",
+            calendar::clock_time(pass.at, now_ms()),
+            pass.tasks,
+            pass.directories,
+            pass.rows
+        ),
+    };
+    Finding::plain("retention", true, said)
 }
 
 async fn clock(config: &Config) -> Option<Finding> {

@@ -15,11 +15,18 @@ pub(super) async fn print(id: i64, follow: bool, as_json: bool) -> Result<u8, Fa
     let secrets = Redaction::of_answers(&system.config);
     let mut shown: Option<(String, Tail)> = None;
     loop {
-        let view = system.db.job(id).await?.ok_or_else(|| Failure::words(format!("there is no task {id}")))?;
+        let Some(view) = system.db.job(id).await? else { return Err(Failure::words(system.db.missing(id).await?)) };
         if let Some(run) = view.run
             && shown.as_ref().is_none_or(|(of, _)| *of != run)
         {
-            let path = RunDir::of(&system.home, &run).events();
+            let directory = RunDir::of(&system.home, &run);
+            if !directory.path().exists() && view.ended_at.is_some() {
+                let days = system.config.retention.runs_days;
+                return Err(Failure::words(format!(
+                    "what the agent of task {id} printed was removed (retention.runs_days is {days}); `agentlab job {id}` has its answer"
+                )));
+            }
+            let path = directory.events();
             shown = Some((run, Tail::of(path)));
         }
         if let Some((_, tail)) = &mut shown {

@@ -1,7 +1,9 @@
 //! The log of all processes, in the order in which it happened. It needs no database.
 
 use agentlab_domain::exit_code;
-use agentlab_platform::{calendar, clock, home::Home, tail::Tail};
+use std::path::{Path, PathBuf};
+
+use agentlab_platform::{calendar, clock, home::Home, retention, tail::Tail};
 
 use super::entry::Entry;
 use crate::{args, failure::Failure, print, system::LOOK};
@@ -25,14 +27,14 @@ pub(super) async fn print(asked: &args::Logs, as_json: bool) -> Result<u8, Failu
         request: asked.request.as_deref(),
         since: since.map(|age| calendar::utc(clock::now_ms().saturating_sub(age))),
     };
-    let mut tails: Vec<(String, Tail)> = Vec::new();
+    let mut tails: Vec<(String, Lines)> = Vec::new();
     let mut first = true;
     loop {
         for entry in std::fs::read_dir(home.logs())?.filter_map(Result::ok) {
             let path = entry.path();
             let known = tails.iter().any(|(_, tail)| tail.path() == path);
             if !known && let Some(of) = wanted.file(&entry.file_name().to_string_lossy()) {
-                tails.push((of, Tail::of(path)));
+                tails.push((of, Lines::of(path)));
             }
         }
         let mut entries: Vec<Entry> = Vec::new();
@@ -57,10 +59,45 @@ pub(super) async fn print(asked: &args::Logs, as_json: bool) -> Result<u8, Failu
     }
 }
 
+/// A log: one that grows, or an archive that is read once.
+enum Lines {
+    Growing(Tail),
+    Archived(PathBuf, bool),
+}
+
+impl Lines {
+    fn of(path: PathBuf) -> Self {
+        if path.extension().is_some_and(|kind| kind == "gz") {
+            Self::Archived(path, false)
+        } else {
+            Self::Growing(Tail::of(path))
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Growing(tail) => tail.path(),
+            Self::Archived(path, _) => path,
+        }
+    }
+
+    fn lines(&mut self) -> Vec<String> {
+        match self {
+            Self::Growing(tail) => tail.lines(),
+            Self::Archived(path, read) if !*read => {
+                *read = true;
+                retention::read_archive(path)
+            }
+            Self::Archived(_, _) => Vec::new(),
+        }
+    }
+}
+
 impl Wanted<'_> {
     /// Whose log this file is (`worker-1.2026-11-22.jsonl`), where that one's is wanted.
     fn file(&self, name: &str) -> Option<String> {
-        let (of, _) = name.strip_suffix(".jsonl")?.rsplit_once('.')?;
+        // Old ones are in archives, where the disk was nearly full.
+        let (of, _) = name.strip_suffix(".gz").unwrap_or(name).strip_suffix(".jsonl")?.rsplit_once('.')?;
         let role = of.split_once('-').map_or(of, |(role, _)| role);
         self.role.is_none_or(|wanted| wanted == role).then(|| of.to_owned())
     }
@@ -84,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_role_is_all_its_processes() {
-        let all = ["worker-1.2026-11-22.jsonl", "worker-12.2026-11-22.jsonl", "shim.2026-11-22.jsonl", "bot.err"];
+        let all = ["worker-1.2026-11-22.jsonl", "worker-12.2026-11-22.jsonl", "shim.2026-11-22.jsonl.gz", "bot.err"];
         let of = |role| all.iter().filter_map(|name| wanted(role, None, None).file(name)).collect::<Vec<_>>();
         assert_eq!(of(Some("worker")), ["worker-1", "worker-12"]);
         assert_eq!(of(None), ["worker-1", "worker-12", "shim"]);

@@ -24,6 +24,7 @@ mod probe;
 mod recoveries;
 mod release;
 mod restored;
+mod retention;
 mod revert;
 mod rules;
 mod rung;
@@ -58,6 +59,7 @@ use backups::Backups;
 use interventions::Interventions;
 use keeper::{How, Keeper};
 pub use news::News;
+use retention::Retention;
 use rules::Rules;
 pub use start::wait_for_recovery;
 use start::{begin, settle, take_up_lock, telling};
@@ -141,7 +143,10 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         }
     }
     // What a private system does is in the next backup of one that stays.
-    let _beside = full.then(|| (Backups::begin(&life.db, &life.config.backup), Wall::begin(&life.db)));
+    let _beside = full.then(|| {
+        let (backups, retention) = (Backups::begin(&life.db, &life.config.backup), Retention::begin(&life.db, &life.config));
+        (backups, retention, Wall::begin(&life.db))
+    });
     let (_sweeps, uptime) = (orphans::begin(&life, holders.alerts()), Uptime::begin(&life, full));
     children::collect_left();
     let mut looked = None;

@@ -95,8 +95,12 @@ fn decisions() -> Vec<&'static str> {
 
 /// Every list of words, as Rust has it.
 fn words() -> BTreeMap<String, Vec<&'static str>> {
-    let lists: [(&str, Vec<&str>); 29] = [
+    let lists: [(&str, Vec<&str>); 30] = [
         ("job.state", job::State::ALL.map(job::State::as_str).to_vec()),
+        (
+            "job_past.state",
+            job::State::ALL.into_iter().filter(|state| state.is_ended()).map(job::State::as_str).collect(),
+        ),
         ("job.isolation", Isolation::ALL.map(Isolation::as_str).to_vec()),
         ("run.state", run::State::ALL.map(run::State::as_str).to_vec()),
         ("run.outcome", Outcome::WORDS.to_vec()),

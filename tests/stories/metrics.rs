@@ -118,6 +118,8 @@ fn tasks_that_were_done_failed_cancelled_retried_and_adopted_are_counted_as_such
         "agentlab_alerts_firing",
         "agentlab_backup_age_seconds",
         "agentlab_backup_verified_age_seconds",
+        "agentlab_retention_age_seconds",
+        "agentlab_retention_longest_hold_seconds",
     ];
     let families = scrape.families();
     let missing: Vec<&str> =

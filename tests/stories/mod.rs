@@ -60,6 +60,7 @@ mod releases_revert;
 mod releases_steps;
 mod restart;
 mod restored;
+mod retention;
 mod retry;
 mod reused_pid;
 mod rungs;

@@ -57,6 +57,6 @@ pub(crate) async fn stop(shared: &Shared, number: i64, road: Road) -> Result<Can
             Ok(Cancelled { id: number, state: "stopping" })
         }
         Cancel::Ended { number, state } => Err(Problem::conflict(format!("task {number} has ended before ({state})"))),
-        Cancel::NotFound => Err(Problem::not_found("there is no such task")),
+        Cancel::NotFound => Err(Problem::not_found(life.db.missing(number).await?)),
     }
 }

@@ -31,6 +31,9 @@ impl Shared {
     /// One task, or that there is none.
     pub(crate) async fn job(&self, number: i64) -> Result<JobView, Problem> {
         let job = self.life.db.job(number).await?;
-        job.ok_or_else(|| Problem::not_found(format!("there is no task {number}")))
+        match job {
+            Some(job) => Ok(job),
+            None => Err(Problem::not_found(self.life.db.missing(number).await?)),
+        }
     }
 }

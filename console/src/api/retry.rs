@@ -66,6 +66,6 @@ pub(crate) async fn again(shared: &Shared, number: i64, road: Road) -> Result<Re
         Retry::NotEnded { number, state } => {
             Err(Problem::conflict(format!("task {number} has not ended yet ({state})")))
         }
-        Retry::NotFound => Err(Problem::not_found("there is no such task")),
+        Retry::NotFound => Err(Problem::not_found(shared.life.db.missing(number).await?)),
     }
 }

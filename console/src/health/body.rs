@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use agentlab_platform::{alert::book::Entry, backup, detectors::Detectors, home::Home};
+use agentlab_domain::room::Verdict;
+use agentlab_platform::{alert::book::Entry, backup, detectors::Detectors, disk, home::Home, retention, room};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -30,6 +31,40 @@ pub(crate) struct Health {
     /// What this release is suspected of.
     pub(super) suspect: Option<String>,
     pub(super) database: Database,
+    pub(super) disk: Disk,
+}
+
+/// The disk that holds the home.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Disk {
+    /// `ok`; `low`: nothing new is taken until there is more room, and what runs goes on.
+    state: &'static str,
+    /// Bytes that may still be used.
+    free: Option<u64>,
+    /// Below so many nothing new is taken.
+    floor: Option<u64>,
+    /// When what is older than its age was removed last, Unix milliseconds.
+    pruned_at: Option<i64>,
+}
+
+impl Disk {
+    pub(super) fn of(home: &Home, floor_mb: Option<u64>) -> Self {
+        let room = disk::room(home.path());
+        let state = match room::look(home, floor_mb) {
+            Verdict::Enough => "ok",
+            Verdict::Low { .. } => "low",
+        };
+        Self {
+            state,
+            free: room.map(|room| room.free),
+            floor: room.map(|room| agentlab_domain::room::floor(floor_mb, room.all)),
+            pruned_at: retention::last(home).map(|pass| pass.at),
+        }
+    }
+
+    pub(super) fn is_low(&self) -> bool {
+        self.state == "low"
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]

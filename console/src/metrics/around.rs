@@ -20,7 +20,7 @@ use agentlab_platform::{
     identity::Living,
     lock,
     pulse::{self, Beat},
-    release, response, usage,
+    release, response, retention, usage,
 };
 
 use super::{counted::buckets, family, text::Samples};
@@ -34,11 +34,11 @@ pub(crate) struct Around(Arc<Mutex<Samples>>);
 
 impl Around {
     /// What is seen now, or else what was seen when it was last asked for.
-    pub(super) async fn seen(&self, home: &Home) -> Samples {
+    pub(super) async fn seen(&self, home: &Home, floor_mb: Option<u64>) -> Samples {
         let (seen, home) = (self.clone(), home.clone());
         let look = tokio::task::spawn_blocking(move || {
             let mut samples = Samples::default();
-            add(&mut samples, &home);
+            add(&mut samples, &home, floor_mb);
             *seen.last() = samples;
         });
         let _ = tokio::time::timeout(WAIT, look).await;
@@ -51,11 +51,11 @@ impl Around {
 }
 
 /// Adds all of them.
-fn add(samples: &mut Samples, home: &Home) {
+fn add(samples: &mut Samples, home: &Home, floor_mb: Option<u64>) {
     let release = release::current();
     let labels = [("version", release.version), ("commit", release.commit.unwrap_or_default())];
     samples.with(&family::BUILD, &labels, 1.0);
-    files(samples, home);
+    files(samples, home, floor_mb);
     backups(samples, home);
     processes(samples, home);
     for (process, found) in detectors::all(home) {
@@ -73,7 +73,7 @@ fn add(samples: &mut Samples, home: &Home) {
     firing(samples, home);
 }
 
-fn files(samples: &mut Samples, home: &Home) {
+fn files(samples: &mut Samples, home: &Home, floor_mb: Option<u64>) {
     let database = home.database();
     let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
     let log = database.with_extension("db-wal");
@@ -82,6 +82,15 @@ fn files(samples: &mut Samples, home: &Home) {
     }
     if let Some(percent) = disk::percent_full(home.path()) {
         samples.one(&family::DISK_USED, number(percent) / 100.0);
+    }
+    if let Some(room) = disk::room(home.path()) {
+        samples.one(&family::DISK_FREE, number(room.free));
+        samples.one(&family::DISK_FLOOR, number(agentlab_domain::room::floor(floor_mb, room.all)));
+    }
+    if let Some(pass) = retention::last(home) {
+        let age = u64::try_from(clock::now_ms() - pass.at).unwrap_or_default();
+        samples.one(&family::PRUNE_AGE, number(age) / 1_000.0);
+        samples.one(&family::PRUNE_HOLD, number(pass.longest_ms) / 1_000.0);
     }
 }
 

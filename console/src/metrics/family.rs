@@ -49,6 +49,10 @@ families! {
     LOOK_TIME: Gauge "agentlab_look_duration_seconds" [] "How long that look took";
     DATABASE_SIZE: Gauge "agentlab_database_size_bytes" ["file"] "Size of the database file and of its write-ahead log";
     DISK_USED: Gauge "agentlab_disk_used_ratio" [] "How full the disk of the home is, in room or in files, from 0 to 1";
+    DISK_FREE: Gauge "agentlab_disk_free_bytes" [] "Room on the disk of the home that may still be used";
+    DISK_FLOOR: Gauge "agentlab_disk_floor_bytes" [] "Below so much room nothing new is taken";
+    PRUNE_AGE: Gauge "agentlab_retention_age_seconds" [] "How long ago what is older than its age was removed last; not there before that";
+    PRUNE_HOLD: Gauge "agentlab_retention_longest_hold_seconds" [] "For how long others could not write at most in that pass";
     BACKUPS: Gauge "agentlab_backups" [] "Backups that are kept";
     BACKUP_AGE: Gauge "agentlab_backup_age_seconds" [] "How old the newest backup is; not there before the first";
     BACKUP_VERIFIED_AGE: Gauge "agentlab_backup_verified_age_seconds" [] "How long ago the newest backup was last tried and found sound";

@@ -33,7 +33,10 @@ pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     shared.requests.rest();
     // It is never closed; without a place it would be given all the same.
     let _place = shared.scrapes.acquire().await.ok();
-    let (mut samples, counted) = tokio::join!(shared.around.seen(&shared.life.home), shared.rows.counted(&shared.life));
+    let (mut samples, counted) = tokio::join!(
+        shared.around.seen(&shared.life.home, shared.life.config.disk.floor_mb),
+        shared.rows.counted(&shared.life)
+    );
     samples.one(&family::DATABASE_UP, f64::from(u8::from(counted.is_some())));
     if let Some(counted) = counted {
         counted::add(&mut samples, &counted);

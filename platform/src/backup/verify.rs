@@ -18,7 +18,7 @@ use crate::{
     lock::{Lock, Mode},
 };
 
-/// The tables that are only added to, as far as backups go: what these held is in every later copy. Others lose rows by design.
+/// The tables that lose nothing while a copy is made: what these held before is in it. Others lose rows at any time.
 const ONLY_GROW: [&str; 2] = ["job", "run"];
 
 /// Why it cannot be restored.

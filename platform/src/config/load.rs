@@ -121,6 +121,7 @@ fn check(mut config: Config, place_of: impl Fn(&str) -> String) -> Result<Config
         }
     }
     config.backup.check().map_err(invalid)?;
+    config.retention.check().map_err(invalid)?;
     config.alerts.check().map_err(invalid)?;
     for (name, project) in &config.projects {
         if !project.path.is_absolute() {
@@ -188,6 +189,9 @@ pub(super) mod tests {
             ("[rate]\nper_minute = 0", "rate.per_minute"),
             ("[rate]\nper_hour = 0", "rate.per_hour"),
             ("[backup]\nkeep = 0", "backup.keep"),
+            ("[retention]\njobs_days = 1", "retention.jobs_days"),
+            ("[retention]\nruns_days = 0", "retention.runs_days"),
+            ("[retention]\naudit_days = 29", "retention.audit_days"),
             ("[backup]\nevery_minutes = 0", "backup.every_minutes"),
             ("[backup]\ncopy_to = 'elsewhere'", "backup.copy_to"),
             ("[agent", "expected"),

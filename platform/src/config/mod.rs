@@ -8,6 +8,7 @@ mod backup;
 mod explain;
 mod load;
 mod report;
+mod retention;
 mod suggest;
 
 use std::{collections::BTreeMap, path::PathBuf};
@@ -20,6 +21,7 @@ pub use alerts::{Alerts, Email, Sms, Webhook};
 pub use backup::Backup;
 pub use load::{ConfigError, load, variables};
 pub use report::Report;
+pub use retention::{Disk, Retention};
 
 /// The whole configuration.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -40,6 +42,8 @@ pub struct Config {
     pub alerts: Alerts,
     pub backup: Backup,
     pub report: Report,
+    pub retention: Retention,
+    pub disk: Disk,
 }
 
 /// `[recovery]`.

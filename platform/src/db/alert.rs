@@ -4,6 +4,7 @@ use agentlab_domain::alert::facts::{Rows, Spent};
 
 use super::{
     Db, DbError, Durability, Write,
+    budget::MONEY,
     tally::{self, Going},
     wall,
 };
@@ -46,9 +47,11 @@ impl Db {
     /// What is really spent of a budget: what running tasks have set aside may come back.
     async fn spent(&self, limit: Option<i64>, from: i64, until: i64) -> Result<Option<Spent>, DbError> {
         let Some(limit) = limit else { return Ok(None) };
-        let query =
-            "SELECT COALESCE(SUM(settled_micro_usd), 0) FROM spend WHERE reserved_at >= ?1 AND reserved_at < ?2";
-        let spent = sqlx::query_scalar(query).bind(from).bind(until).fetch_one(self.read()).await?;
+        let query = format!(
+            "SELECT COALESCE(SUM(settled_micro_usd), 0) FROM {MONEY} WHERE reserved_at >= ?1 AND reserved_at < ?2"
+        );
+        let spent =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(from).bind(until).fetch_one(self.read()).await?;
         Ok(Some(Spent { spent, limit }))
     }
 

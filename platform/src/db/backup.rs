@@ -10,7 +10,7 @@ use sqlx::{
 };
 
 use super::{Db, DbError, migrate, pool, whole};
-use crate::{journal, queue};
+use crate::{journal, lock::Lock, queue};
 
 /// How many rows each table holds.
 pub(crate) type Counts = BTreeMap<String, i64>;
@@ -19,6 +19,11 @@ impl Db {
     /// Writes a copy to `path`, where nothing may be; not synced. Returns what the database held a moment before: the copy holds no
     /// less of what is only added to.
     pub(crate) async fn copy_to(&self, path: &Path) -> Result<Counts, DbError> {
+        // What is pruned between the count and the copy would be missed in it.
+        let lock = self.home().lock("prune");
+        let failed = |error| DbError::File { path: self.home().lock("prune"), error };
+        let waited = tokio::task::spawn_blocking(move || Lock::wait(&lock)).await;
+        let _nothing_goes = waited.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(failed)?;
         // A connection of its own: the others are for what people wait for.
         let mut connection =
             SqliteConnectOptions::new().filename(self.home().database()).read_only(true).connect().await?;

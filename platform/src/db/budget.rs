@@ -54,6 +54,11 @@ impl Spending {
     }
 }
 
+/// What runs cost or set aside, those that are gone included: by quarters of an hour, which no day divides.
+pub(super) const MONEY: &str =
+    "(SELECT user_id, reserved_micro_usd, settled_micro_usd, reserved_at FROM spend UNION ALL
+    SELECT NULLIF(user_id, 0), micro_usd, micro_usd, at FROM spend_past)";
+
 const SUM: &str = "COALESCE(SUM(COALESCE(settled_micro_usd, reserved_micro_usd)), 0)";
 
 /// What this job, this person and everybody have used, reservations included.
@@ -65,9 +70,9 @@ pub(super) async fn used(
 ) -> Result<Used, DbError> {
     let query = format!(
         "SELECT (SELECT {SUM} FROM spend JOIN run ON run.id = spend.run_id WHERE run.job_id = ?1),
-                (SELECT {SUM} FROM spend WHERE reserved_at >= ?2 AND reserved_at < ?3 AND user_id IS ?6),
-                (SELECT {SUM} FROM spend WHERE reserved_at >= ?2 AND reserved_at < ?3),
-                (SELECT {SUM} FROM spend WHERE reserved_at >= ?4 AND reserved_at < ?5)"
+                (SELECT {SUM} FROM {MONEY} WHERE reserved_at >= ?2 AND reserved_at < ?3 AND user_id IS ?6),
+                (SELECT {SUM} FROM {MONEY} WHERE reserved_at >= ?2 AND reserved_at < ?3),
+                (SELECT {SUM} FROM {MONEY} WHERE reserved_at >= ?4 AND reserved_at < ?5)"
     );
     let (job, user_day, day, month) = sqlx::query_as(sqlx::AssertSqlSafe(query))
         .bind(job_id)
@@ -160,10 +165,10 @@ pub(super) async fn spent(write: &mut Write, limits: &Limits, owner: Option<i64>
         (Kind::Month, limits.month, period.month_from, period.month_until, &period.month),
     ] {
         let Some(limit) = limit else { continue };
-        let spent: i64 = sqlx::query_scalar(
-            "SELECT COALESCE(SUM(settled_micro_usd), 0) FROM spend
-             WHERE reserved_at >= ?1 AND reserved_at < ?2 AND (?3 = 0 OR user_id IS ?4)",
-        )
+        let spent: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+            "SELECT COALESCE(SUM(settled_micro_usd), 0) FROM {MONEY}
+             WHERE reserved_at >= ?1 AND reserved_at < ?2 AND (?3 = 0 OR user_id IS ?4)"
+        )))
         .bind(from)
         .bind(until)
         .bind(kind == Kind::UserDay)
@@ -220,7 +225,7 @@ impl Db {
         .fetch_one(&mut *connection)
         .await?;
         let query =
-            format!("SELECT user_id, {SUM} FROM spend WHERE reserved_at >= ?1 GROUP BY user_id ORDER BY 2 DESC");
+            format!("SELECT user_id, {SUM} FROM {MONEY} WHERE reserved_at >= ?1 GROUP BY user_id ORDER BY 2 DESC");
         let by_user: Vec<(Option<i64>, i64)> =
             sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(period.day_from).fetch_all(&mut *connection).await?;
         let limits = &self.terms().limits;

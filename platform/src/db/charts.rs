@@ -4,7 +4,7 @@
 use agentlab_domain::job::State;
 use serde::Serialize;
 
-use super::{Db, DbError};
+use super::{Db, DbError, budget::MONEY};
 use crate::{calendar, clock};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -59,10 +59,10 @@ impl Db {
         let mut at = calendar::period(clock::now_ms()).day_from;
         for _ in 0..DAYS {
             let period = calendar::period(at);
-            let micro: i64 = sqlx::query_scalar(
+            let micro: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
                 "SELECT COALESCE(SUM(COALESCE(settled_micro_usd, reserved_micro_usd)), 0)
-                 FROM spend WHERE reserved_at >= ?1 AND reserved_at < ?2",
-            )
+                 FROM {MONEY} WHERE reserved_at >= ?1 AND reserved_at < ?2"
+            )))
             .bind(period.day_from)
             .bind(period.day_until)
             .fetch_one(self.read())

@@ -38,7 +38,8 @@ impl Db {
         }
     }
 
-    fn wal_bytes(&self) -> u64 {
+    /// How large the WAL is.
+    pub fn wal_bytes(&self) -> u64 {
         let mut path = self.home().database().into_os_string();
         path.push("-wal");
         fs::metadata(PathBuf::from(path)).map_or(0, |file| file.len())

@@ -59,6 +59,10 @@ impl Db {
     /// Accepts a job in a transaction of its own (for a terminal or the page). The same request twice is the same job.
     pub async fn enqueue(&self, job: &NewJob) -> Result<Enqueued, DbError> {
         let mut write = self.begin(Durability::Full).await?;
+        // What was accepted before is known, and no new work.
+        if number_of(&mut write, &ulid_of(&job.source).to_string()).await?.is_none() {
+            self.has_room()?;
+        }
         let enqueued = enqueue(&mut write, job).await?;
         fail_point!("enqueue-commit");
         write.commit().await?;
@@ -69,9 +73,7 @@ impl Db {
 /// Accepts a job in the caller's transaction.
 pub(super) async fn enqueue(write: &mut Write, job: &NewJob) -> Result<Enqueued, DbError> {
     let id = ulid_of(&job.source).to_string();
-    let known: Option<i64> =
-        sqlx::query_scalar("SELECT number FROM job WHERE id = ?1").bind(&id).fetch_optional(&mut **write).await?;
-    if let Some(number) = known {
+    if let Some(number) = number_of(write, &id).await? {
         trace::is_about(&id, number);
         return Ok(Enqueued { number, id, ahead: 0 });
     }
@@ -115,6 +117,10 @@ pub(super) async fn enqueue(write: &mut Write, job: &NewJob) -> Result<Enqueued,
     trace::is_about(&id, number);
     let ahead = lanes::join(write, &lane, &id).await?;
     Ok(Enqueued { number, id, ahead })
+}
+
+async fn number_of(write: &mut Write, id: &str) -> Result<Option<i64>, DbError> {
+    Ok(sqlx::query_scalar("SELECT number FROM job WHERE id = ?1").bind(id).fetch_optional(&mut **write).await?)
 }
 
 /// The job's id derives from the key of its source (rule I1): the same update can never make a second job.

@@ -49,6 +49,8 @@ pub enum DbError {
     Beyond { path: PathBuf, why: String },
     #[error("only one question at a time, which begins with SELECT, WITH, VALUES or EXPLAIN: sql is read only")]
     NotAQuestion,
+    #[error("{0}")]
+    NoRoom(String),
     #[error("the rules forbid it: {0}")]
     Illegal(#[from] agentlab_domain::job::Illegal),
     #[error("the database file cannot be read or written: {0}. Is the disk full? `df -h` shows it")]
@@ -78,6 +80,7 @@ impl DbError {
             | Self::NoBackup { .. }
             | Self::Disk(_)
             | Self::NotAQuestion
+            | Self::NoRoom(_)
             | Self::Queue(_)
             | Self::Damaged(_)
             | Self::Gone { .. }
@@ -105,6 +108,7 @@ impl DbError {
             | Self::Migrate(_)
             | Self::NoBackup { .. }
             | Self::NotAQuestion
+            | Self::NoRoom(_)
             | Self::Queue(_)
             | Self::Gone { .. }
             | Self::Beyond { .. }

@@ -14,14 +14,9 @@ use super::{
     enqueue::{self, Enqueued, NewJob, Source},
     hold, obey, outage,
     outbox::{self, New},
-    pause, rate,
-    tally::{self, Going},
-    wall,
+    past, pause, rate, room,
 };
 use crate::{clock, config};
-
-/// Updates older than this are forgotten: Telegram keeps them for a day, and after a quiet week ids start anew.
-const KEEP_MS: i64 = 3 * 24 * 3_600_000;
 
 /// One update on its way in.
 #[derive(Debug)]
@@ -65,7 +60,10 @@ impl Db {
         fail_point!("intake-update");
         let now = clock::now_ms();
         // Inside the transaction: of two updates that race for the last place one gets it.
-        let limited = rate::over_the_limit(&mut write, incoming, now).await?;
+        let limited = match rate::over_the_limit(&mut write, incoming, now).await? {
+            None => room::refused(self, &mut write, incoming.decision).await?,
+            limited => limited,
+        };
         let decision = limited.as_ref().unwrap_or(incoming.decision);
         if !record(&mut write, incoming, decision, now).await? {
             return Ok(Effect::Duplicate);
@@ -76,20 +74,6 @@ impl Db {
         write.commit().await?;
         fail_point!("intake-committed");
         Ok(effect)
-    }
-
-    /// Forgets updates that Telegram cannot send again.
-    pub async fn forget_old_updates(&self) -> Result<u64, DbError> {
-        let mut write = self.begin(Durability::Normal).await?;
-        let before = wall::believed(&mut write).await? - KEEP_MS;
-        tally::fold(&mut write, Going::UpdatesBefore(before)).await?;
-        let forgotten = sqlx::query("DELETE FROM telegram_update WHERE received_at < ?1")
-            .bind(before)
-            .execute(&mut *write)
-            .await?
-            .rows_affected();
-        write.commit().await?;
-        Ok(forgotten)
     }
 }
 
@@ -200,7 +184,7 @@ pub(super) async fn stop(write: &mut Write, number: i64, user: i64) -> Result<Ef
         }
         cancel::Cancel::Cancelled { number } => noted(format!("Task {number} is cancelled.")),
         cancel::Cancel::Ended { number, state } => noted(format!("Task {number} has ended before ({state}).")),
-        cancel::Cancel::NotFound => noted(format!("There is no task {number}.")),
+        cancel::Cancel::NotFound => noted(past::sentence(write, number).await?),
     }
 }
 

@@ -55,8 +55,11 @@ pub(super) async fn going(write: &mut Write, going: Going<'_>) -> Result<Tallies
             let these = "job_id IS NULL AND id IN (SELECT value FROM json_each(?1))";
             messages(write, &only(these, serde_json::to_string(ids)?), &mut found).await?;
         }
-        Going::UpdatesBefore(at) => {
-            updates(write, &only("received_at < CAST(?1 AS INTEGER)", at.to_string()), &mut found).await?;
+        Going::Updates(keys) => {
+            let these = "(bot_id, update_id) IN (
+                SELECT CAST(substr(value, 1, instr(value, ':') - 1) AS INTEGER),
+                       CAST(substr(value, instr(value, ':') + 1) AS INTEGER) FROM json_each(?1))";
+            updates(write, &only(these, serde_json::to_string(keys)?), &mut found).await?;
         }
         Going::Crashes(ids) => {
             crashes(write, &only("id IN (SELECT value FROM json_each(?1))", serde_json::to_string(ids)?), &mut found)

@@ -35,10 +35,12 @@ pub mod orphans;
 pub mod outage;
 pub mod outbox;
 mod park;
+pub mod past;
 pub mod pause;
 pub mod process;
 pub mod progress;
 mod promised;
+pub mod prune;
 mod rate;
 pub mod recovery;
 pub mod release;
@@ -47,6 +49,7 @@ pub mod report;
 pub mod retry;
 pub(crate) mod rows;
 mod rows_of;
+mod room;
 pub mod runs;
 mod said;
 pub mod session;
@@ -73,7 +76,7 @@ use agentlab_domain::budget::Limits;
 
 use sqlx::{
     Connection, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 pub use error::DbError;
@@ -87,17 +90,22 @@ use crate::{
     pulse::limit,
 };
 
+/// Bytes of the WAL that stay when it begins anew: 4 MiB, about what a checkpoint moves at a time.
+const WAL_KEPT: &str = "4194304";
+
 /// What the configuration says to transactions.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
     pub limits: Limits,
     /// Who is told what concerns the whole system.
     pub owner: Option<i64>,
+    /// Below so many free MiB nothing new is taken.
+    pub floor_mb: Option<u64>,
 }
 
 impl From<&Config> for Terms {
     fn from(config: &Config) -> Self {
-        Self { limits: config.budget.limits(), owner: config.owner() }
+        Self { limits: config.budget.limits(), owner: config.owner(), floor_mb: config.disk.floor_mb }
     }
 }
 
@@ -223,12 +231,16 @@ fn options(path: &Path, synchronous: SqliteSynchronous) -> SqliteConnectOptions 
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
+        // Only where the file is made: what is pruned can be given back to the disk some pages at a time.
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
         .foreign_keys(true)
         .busy_timeout(Duration::from_millis(500))
         // KiB: six processes share little; the pages in use are few.
-        .pragma("cache_size", "-512");
+        .pragma("cache_size", "-512")
+        // What a long reader let the WAL grow to is given back when it begins anew.
+        .pragma("journal_size_limit", WAL_KEPT);
     // Elsewhere fsync already reaches the platter (rule R9).
     if cfg!(target_os = "macos") {
         options.pragma("fullfsync", "1").pragma("checkpoint_fullfsync", "1")

@@ -15,6 +15,7 @@ use super::{
     intake::{self, Effect, Incoming, reply, reply_at_once, stop},
     intervention::Asked,
     outbox::{self, New},
+    past,
     retry::{self, Retry},
     session,
 };
@@ -148,7 +149,7 @@ async fn retry_task(
             return intake::accepted(write, &job, place, message, body).await;
         }
         Retry::NotEnded { number, state } => format!("Task {number} has not ended yet ({state})."),
-        Retry::NotFound => format!("There is no task {number}."),
+        Retry::NotFound => past::sentence(write, number).await?,
     };
     reply(write, place, message, &words).await
 }

@@ -11,6 +11,7 @@ use agentlab_domain::{
 
 use super::{
     Db, DbError, Durability,
+    budget::MONEY,
     outbox::{self, New},
     said,
 };
@@ -45,10 +46,10 @@ impl Db {
         let first: Option<i64> = sqlx::query_scalar("SELECT accepted_at FROM job ORDER BY number LIMIT 1")
             .fetch_optional(self.read())
             .await?;
-        let micro: i64 = sqlx::query_scalar(
-            "SELECT COALESCE(SUM(COALESCE(settled_micro_usd, reserved_micro_usd)), 0) FROM spend
-             WHERE reserved_at >= ?1 AND reserved_at < ?2",
-        )
+        let micro: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+            "SELECT COALESCE(SUM(COALESCE(settled_micro_usd, reserved_micro_usd)), 0) FROM {MONEY}
+             WHERE reserved_at >= ?1 AND reserved_at < ?2"
+        )))
         .bind(from)
         .bind(until)
         .fetch_one(self.read())

@@ -25,6 +25,7 @@ type Row = (String, String, String, String, String, String, Option<String>);
 impl Db {
     /// Does task `number` again, for somebody who is not in a chat.
     pub async fn retry(&self, number: i64, source: Source, by: &str) -> Result<Retry, DbError> {
+        self.has_room()?;
         let mut write = self.begin(Durability::Full).await?;
         let retry = retry(&mut write, number, source, by).await?;
         write.commit().await?;

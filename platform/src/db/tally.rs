@@ -95,8 +95,8 @@ pub enum Going<'a> {
     Tasks(&'a [String]),
     /// These messages (`outbox.id`) that belong to no task.
     Messages(&'a [i64]),
-    /// The updates that were received before (Unix milliseconds).
-    UpdatesBefore(i64),
+    /// These updates (`bot_id:update_id`).
+    Updates(&'a [String]),
     /// These starts and crashes (`crash.id`).
     Crashes(&'a [i64]),
     /// These recoveries (`recovery.id`).

@@ -66,6 +66,7 @@ impl From<DbError> for Refusal {
             | DbError::Illegal(_)
             | DbError::Disk(_)
             | DbError::NotAQuestion
+            | DbError::NoRoom(_)
             | DbError::Damaged(_)
             | DbError::Gone { .. }
             | DbError::Beyond { .. }

@@ -65,7 +65,7 @@ async fn uptime_is_added_up_by_the_hour_and_old_hours_are_forgotten() {
 #[tokio::test]
 async fn the_summary_of_a_week_goes_to_the_owner_once() {
     let (_folder, db) = fresh().await;
-    let db = db.under(Terms { limits: agentlab_domain::budget::Limits::default(), owner: Some(9) });
+    let db = db.under(Terms { limits: agentlab_domain::budget::Limits::default(), owner: Some(9), floor_mb: None });
     let until = clock::now_ms() + HOUR;
     assert!(!db.send_weekly(&week(until), true).await.unwrap(), "nothing happened");
     worker(&db, "w").await;

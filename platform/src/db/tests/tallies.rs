@@ -7,6 +7,7 @@ use agentlab_domain::{
 };
 
 use super::{
+    super::prune::Kind,
     super::tally::{self, Going, Tallies, names},
     *,
 };
@@ -84,7 +85,9 @@ async fn no_counter_goes_back_when_rows_are_deleted() {
     tally::fold(&mut write, Going::Tasks(&ended)).await.unwrap();
     tally::fold(&mut write, Going::Crashes(&[1])).await.unwrap();
     tally::fold(&mut write, Going::Recoveries(&[1])).await.unwrap();
-    tally::fold(&mut write, Going::UpdatesBefore(far)).await.unwrap();
+    let updates = sqlx::query_scalar("SELECT bot_id || ':' || update_id FROM telegram_update");
+    let updates: Vec<String> = updates.fetch_all(&mut *write).await.unwrap();
+    tally::fold(&mut write, Going::Updates(&updates)).await.unwrap();
     tally::fold(&mut write, Going::HoursBefore(far)).await.unwrap();
     let of_theirs = "IN (SELECT id FROM job WHERE ended_at IS NOT NULL)";
     for statement in [
@@ -143,7 +146,7 @@ async fn old_crashes_and_updates_go_on_being_counted_when_they_are_forgotten() {
     write.commit().await.unwrap();
     let before = db.tallies().await.unwrap();
     db.recovered(Post { role: Role::Bot, slot: 0 }, Rung::Capped, false, "x").await.unwrap();
-    db.forget_old_updates().await.unwrap();
+    db.prune(Kind::Updates, clock::now_ms(), 10).await.unwrap();
     db.note_alerts(&std::collections::BTreeMap::new()).await.unwrap();
     let rows: i64 = sqlx::query_scalar(
         "SELECT (SELECT COUNT(*) FROM crash) + (SELECT COUNT(*) FROM telegram_update) + (SELECT COUNT(*) FROM alert)",

@@ -11,7 +11,7 @@ const DOLLAR: i64 = 1_000_000;
 async fn with_budget(dollars: i64) -> (tempfile::TempDir, Db) {
     let (folder, db) = fresh().await;
     let limits = Limits { job: Some(DOLLAR), user_day: None, day: Some(dollars * DOLLAR), month: None };
-    (folder, db.under(Terms { limits, owner: Some(9) }))
+    (folder, db.under(Terms { limits, owner: Some(9), floor_mb: None }))
 }
 
 async fn number(db: &Db, query: &'static str) -> i64 {

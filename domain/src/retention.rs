@@ -1,0 +1,183 @@
+//! Retention: how long what has ended is kept. To *prune* is to remove what is older than its age. Nothing that has not ended, that
+//! is owed or that still counts has an age. This says which age holds and how much goes at a time; it removes nothing.
+
+/// Milliseconds of a day.
+pub const DAY_MS: i64 = 24 * 3_600_000;
+/// So many days of tasks and runs stay, however full the disk is.
+pub const PRESSED_DAYS: i64 = 7;
+/// What Telegram gave us stays for so many days: it keeps updates for one, and after a quiet week ids begin anew.
+pub const UPDATES_DAYS: i64 = 3;
+/// Logs stay for so many days.
+pub const LOGS_DAYS: i64 = 7;
+/// The schema itself lets nothing of the audit log go that is younger.
+pub const AUDIT_LEAST_DAYS: i64 = 30;
+
+/// Others may have to wait for so long while rows go, in milliseconds; half of what is promised.
+const AIM_MS: f64 = 20.0;
+/// Rows of one kind that go at a time, at most and in the beginning.
+const MOST: u32 = 500;
+pub const FIRST: u32 = 8;
+
+/// How long the clock must have gone evenly before what it says makes anything old.
+pub const EVEN_MS: i64 = 600_000;
+/// The same while the disk is nearly full.
+pub const EVEN_PRESSED_MS: i64 = 60_000;
+/// A clock that went so much further than time did was set.
+const SET_MS: i64 = 60_000;
+
+/// What was configured, in days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ages {
+    /// Tasks that ended, with all that belongs to them; messages, conversations and restarts that belong to none.
+    pub jobs: i64,
+    /// What the agents of runs that are over printed.
+    pub runs: i64,
+    /// Who did what.
+    pub audit: i64,
+}
+
+impl Default for Ages {
+    fn default() -> Self {
+        Self { jobs: 90, runs: 30, audit: 365 }
+    }
+}
+
+/// How much room there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pressure {
+    Enough,
+    /// The disk is nearly full: room matters more than the past.
+    Pressed,
+}
+
+/// What ended, or was written, before these times (Unix milliseconds) goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    pub jobs: i64,
+    pub runs: i64,
+    pub updates: i64,
+    pub logs: i64,
+    pub audit: i64,
+}
+
+/// What goes at `now`.
+pub fn before(ages: Ages, pressure: Pressure, now: i64) -> Before {
+    let days = |age: i64| match pressure {
+        Pressure::Enough => age,
+        Pressure::Pressed => age.min(PRESSED_DAYS),
+    };
+    // A task that is gone leaves no directory behind.
+    let (jobs, runs) = (days(ages.jobs), days(ages.runs.min(ages.jobs)));
+    let ago = |days: i64| now.saturating_sub(days.saturating_mul(DAY_MS));
+    Before {
+        jobs: ago(jobs),
+        runs: ago(runs),
+        updates: ago(UPDATES_DAYS),
+        logs: ago(LOGS_DAYS),
+        audit: ago(ages.audit.max(AUDIT_LEAST_DAYS)),
+    }
+}
+
+/// How many go next, after so many kept the others waiting for `held_ms`: as many as take what is aimed at, at most twice as many
+/// as before, never none.
+pub fn next_batch(many: u32, held_ms: f64) -> u32 {
+    let fits = if held_ms > 0.0 { f64::from(many) * AIM_MS / held_ms } else { f64::from(MOST) };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and MOST")]
+    let fits = fits.clamp(1.0, f64::from(MOST)) as u32;
+    fits.min(many.saturating_mul(2)).max(1)
+}
+
+/// How evenly the wall clock has gone, as one process saw it. A clock that was just set makes nothing old: what is a week ahead today
+/// may be put right in a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Even {
+    /// Both clocks when they were seen together first, and last.
+    since: (i64, i64),
+    last: (i64, i64),
+}
+
+impl Even {
+    /// Begins at this time of the wall clock and of the monotonic one, in milliseconds.
+    pub const fn begin(wall: i64, monotonic: i64) -> Self {
+        Self { since: (wall, monotonic), last: (wall, monotonic) }
+    }
+
+    /// Sees both clocks again. A machine that slept was away for as long as its wall clock says, or it was set: nobody can tell, so that
+    /// counts as set.
+    #[must_use]
+    pub fn seen(self, wall: i64, monotonic: i64) -> Self {
+        let (went, passed) = (wall - self.last.0, monotonic - self.last.1);
+        if (went - passed).abs() > SET_MS {
+            Self::begin(wall, monotonic)
+        } else {
+            Self { last: (wall, monotonic), ..self }
+        }
+    }
+
+    /// For how long it has gone evenly, in milliseconds.
+    pub const fn lasts(self) -> i64 {
+        self.last.1 - self.since.1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 2_000 * DAY_MS;
+
+    fn days(before: Before) -> [i64; 5] {
+        [before.jobs, before.runs, before.updates, before.logs, before.audit].map(|at| (NOW - at) / DAY_MS)
+    }
+
+    #[test]
+    fn ages_are_those_configured_and_a_week_where_the_disk_is_nearly_full() {
+        assert_eq!(days(before(Ages::default(), Pressure::Enough, NOW)), [90, 30, 3, 7, 365]);
+        assert_eq!(days(before(Ages::default(), Pressure::Pressed, NOW)), [7, 7, 3, 7, 365]);
+        let few = Ages { jobs: 2, runs: 30, audit: 1 };
+        assert_eq!(days(before(few, Pressure::Enough, NOW)), [2, 2, 3, 7, 30], "no directory outlives its task");
+        assert_eq!(days(before(few, Pressure::Pressed, NOW)), [2, 2, 3, 7, 30], "pressure keeps nothing longer");
+    }
+
+    #[test]
+    fn no_age_reaches_beyond_the_beginning_of_time() {
+        let long = Ages { jobs: i64::MAX, runs: i64::MAX, audit: i64::MAX };
+        assert!(before(long, Pressure::Enough, NOW).jobs <= 0);
+    }
+
+    #[test]
+    fn a_batch_grows_twofold_at_most_shrinks_at_once_and_is_never_empty() {
+        assert_eq!(next_batch(8, 1.0), 16);
+        assert_eq!(next_batch(8, 0.0), 16);
+        assert_eq!(next_batch(100, 20.0), 100);
+        assert_eq!(next_batch(100, 40.0), 50);
+        assert_eq!(next_batch(100, 200_000.0), 1);
+        assert_eq!(next_batch(1, 5_000.0), 1);
+        assert_eq!(next_batch(500, 0.1), 500);
+        assert_eq!(next_batch(u32::MAX, 0.1), 500);
+        // Whatever one row costs, it settles below what is promised.
+        for cost_ms in [0.001, 0.05, 0.4, 3.0, 12.0] {
+            let mut many = FIRST;
+            for _ in 0..12 {
+                many = next_batch(many, f64::from(many) * cost_ms);
+            }
+            assert!(f64::from(many) * cost_ms <= 20.0 + cost_ms, "{many} of {cost_ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_makes_nothing_old_until_it_went_evenly_again() {
+        let mut even = Even::begin(1_000, 0);
+        for minute in 1..=20 {
+            even = even.seen(1_000 + minute * 60_000, minute * 60_000);
+        }
+        assert_eq!(even.lasts(), 20 * 60_000);
+        for jump in [10 * DAY_MS, -10 * DAY_MS, SET_MS + 1] {
+            let set = even.seen(1_000 + 21 * 60_000 + jump, 21 * 60_000);
+            assert_eq!(set.lasts(), 0, "{jump}");
+            assert_eq!(set.seen(1_000 + 22 * 60_000 + jump, 22 * 60_000).lasts(), 60_000);
+        }
+        // What the clock is put right by from hour to hour is no jump.
+        assert_eq!(even.seen(1_000 + 21 * 60_000 + 900, 21 * 60_000).lasts(), 21 * 60_000);
+    }
+}
