@@ -19,13 +19,6 @@ const AIM_MS: f64 = 8.0;
 const MOST: u32 = 200;
 pub const FIRST: u32 = 8;
 
-/// How long the clock must have gone evenly before what it says makes anything old.
-pub const EVEN_MS: i64 = 600_000;
-/// The same while the disk is nearly full.
-pub const EVEN_PRESSED_MS: i64 = 60_000;
-/// A clock that went so much further than time did was set.
-const SET_MS: i64 = 60_000;
-
 /// What was configured, in days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ages {
@@ -88,39 +81,6 @@ pub fn next_batch(many: u32, held_ms: f64) -> u32 {
     fits.min(many.saturating_mul(2)).max(1)
 }
 
-/// How evenly the wall clock has gone, as one process saw it. A clock that was just set makes nothing old: what is a week ahead today
-/// may be put right in a minute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Even {
-    /// Both clocks when they were seen together first, and last.
-    since: (i64, i64),
-    last: (i64, i64),
-}
-
-impl Even {
-    /// Begins at this time of the wall clock and of the monotonic one, in milliseconds.
-    pub const fn begin(wall: i64, monotonic: i64) -> Self {
-        Self { since: (wall, monotonic), last: (wall, monotonic) }
-    }
-
-    /// Sees both clocks again. A machine that slept was away for as long as its wall clock says, or it was set: nobody can tell, so that
-    /// counts as set.
-    #[must_use]
-    pub fn seen(self, wall: i64, monotonic: i64) -> Self {
-        let (went, passed) = (wall - self.last.0, monotonic - self.last.1);
-        if (went - passed).abs() > SET_MS {
-            Self::begin(wall, monotonic)
-        } else {
-            Self { last: (wall, monotonic), ..self }
-        }
-    }
-
-    /// For how long it has gone evenly, in milliseconds.
-    pub const fn lasts(self) -> i64 {
-        self.last.1 - self.since.1
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,21 +124,5 @@ mod tests {
             }
             assert!(f64::from(many) * cost_ms <= 8.0 + cost_ms, "{many} of {cost_ms} ms");
         }
-    }
-
-    #[test]
-    fn a_clock_that_was_set_makes_nothing_old_until_it_went_evenly_again() {
-        let mut even = Even::begin(1_000, 0);
-        for minute in 1..=20 {
-            even = even.seen(1_000 + minute * 60_000, minute * 60_000);
-        }
-        assert_eq!(even.lasts(), 20 * 60_000);
-        for jump in [10 * DAY_MS, -10 * DAY_MS, SET_MS + 1] {
-            let set = even.seen(1_000 + 21 * 60_000 + jump, 21 * 60_000);
-            assert_eq!(set.lasts(), 0, "{jump}");
-            assert_eq!(set.seen(1_000 + 22 * 60_000 + jump, 22 * 60_000).lasts(), 60_000);
-        }
-        // What the clock is put right by from hour to hour is no jump.
-        assert_eq!(even.seen(1_000 + 21 * 60_000 + 900, 21 * 60_000).lasts(), 21 * 60_000);
     }
 }

@@ -144,7 +144,8 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
     }
     // What a private system does is in the next backup of one that stays.
     let _beside = full.then(|| {
-        let (backups, retention) = (Backups::begin(&life.db, &life.config.backup), Retention::begin(&life.db, &life.config));
+        let (backups, retention) =
+            (Backups::begin(&life.db, &life.config.backup), Retention::begin(&life.db, &life.config));
         (backups, retention, Wall::begin(&life.db))
     });
     let (_sweeps, uptime) = (orphans::begin(&life, holders.alerts()), Uptime::begin(&life, full));

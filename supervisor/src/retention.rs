@@ -4,7 +4,7 @@
 use std::{fs, io, time::Duration};
 
 use agentlab_domain::{
-    retention::{self, EVEN_MS, EVEN_PRESSED_MS, Even, Pressure},
+    retention::{self, Ages, Pressure},
     room::{self, Verdict},
 };
 use agentlab_platform::{clock, config::Config, db::Db, retention::pass, room::look};
@@ -37,11 +37,9 @@ impl Retention {
 
 async fn keep_on(db: Db, config: Config) {
     let (ages, floor) = (config.retention.ages(), config.disk.floor_mb);
-    let mut even = Even::begin(clock::now_ms(), clock::monotonic_ms());
     let mut known: Option<Pressure> = None;
     let mut passed = None;
     loop {
-        even = even.seen(clock::now_ms(), clock::monotonic_ms());
         let verdict = look(db.home(), floor);
         let pressure = match verdict {
             Verdict::Enough => Pressure::Enough,
@@ -55,24 +53,13 @@ async fn keep_on(db: Db, config: Config) {
             }
             passed = passed.filter(|_| pressure == Pressure::Enough);
         }
-        let (every, evenly) = match pressure {
-            Pressure::Enough => (EVERY, EVEN_MS),
-            Pressure::Pressed => (EVERY_PRESSED, EVEN_PRESSED_MS),
+        let every = match pressure {
+            Pressure::Enough => EVERY,
+            Pressure::Pressed => EVERY_PRESSED,
         };
-        let due = passed.is_none_or(|at: std::time::Instant| at.elapsed() >= clock::scaled(every));
-        if due && even.lasts() >= clock::scaled_ms(evenly) {
+        if passed.is_none_or(|at: std::time::Instant| at.elapsed() >= clock::scaled(every)) {
             passed = Some(clock::instant());
-            match pass(&db, retention::before(ages, pressure, clock::now_ms()), pressure).await {
-                Ok(pass) => tracing::info!(
-                    tasks = pass.tasks,
-                    directories = pass.directories,
-                    rows = pass.rows,
-                    pages = pass.pages,
-                    longest_ms = pass.longest_ms,
-                    "what is older than its age was removed"
-                ),
-                Err(error) => tracing::warn!(%error, "what is older than its age was not all removed"),
-            }
+            prune(&db, ages, pressure).await;
         }
         if db.wal_bytes() > WAL
             && let Err(error) = db.checkpoint().await
@@ -80,6 +67,26 @@ async fn keep_on(db: Db, config: Config) {
             tracing::warn!(%error, "the WAL has grown, and cannot be moved into the database now");
         }
         tokio::time::sleep(clock::scaled(LOOK)).await;
+    }
+}
+
+async fn prune(db: &Db, ages: Ages, pressure: Pressure) {
+    // A clock that was just set forward makes nothing old.
+    let now = db.believed_now().await;
+    let passed = match now {
+        Ok(now) => pass(db, retention::before(ages, pressure, now), pressure).await,
+        Err(error) => Err(error.into()),
+    };
+    match passed {
+        Ok(pass) => tracing::info!(
+            tasks = pass.tasks,
+            directories = pass.directories,
+            rows = pass.rows,
+            pages = pass.pages,
+            longest_ms = pass.longest_ms,
+            "what is older than its age was removed"
+        ),
+        Err(error) => tracing::warn!(%error, "what is older than its age was not all removed"),
     }
 }
 

@@ -37,10 +37,10 @@ async fn directories_go_at_their_age_and_tasks_with_all_that_is_left_at_theirs()
     let young = Before { jobs: 1, ..before };
     let passed = pass(&db, young, Pressure::Enough).await.unwrap();
     assert_eq!((passed.directories, passed.tasks), (5, 0));
-    assert_eq!((directories(&db), db.rows_of("job").await), (1, 5), "what no row knows is left alone");
+    assert_eq!((directories(&db), db.count_of("job").await), (1, 5), "what no row knows is left alone");
     let passed = pass(&db, before, Pressure::Enough).await.unwrap();
     assert_eq!((passed.directories, passed.tasks), (0, 5));
-    assert_eq!((db.rows_of("job").await, db.rows_of("run").await, db.rows_of("job_past").await), (0, 0, 5));
+    assert_eq!((db.count_of("job").await, db.count_of("run").await, db.count_of("job_past").await), (0, 0, 5));
     assert_eq!(last(db.home()), Some(passed));
 }
 

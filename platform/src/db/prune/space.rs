@@ -20,7 +20,10 @@ impl Db {
     /// `move_on`, which nobody waits for, and not at the end of a transaction that others wait for.
     pub(crate) fn for_pruning(&self) -> Self {
         let options = super::super::options(&self.home().database(), sqlx::sqlite::SqliteSynchronous::Normal);
-        Self { normal: super::super::pool_of(1).connect_lazy_with(options.pragma("wal_autocheckpoint", "0")), ..self.clone() }
+        Self {
+            normal: super::super::pool_of(1).connect_lazy_with(options.pragma("wal_autocheckpoint", "0")),
+            ..self.clone()
+        }
     }
 
     /// Moves what the WAL holds into the file, as far as no reader needs it; keeps nobody waiting.

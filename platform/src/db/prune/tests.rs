@@ -73,7 +73,7 @@ impl Db {
     }
 
     /// How many rows a table has.
-    pub(crate) async fn rows_of(&self, table: &str) -> i64 {
+    pub(crate) async fn count_of(&self, table: &str) -> i64 {
         number(self, &format!("SELECT COUNT(*) FROM {table}")).await
     }
 }

@@ -2,8 +2,15 @@
 //! clock that moved.
 
 use super::*;
-use crate::{clock, db::wall};
-use agentlab_domain::{budget::Verdict, wall::Moved};
+use crate::{
+    clock,
+    db::{prune::Kind, wall},
+};
+use agentlab_domain::{
+    budget::Verdict,
+    retention::{self, Ages, Pressure},
+    wall::Moved,
+};
 
 const DAYS: i64 = 10 * 24 * 3_600_000;
 
@@ -91,6 +98,13 @@ async fn a_budget_is_there_once_whichever_way_the_clock_is_set() {
     }
 }
 
+/// How many updates are old by the believed time.
+async fn forgotten(db: &Db) -> u64 {
+    let now = db.believed_now().await.unwrap();
+    let before = retention::before(Ages::default(), Pressure::Enough, now).updates;
+    db.prune(Kind::Updates, before, 10).await.unwrap().rows
+}
+
 #[tokio::test]
 async fn nothing_is_forgotten_by_a_clock_that_was_just_set_forward() {
     let (_folder, db) = fresh().await;
@@ -103,12 +117,12 @@ async fn nothing_is_forgotten_by_a_clock_that_was_just_set_forward() {
     )
     .await;
     assert!(matches!(db.watch_clock().await.unwrap(), Moved::Forward(_)));
-    assert_eq!(db.forget_old_updates().await.unwrap(), 0);
+    assert_eq!(forgotten(&db).await, 0);
     let behind = clock::now_ms() - db.believed_now().await.unwrap();
     assert!((behind - DAYS).abs() < 60_000, "{behind}");
     // It has stood for a day.
     change(&db, "UPDATE clock SET steady_ms = 86400000 WHERE ?1 > 0").await;
-    assert_eq!(db.forget_old_updates().await.unwrap(), 1);
+    assert_eq!(forgotten(&db).await, 1);
 }
 
 #[tokio::test]
