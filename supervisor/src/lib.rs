@@ -143,11 +143,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         }
     }
     // What a private system does is in the next backup of one that stays.
-    let _beside = full.then(|| {
-        let (backups, retention) =
-            (Backups::begin(&life.db, &life.config.backup), Retention::begin(&life.db, &life.config));
-        (backups, retention, Wall::begin(&life.db))
-    });
+    let _beside = full.then(|| beside(&life));
     let (_sweeps, uptime) = (orphans::begin(&life, holders.alerts()), Uptime::begin(&life, full));
     children::collect_left();
     let mut looked = None;
@@ -217,6 +213,12 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
     }
     stop::end(&mut keeper, &mut stop, mode, &tell).await?;
     Ok(Ended::Stopped)
+}
+
+/// What is done now and then beside everything else, for as long as these values are.
+fn beside(life: &Life) -> (Backups, Retention, Wall) {
+    let (db, config) = (&life.db, &life.config);
+    (Backups::begin(db, &config.backup), Retention::begin(db, config), Wall::begin(db))
 }
 
 /// What was done while nobody could tell it.

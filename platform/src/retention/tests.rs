@@ -63,7 +63,7 @@ async fn backups_that_are_made_while_tasks_go_are_sound() {
     let (other, terms) = (Db::open(db.home()).await.unwrap(), Backup::default());
     let backups = async {
         for _ in 0..3 {
-            crate::backup::take(&other, &terms).await.unwrap();
+            crate::backup::take(&other, &terms, agentlab_domain::backup::Reason::Hourly).await.unwrap();
         }
     };
     let (passed, ()) = tokio::join!(pass(&db, before, Pressure::Enough), backups);
