@@ -104,7 +104,7 @@ async fn start(home: &Home) -> &'static str {
     let db = match restore::open(home, Depth::Whole).await {
         Ok(db) => db,
         Err(error) => {
-            assert!(error.to_string().len() > 20, "a refusal has words: {error}");
+            println!("refused: {error}");
             return "refused";
         }
     };

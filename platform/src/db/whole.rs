@@ -1,12 +1,19 @@
 //! Whether a database is *whole*: `SQLite` can read every page of it, finds nothing wrong, and would write to it. A flipped bit inside a
 //! text is no damage that anybody could see.
 
-use std::fs::OpenOptions;
+use std::{fs::OpenOptions, time::Duration};
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{DbError, error::primary_code, gone::has_worked};
+use super::{
+    DbError,
+    error::{is_busy, primary_code},
+    gone::has_worked,
+};
 use crate::home::Home;
+
+/// Who waits for longer says so.
+const BUSY: Duration = Duration::from_millis(500);
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +60,7 @@ pub(crate) async fn examine(home: &Home, closely: bool) -> Result<Found, DbError
 
 /// Whether it has a schema; what is wrong with it is an error.
 async fn looked_at(home: &Home, closely: bool) -> Result<bool, DbError> {
-    let options = SqliteConnectOptions::new().filename(home.database()).foreign_keys(false);
+    let options = SqliteConnectOptions::new().filename(home.database()).foreign_keys(false).busy_timeout(BUSY);
     let mut connection = options.connect().await?;
     let looked = by(&mut connection, closely).await;
     // Waited for: what closes later would meet the files of its successor.
@@ -71,19 +78,31 @@ async fn by(connection: &mut SqliteConnection, closely: bool) -> Result<bool, Db
     let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'job')")
         .fetch_one(&mut *connection)
         .await?;
-    // One whose head says that it may only be read is damaged too.
-    connection.begin_with("BEGIN IMMEDIATE").await?.rollback().await?;
+    // One whose head says that it may only be read is damaged too; one in which somebody writes is not.
+    match connection.begin_with("BEGIN IMMEDIATE").await {
+        // To begin is not enough: what may only be read is then only read.
+        Ok(mut write) => {
+            sqlx::query("CREATE TABLE takes_writes (n INTEGER) STRICT").execute(&mut *write).await?;
+            write.rollback().await?;
+        }
+        Err(error) if is_busy(&error) => {}
+        Err(error) => return Err(error.into()),
+    }
     Ok(known)
 }
 
-/// Whether the file itself explains the error, and not a lock, the disk or somebody's rights: those may be over by the next
-/// look, and nothing is set aside for them.
+/// Whether the file itself explains the error, and nothing else does: nothing is set aside for a lock, the disk, somebody's rights or a
+/// mistake of ours.
 fn explains(error: &DbError) -> bool {
     let (DbError::Sql(error) | DbError::Disk(error)) = error else { return false };
     // SQLITE_IOERR_SHORT_READ (522): the file ends in the middle of a page.
     let short = error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "522");
-    // PERM 3, BUSY 5, LOCKED 6, NOMEM 7, INTERRUPT 9, IOERR 10, FULL 13, CANTOPEN 14, PROTOCOL 15, AUTH 23.
-    short || primary_code(error).is_some_and(|code| ![3, 5, 6, 7, 9, 10, 13, 14, 15, 23].contains(&code))
+    match primary_code(error) {
+        // READONLY (we may write the file: its head says that it is not to be), CORRUPT, FORMAT, NOTADB.
+        Some(8 | 11 | 24 | 26) => true,
+        Some(1) => ["malformed", "unsupported file format"].iter().any(|words| error.to_string().contains(words)),
+        Some(_) | None => short,
+    }
 }
 
 /// Whether its schema has a journal already.

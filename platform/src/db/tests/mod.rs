@@ -13,6 +13,7 @@ mod tallies;
 mod terms;
 mod upgrade;
 mod waiting;
+mod wal;
 mod wall;
 
 use std::{collections::HashSet, time::Duration};
