@@ -121,7 +121,7 @@ async fn restore(home: &Home, name: Option<&str>, as_json: bool) -> Result<u8, F
         return Err(Failure::words(format!("{what}: `agentlab backup list` names them; nothing was changed")));
     };
     let before = restore::last(home).map(|report| report.at);
-    restore::wish(home, &wanted.name)?;
+    restore::wish(home, wanted).await?;
     let began = clock::instant();
     let opened = loop {
         match restore::attempt(home, Depth::Quick).await {

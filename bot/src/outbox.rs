@@ -18,6 +18,7 @@ use agentlab_platform::{
     life::{Life, Stop},
     ping::Ear,
     pulse::limit,
+    redaction::Redaction,
 };
 use fail::fail_point;
 use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
@@ -180,7 +181,11 @@ async fn try_deliver(
         | Fate::Unknown { .. }
         | Fate::Refused { .. } => None,
     };
-    let next = outbox::next(due.tried, fate);
+    let mut next = outbox::next(due.tried, fate);
+    if let Next::GiveUp { why } = &mut next {
+        // What a server answered may hold the token that it was asked with.
+        *why = Redaction::of_logs(&life.config.secrets()).text(why);
+    }
     match &next {
         // Not every picture of progress.
         Next::Delivered { .. } if due.owed => tracing::info!(outbox = due.id, revision = due.revision, "delivered"),
@@ -198,7 +203,7 @@ async fn try_deliver(
 async fn note(life: &Life, due: &Due, next: &Next, heard: Heard) -> Result<(), DbError> {
     loop {
         match life.db.delivery(due, next, clock::scaled_ms(pace::PROGRESS_EDIT_MS), heard).await {
-            Err(error) if error.is_busy() || matches!(error, DbError::Disk(_)) => {
+            Err(error) if error.is_busy() || matches!(error, DbError::Disk(_) | DbError::File { .. }) => {
                 tracing::warn!(%error, outbox = due.id, "a delivery could not be noted; I try again");
                 tokio::time::sleep(clock::scaled(NOTE_AGAIN)).await;
             }

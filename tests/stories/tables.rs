@@ -134,6 +134,11 @@ fn without_a_readable_database_status_says_what_it_knows_all_the_same() {
     let database = world.home().join("agentlab.db");
     let kept = world.path("kept.db");
     std::fs::rename(&database, &kept).unwrap();
+    // With it all that it could be restored from.
+    std::fs::remove_file(world.home().join("intake.jsonl")).unwrap();
+    for of_it in ["backups", "journal"] {
+        let _ = std::fs::remove_dir_all(world.home().join(of_it));
+    }
     let gone = world.run(&["status"]);
     assert_eq!(gone.code, Some(69), "{gone:?}");
     assert!(gone.stdout.contains("agentlab.db is gone") && gone.stdout.contains("worker-1"), "{gone:?}");

@@ -74,6 +74,9 @@ pub struct Backup {
     /// The number of the last transaction in it: what the journal has above it came later.
     #[serde(default)]
     pub seq: i64,
+    /// Of which database it is, for the journal.
+    #[serde(default)]
+    pub db: String,
     /// Why it cannot be restored, in words, as the last try found; nothing where it can be.
     #[serde(default)]
     pub bad: Option<String>,
@@ -104,9 +107,9 @@ pub fn all(home: &Home) -> Vec<Backup> {
     within(&home.backups())
 }
 
-/// The newest one.
+/// The newest one that can be restored, as far as is known.
 pub fn newest(home: &Home) -> Option<Backup> {
-    all(home).into_iter().next()
+    all(home).into_iter().find(|backup| backup.bad.is_none())
 }
 
 /// Why the last attempt failed, if it did.
@@ -122,7 +125,33 @@ fn within(folder: &Path) -> Vec<Backup> {
     found
 }
 
+/// A folder of `NUMBER-TIME` whose record or copy is lost is a bad one: what can be begun with is tried all the same.
 fn read(folder: &Path) -> Option<Backup> {
+    let name = folder.file_name()?.to_str().filter(|name| !name.starts_with(files::NEW))?.to_owned();
+    let number = name.split('-').next().and_then(|number| number.parse().ok())?;
+    let bad = |words: &str| Some(words.to_owned());
+    match recorded(folder) {
+        Some(known) if folder.join(DATABASE).is_file() => Some(known),
+        Some(known) => Some(Backup { bad: bad("its copy of the database is gone"), ..known }),
+        None if folder.is_dir() => Some(Backup {
+            name,
+            number,
+            at: 0,
+            version: String::new(),
+            bytes: 0,
+            sha256: String::new(),
+            rows: BTreeMap::new(),
+            verified_at: 0,
+            reason: Reason::default(),
+            seq: 0,
+            db: String::new(),
+            bad: bad("its backup.json cannot be read"),
+        }),
+        None => None,
+    }
+}
+
+fn recorded(folder: &Path) -> Option<Backup> {
     let name = folder.file_name()?.to_str().filter(|name| !name.starts_with(files::NEW))?.to_owned();
     let known: Backup = serde_json::from_slice(&std::fs::read(folder.join(RECORD)).ok()?).ok()?;
     Some(Backup { name, ..known })

@@ -111,9 +111,9 @@ async fn fill(db: &Db, half: &Path, (number, at, reason): (u64, i64, Reason)) ->
     };
     let (bytes, sha256) = synced().map_err(BackupError::at(&copy))?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let seq = backup::seq(&copy).await.map_err(BackupError::Copy)?;
+    let (of, seq) = backup::head(&copy).await.map_err(BackupError::Copy)?.unwrap_or_default();
     let (name, verified_at) = (String::new(), at);
-    let backup = Backup { name, number, at, version, bytes, sha256, rows, verified_at, reason, seq, bad: None };
+    let backup = Backup { name, number, at, version, bytes, sha256, rows, verified_at, reason, seq, db: of, bad: None };
     let found = verify::examine(half, &backup).await.map_err(BackupError::Unsound)?;
     let backup = Backup { rows: found, verified_at: clock::now_ms(), ..backup };
     beside(db.home(), half).map_err(BackupError::at(half))?;

@@ -34,15 +34,18 @@ impl Db {
     }
 }
 
-/// The number of the last transaction in a copy, for the journal; 0 where it is of a schema that had none.
-pub(crate) async fn seq(path: &Path) -> Result<i64, DbError> {
+/// Which database a file is of, and the number of the last transaction in it; `None` where it is of a schema that had none.
+pub(crate) async fn head(path: &Path) -> Result<Option<(String, i64)>, DbError> {
     let mut connection = SqliteConnectOptions::new().filename(path).read_only(true).connect().await?;
-    if !whole::has_journal(&mut connection).await? {
-        return Ok(0);
-    }
-    let seq = sqlx::query_scalar("SELECT seq FROM journal").fetch_one(&mut connection).await?;
+    let head = match whole::has_journal(&mut connection).await {
+        Ok(true) => {
+            sqlx::query_as("SELECT id, seq FROM journal").fetch_optional(&mut connection).await.map_err(DbError::from)
+        }
+        Ok(false) => Ok(None),
+        Err(error) => Err(error),
+    };
     connection.close().await?;
-    Ok(seq)
+    head
 }
 
 impl Db {

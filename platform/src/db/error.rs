@@ -40,6 +40,8 @@ pub enum DbError {
     },
     #[error("{} was replaced while agentlab worked: `agentlab restart` goes on with the one that is there now", .path.display())]
     Replaced { path: PathBuf },
+    #[error("nothing was changed: {0}")]
+    NotWhole(String),
     #[error("the database is damaged: {0}")]
     Damaged(String),
     #[error(
@@ -85,6 +87,7 @@ impl DbError {
             | Self::Damaged(_)
             | Self::Gone { .. }
             | Self::Beyond { .. }
+            | Self::NotWhole(_)
             | Self::Replaced { .. }
             | Self::Json(_)
             | Self::Illegal(_) => false,
@@ -112,6 +115,7 @@ impl DbError {
             | Self::Queue(_)
             | Self::Gone { .. }
             | Self::Beyond { .. }
+            | Self::NotWhole(_)
             | Self::Replaced { .. }
             | Self::Json(_)
             | Self::Illegal(_) => false,
@@ -121,9 +125,11 @@ impl DbError {
 
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
-        // SQLITE_CORRUPT (11), SQLITE_NOTADB (26); a file that was emptied lacks its tables (SQLITE_ERROR, 1).
+        // SQLITE_CORRUPT (11), SQLITE_NOTADB (26), SQLITE_IOERR_SHORT_READ (522); a file that was emptied lacks its tables (SQLITE_ERROR, 1).
         let code = primary_code(&error);
-        if matches!(code, Some(11 | 26)) || (code == Some(1) && error.to_string().contains("no such table")) {
+        let short =
+            error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "522");
+        if short || matches!(code, Some(11 | 26)) || (code == Some(1) && error.to_string().contains("no such table")) {
             damage::suspect();
         }
         // SQLITE_IOERR (10) and SQLITE_FULL (13).

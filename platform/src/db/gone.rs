@@ -9,15 +9,15 @@ use crate::{backup, home::Home, journal};
 /// Which file it is: its device and its number there.
 pub(super) type File = (u64, u64);
 
-/// Whether there was a database here and is none.
+/// Whether there was a database here and is none, or an empty file.
 pub fn is_gone(home: &Home) -> bool {
-    !home.database().exists() && has_worked(home)
+    fs::metadata(home.database()).map_or(true, |found| found.len() == 0) && has_worked(home)
 }
 
 /// Whether there was a database here: runs, backups or the journal were left by one.
 pub fn has_worked(home: &Home) -> bool {
     let runs = || fs::read_dir(home.runs()).is_ok_and(|mut runs| runs.next().is_some());
-    runs() || journal::exists(home) || backup::newest(home).is_some()
+    runs() || journal::exists(home) || !backup::all(home).is_empty()
 }
 
 pub(super) fn refuse(home: &Home) -> Result<(), DbError> {

@@ -4,7 +4,7 @@
 use fail::fail_point;
 use sqlx::migrate::Migrator;
 
-use super::{Db, DbError, upgrade};
+use super::{Db, DbError, gone, upgrade};
 use crate::{home::Home, lock::Lock, queue};
 
 /// Our migrations.
@@ -37,6 +37,8 @@ pub(super) async fn run(db: &Db) -> Result<(), DbError> {
         .map_err(|error| DbError::File { path, error })?;
     let _still = match schema(db).await? {
         Schema::Current => return Ok(()),
+        // Whoever begins anew over what has worked hides what can be restored.
+        Schema::None if gone::has_worked(&db.home) => return Err(DbError::Damaged("it has no tables".into())),
         // Nothing is in it that could be lost.
         Schema::None => None,
         Schema::Behind(newest) => Some(upgrade::prepare(db, newest).await?),

@@ -70,6 +70,7 @@ impl From<DbError> for Refusal {
             | DbError::Damaged(_)
             | DbError::Gone { .. }
             | DbError::Beyond { .. }
+            | DbError::NotWhole(_)
             | DbError::Replaced { .. }
             | DbError::Sql(_) => exit_code::UNAVAILABLE,
         };

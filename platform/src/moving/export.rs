@@ -69,6 +69,10 @@ pub(super) fn canonical(home: &Home) -> PathBuf {
 /// The same into a file, which is whole or not there: it holds what people wrote, so it is for its owner alone.
 pub async fn export_to(db: &Db, config: &Config, path: &Path) -> Result<Exported, MovingError> {
     let failed = |error| MovingError::File { place: path.display().to_string(), error };
+    // Whatever stands there is somebody's: a file, a link, a device.
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(failed(io::Error::other("something is there already: name a file that is not there yet")));
+    }
     let new = files::beside(path);
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(failed)?;
     let mut to = BufWriter::new(file);

@@ -6,7 +6,8 @@ use std::{fs, os::unix::fs::MetadataExt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{db::DbError, files, home::Home};
+use super::standing;
+use crate::{backup::Backup, db::DbError, files, home::Home};
 
 /// The mark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,19 +16,28 @@ pub(super) struct Mark {
     file: Option<(u64, u64)>,
     /// Why, in words.
     pub(super) why: String,
-    /// A person wants what this backup holds, and no other look is needed.
+    /// Nobody needs to look again: whatever is there, it is not what was worked with, or not what is wanted.
+    #[serde(default)]
+    pub(super) certain: bool,
+    /// A person wants what this backup holds.
     pub(super) backup: Option<String>,
 }
 
 /// Condemns the database as it is: it was found damaged.
 pub fn condemn(home: &Home, why: &str) -> Result<(), DbError> {
-    put(home, &Mark { file: file(home), why: why.to_owned(), backup: None })
+    put(home, &Mark { file: file(home), why: why.to_owned(), certain: false, backup: None })
 }
 
-/// Condemns it because a person wants what the backup of this name holds.
-pub fn wish(home: &Home, backup: &str) -> Result<(), DbError> {
-    let why = format!("a person wants the backup {backup}");
-    put(home, &Mark { file: file(home), why, backup: Some(backup.to_owned()) })
+/// Condemns what is in its place without another look: it is not what was worked with.
+pub(super) fn condemn_another(home: &Home, why: &str) -> Result<(), DbError> {
+    put(home, &Mark { file: file(home), why: why.to_owned(), certain: true, backup: None })
+}
+
+/// Condemns it because a person wants what the backup of this name holds; not where something would be given up by it.
+pub async fn wish(home: &Home, backup: &Backup) -> Result<(), DbError> {
+    standing::gives_up_nothing(home, backup).await?;
+    let why = format!("a person wants the backup {}", backup.name);
+    put(home, &Mark { file: file(home), why, certain: true, backup: Some(backup.name.clone()) })
 }
 
 /// Whether the database that is there now is condemned.

@@ -2,14 +2,15 @@
 //! that is so; where it is condemned, by whomever, this process lets go of it and starts again. Then it is restored by whoever opens it
 //! first, on the ordinary road.
 
-use std::time::Duration;
+use std::{fs, os::unix::fs::MetadataExt, time::Duration};
 
 use nix::sys::signal::{Signal, raise};
 
-use super::{condemn, is_condemned, look};
+use super::{condemn, condemned::condemn_another, is_condemned, look, place};
 use crate::{
     clock,
-    db::{Db, damage},
+    db::{Db, DbError, damage},
+    home::Home,
 };
 
 /// Between two looks.
@@ -23,15 +24,10 @@ pub fn guard(db: &Db) {
 }
 
 async fn watch(db: Db) {
-    let mut calm_until = None;
+    let (mut calm_until, mut log) = (None, Log::default());
     loop {
         tokio::time::sleep(clock::scaled(LOOK)).await;
-        if is_condemned(db.home()) {
-            break;
-        }
-        // Another file is in its place, or none: that is for the next start.
-        if let Err(error) = db.is_in_place() {
-            tracing::error!(%error, "I start again");
+        if is_condemned(db.home()) || is_another(&db) || log.is_lost(db.home()) {
             break;
         }
         if calm_until.is_some_and(|until| clock::instant() < until) || !damage::was_met() {
@@ -53,5 +49,44 @@ async fn watch(db: Db) {
     // As if somebody had asked for it: what runs goes on, and the leases are let go.
     if let Err(error) = raise(Signal::SIGUSR1) {
         tracing::error!(%error, "I cannot ask myself to start again");
+    }
+}
+
+/// Whether another file is in its place, or none. One that somebody put there is not what all worked with.
+fn is_another(db: &Db) -> bool {
+    let Err(error) = db.is_in_place() else { return false };
+    tracing::error!(%error, "I start again");
+    if matches!(error, DbError::Replaced { .. })
+        && let Err(error) = condemn_another(db.home(), "another file was put in its place while it was in use")
+    {
+        tracing::error!(%error, "that another file is in its place cannot be noted");
+    }
+    true
+}
+
+/// The WAL that is worked with. `SQLite` goes on in one that was taken away, and whoever comes later makes another.
+#[derive(Debug, Default)]
+struct Log {
+    seen: Option<(u64, u64)>,
+    lost: u32,
+}
+
+impl Log {
+    /// Whether it is gone, or another one, at two looks. While any of us has the database open its WAL stays where it is.
+    fn is_lost(&mut self, home: &Home) -> bool {
+        let found = fs::metadata(place::beside(&home.database(), "-wal")).ok().map(|found| (found.dev(), found.ino()));
+        if self.seen.is_none() {
+            self.seen = found;
+        }
+        self.lost = if self.seen == found { 0 } else { self.lost + 1 };
+        if self.lost < 2 {
+            return false;
+        }
+        let why = "its WAL was taken away while it was in use";
+        tracing::error!(why, "what is missing is put back as soon as everybody has let go of it");
+        if let Err(error) = condemn(home, why) {
+            tracing::error!(%error, "that cannot be noted");
+        }
+        true
     }
 }

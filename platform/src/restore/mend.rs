@@ -5,6 +5,7 @@ use fail::fail_point;
 use super::{
     Report, condemned, place, report,
     source::{self, Source},
+    standing,
 };
 use crate::{
     clock,
@@ -30,7 +31,8 @@ pub enum Depth {
 /// Looks at the database while others work with it; says what is wrong with it, if anything is.
 pub async fn look(home: &Home) -> Result<Option<String>, DbError> {
     match whole::examine(home, true).await? {
-        Found::Sound | Found::Nothing => Ok(None),
+        Found::Sound => standing::behind(home).await,
+        Found::Nothing => Ok(None),
         Found::Gone => Ok(Some("it is gone".to_owned())),
         Found::Damaged(why) => Ok(Some(why)),
     }
@@ -40,14 +42,17 @@ pub async fn look(home: &Home) -> Result<Option<String>, DbError> {
 pub(super) async fn mend(home: &Home, depth: Depth) -> Result<(), DbError> {
     let mark = condemned::mark(home);
     let wanted = mark.as_ref().and_then(|mark| mark.backup.clone());
-    if let (Some(mark), Some(wanted)) = (&mark, &wanted) {
-        return restore(home, &mark.why, Some(wanted)).await;
+    if let Some(mark) = mark.as_ref().filter(|mark| mark.certain) {
+        return restore(home, &mark.why, wanted.as_deref()).await;
     }
     match whole::examine(home, depth == Depth::Whole || mark.is_some()).await? {
-        Found::Sound => {
-            condemned::lift(home)?;
-            catch_up(home).await
-        }
+        Found::Sound => match standing::wrong(home).await? {
+            Some(why) => restore(home, &why, None).await,
+            None => {
+                condemned::lift(home)?;
+                catch_up(home).await
+            }
+        },
         Found::Nothing => condemned::lift(home),
         Found::Gone => restore(home, "it was gone", None).await,
         Found::Damaged(why) => restore(home, &why, None).await,

@@ -11,6 +11,7 @@ mod mend;
 mod place;
 mod report;
 mod source;
+mod standing;
 #[cfg(test)]
 mod tests;
 

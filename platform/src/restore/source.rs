@@ -31,9 +31,15 @@ impl Drop for Source {
 /// Finds one; `None` where nothing is left to begin with. A person may want a certain backup.
 pub(super) async fn find(home: &Home, wanted: Option<&str>) -> Result<Option<Source>, DbError> {
     files::tidy_halves(home.path());
-    let all = backup::all(home);
-    for backup in all.into_iter().filter(|backup| wanted.is_none_or(|wanted| backup.name == wanted)) {
+    // What is known to be bad may be good enough where nothing else is.
+    let (sound, bad): (Vec<Backup>, Vec<Backup>) =
+        backup::all(home).into_iter().partition(|backup| backup.bad.is_none());
+    for backup in sound.into_iter().chain(bad).filter(|backup| wanted.is_none_or(|wanted| backup.name == wanted)) {
         let copy = home.backups().join(&backup.name).join(DATABASE);
+        if !copy.is_file() {
+            tracing::error!(name = backup.name, "the copy of a backup is gone; I take another one");
+            continue;
+        }
         match ready(home, Some(&copy)).await {
             Ok((folder, file)) => return Ok(Some(Source { file, backup: Some(backup), folder })),
             // No room or no right: the next one would not fare better, and it is no fault of this one.
