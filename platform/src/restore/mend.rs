@@ -46,13 +46,13 @@ pub(super) async fn mend(home: &Home, depth: Depth) -> Result<(), DbError> {
         return restore(home, &mark.why, wanted.as_deref()).await;
     }
     match whole::examine(home, depth == Depth::Whole || mark.is_some()).await? {
-        Found::Sound => match standing::wrong(home).await? {
-            Some(why) => restore(home, &why, None).await,
-            None => {
-                condemned::lift(home)?;
-                catch_up(home).await
+        Found::Sound => {
+            if let Some(why) = standing::wrong(home).await? {
+                return restore(home, &why, None).await;
             }
-        },
+            condemned::lift(home)?;
+            catch_up(home).await
+        }
         Found::Nothing => condemned::lift(home),
         Found::Gone => restore(home, "it was gone", None).await,
         Found::Damaged(why) => restore(home, &why, None).await,
