@@ -104,7 +104,7 @@ async fn start(home: &Home) -> &'static str {
     let db = match restore::open(home, Depth::Whole).await {
         Ok(db) => db,
         Err(error) => {
-            println!("refused: {error}");
+            eprintln!("refused: {error}");
             return "refused";
         }
     };
@@ -148,6 +148,6 @@ async fn whatever_byte_is_changed_or_wherever_it_is_cut_every_accepted_task_is_t
         assert_eq!(restore::last(&home), report, "{wrong:?}");
         fs::remove_dir_all(home.path()).unwrap();
     }
-    println!("ends: {ends:?}");
+    eprintln!("ends: {ends:?}");
     assert!(ends.contains_key("restored") && ends.contains_key("put back"), "{ends:?}");
 }
