@@ -38,7 +38,7 @@ pub enum DbError {
         /// The newest backup's copy.
         newest: Option<PathBuf>,
     },
-    #[error("{} was replaced while agentlab worked: `agentlab restart` goes on with the one that is there now", .path.display())]
+    #[error("{} was replaced while agentlab worked: what is there now is set aside, and it is restored", .path.display())]
     Replaced { path: PathBuf },
     #[error("nothing was changed: {0}")]
     NotWhole(String),
@@ -63,10 +63,14 @@ pub enum DbError {
 
 /// What to do where the database is gone.
 fn way_out(newest: Option<&Path>) -> String {
-    let backup = newest.map_or_else(String::new, |newest| format!(" copy {} to its place,", newest.display()));
-    format!(
-        "nothing was begun anew. Put it back where it was,{backup} or move the rest of the home away to begin without it"
-    )
+    let first = "nothing was begun anew";
+    match newest {
+        Some(newest) => format!(
+            "{first}. `agentlab backup restore`, or any start of agentlab, restores it from {}",
+            newest.display()
+        ),
+        None => format!("{first}. Put it back where it was, or move the rest of the home away to begin without it"),
+    }
 }
 
 impl DbError {
@@ -125,11 +129,12 @@ impl DbError {
 
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
-        // SQLITE_CORRUPT (11), SQLITE_NOTADB (26), SQLITE_IOERR_SHORT_READ (522); a file that was emptied lacks its tables (SQLITE_ERROR, 1).
+        // SQLITE_CORRUPT (11), SQLITE_NOTADB (26); a file that was emptied lacks its tables (SQLITE_ERROR, 1).
         let code = primary_code(&error);
-        let short =
-            error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "522");
-        if short || matches!(code, Some(11 | 26)) || (code == Some(1) && error.to_string().contains("no such table")) {
+        if is_short_read(&error)
+            || matches!(code, Some(11 | 26))
+            || (code == Some(1) && error.to_string().contains("no such table"))
+        {
             damage::suspect();
         }
         // SQLITE_IOERR (10) and SQLITE_FULL (13).
@@ -139,6 +144,11 @@ impl From<sqlx::Error> for DbError {
             Self::Sql(error)
         }
     }
+}
+
+/// `SQLITE_IOERR_SHORT_READ` (522): a file ends in the middle of a page.
+pub(super) fn is_short_read(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "522")
 }
 
 pub(super) fn primary_code(error: &sqlx::Error) -> Option<i32> {

@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOp
 
 use super::{
     DbError,
-    error::{is_busy, primary_code},
+    error::{is_busy, is_short_read, primary_code},
     gone::has_worked,
 };
 use crate::home::Home;
@@ -95,13 +95,11 @@ async fn by(connection: &mut SqliteConnection, closely: bool) -> Result<bool, Db
 /// mistake of ours.
 fn explains(error: &DbError) -> bool {
     let (DbError::Sql(error) | DbError::Disk(error)) = error else { return false };
-    // SQLITE_IOERR_SHORT_READ (522): the file ends in the middle of a page.
-    let short = error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "522");
     match primary_code(error) {
         // READONLY (we may write the file: its head says that it is not to be), CORRUPT, FORMAT, NOTADB.
         Some(8 | 11 | 24 | 26) => true,
         Some(1) => ["malformed", "unsupported file format"].iter().any(|words| error.to_string().contains(words)),
-        Some(_) | None => short,
+        Some(_) | None => is_short_read(error),
     }
 }
 

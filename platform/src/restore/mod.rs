@@ -23,7 +23,6 @@ pub use mend::{Depth, look};
 pub use report::{Report, last};
 
 use crate::{
-    clock,
     db::{Db, DbError},
     home::Home,
     lock::{Lock, Mode},
@@ -70,16 +69,4 @@ pub async fn attempt(home: &Home, depth: Depth) -> Result<Db, DbError> {
         }
         opened => opened,
     }
-}
-
-/// Whether it is so within this time; for whoever waits for a restore that he asked for.
-pub async fn is_over_within(home: &Home, limit: Duration) -> bool {
-    let began = clock::instant();
-    while is_condemned(home) {
-        if began.elapsed() > limit {
-            return false;
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-    true
 }
