@@ -115,13 +115,16 @@ async fn verify(home: &Home, name: Option<&str>, as_json: bool) -> Result<u8, Fa
 /// Has the database replaced: by whoever opens it first once everybody has let go of it, which may be this process.
 async fn restore(home: &Home, name: Option<&str>, as_json: bool) -> Result<u8, Failure> {
     let all = backup::all(home);
-    let wanted = all.iter().find(|backup| name.map_or(backup.bad.is_none(), |name| backup.name == name));
+    let wanted = match name {
+        Some(name) => all.iter().find(|backup| backup.name == name).cloned(),
+        None => restore::newest(home),
+    };
     let Some(wanted) = wanted else {
         let what = name.map_or("there is no sound backup".to_owned(), |name| format!("there is no backup {name}"));
         return Err(Failure::words(format!("{what}: `agentlab backup list` names them; nothing was changed")));
     };
     let before = restore::last(home).map(|report| report.at);
-    restore::wish(home, wanted).await?;
+    restore::wish(home, &wanted).await?;
     let began = clock::instant();
     let opened = loop {
         match restore::attempt(home, Depth::Quick).await {
@@ -141,6 +144,7 @@ async fn restore(home: &Home, name: Option<&str>, as_json: bool) -> Result<u8, F
             return Err(Failure::words(words.to_owned()));
         }
         (Err(error), None) => return Err(error.into()),
+        // Another process came to it first, and found so.
         (Ok(_), None) => {
             let words = format!(
                 "{} cannot be begun with, and nothing was changed: `agentlab backup verify` says why",

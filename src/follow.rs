@@ -7,7 +7,10 @@ use agentlab_domain::{
     job::State,
     progress,
 };
-use agentlab_platform::{clock, db::jobs::JobView};
+use agentlab_platform::{
+    clock,
+    db::{DbError, jobs::JobView},
+};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
@@ -38,33 +41,50 @@ async fn watch(system: &mut System, private: &mut Private, number: i64, shown: &
     loop {
         private.ensure(&system.home)?;
         system.stay_open().await?;
-        let view = match system.db.job(number).await {
+        match look(system, number).await {
+            Ok(Seen::Over(followed)) => return Ok(*followed),
+            Ok(Seen::Under(words)) => {
+                shown.show(&words);
+                damaged = None;
+            }
+            Ok(Seen::Gone) => return Err(Failure::words(format!("task {number} is gone"))),
             // Whoever keeps it condemns it soon, and it is restored.
-            Err(error) if error.is_damage() && damaged.get_or_insert_with(clock::instant).elapsed() < patience() => {
-                tokio::time::sleep(LOOK).await;
-                continue;
-            }
-            view => view?.ok_or_else(|| Failure::words(format!("task {number} is gone")))?,
-        };
-        match State::parse(&view.state) {
-            Some(State::Done | State::Failed | State::Cancelled | State::Poison) => return Ok(Followed::Ended(view)),
-            // Its time has come already: only the circuit keeps it, and that is looked at soon.
-            Some(State::Parked) if view.run_at <= clock::now_ms() => shown.show(&waiting(system, &view).await?),
-            Some(State::Parked | State::Waiting) => return Ok(Followed::Parked(view)),
-            Some(State::Running) => shown.show(&words(&view)),
-            // A state of a later release is followed like any that has not ended.
-            Some(State::Queued | State::Retrying) | None => {
-                if let Some(paused) = system.db.paused().await? {
-                    return Ok(Followed::Parked(JobView { reason: Some(paused.words), ..view }));
-                }
-                if let Some(held) = system.db.held().await? {
-                    return Ok(Followed::Parked(JobView { reason: Some(held), ..view }));
-                }
-                shown.show(&waiting(system, &view).await?);
-            }
+            Err(error) if error.is_damage() && damaged.get_or_insert_with(clock::instant).elapsed() < patience() => {}
+            Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// How it is with the task.
+enum Seen {
+    Over(Box<Followed>),
+    /// On its way, and what it does.
+    Under(String),
+    Gone,
+}
+
+async fn look(system: &System, number: i64) -> Result<Seen, DbError> {
+    let Some(view) = system.db.job(number).await? else { return Ok(Seen::Gone) };
+    Ok(match State::parse(&view.state) {
+        Some(State::Done | State::Failed | State::Cancelled | State::Poison) => {
+            Seen::Over(Box::new(Followed::Ended(view)))
+        }
+        // Its time has come already: only the circuit keeps it, and that is looked at soon.
+        Some(State::Parked) if view.run_at <= clock::now_ms() => Seen::Under(waiting(system, &view).await?),
+        Some(State::Parked | State::Waiting) => Seen::Over(Box::new(Followed::Parked(view))),
+        Some(State::Running) => Seen::Under(words(&view)),
+        // A state of a later release is followed like any that has not ended.
+        Some(State::Queued | State::Retrying) | None => {
+            if let Some(paused) = system.db.paused().await? {
+                return Ok(Seen::Over(Box::new(Followed::Parked(JobView { reason: Some(paused.words), ..view }))));
+            }
+            if let Some(held) = system.db.held().await? {
+                return Ok(Seen::Over(Box::new(Followed::Parked(JobView { reason: Some(held), ..view }))));
+            }
+            Seen::Under(waiting(system, &view).await?)
+        }
+    })
 }
 
 /// Prints what came of it.
@@ -89,7 +109,7 @@ pub fn report(followed: &Followed, as_json: bool) -> Result<(), Failure> {
 }
 
 /// What a task waits for: the circuit, what its row says, or its place in the queue.
-async fn waiting(system: &System, view: &JobView) -> Result<String, Failure> {
+async fn waiting(system: &System, view: &JobView) -> Result<String, DbError> {
     let holds = system.db.outages().await?.iter().any(|outage| outage.id == Service::Claude.as_str() && outage.holds);
     if holds {
         return Ok(circuit::NOTICE.to_owned());

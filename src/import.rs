@@ -34,7 +34,8 @@ pub async fn import(file: &Path, as_json: bool) -> Result<u8, Failure> {
     let imported = moving::import(&db, &mut *from).await?;
     if as_json {
         print::json(
-            &serde_json::json!({ "export": imported.head, "beside": imported.beside, "unknown": imported.unknown }),
+            &serde_json::json!({ "export": imported.head, "beside": imported.beside, "unknown": imported.unknown,
+                "commented": imported.commented }),
         )?;
     } else {
         let at = calendar::clock_time(imported.head.at, clock::now_ms());
@@ -61,6 +62,13 @@ fn notes(imported: &Imported) -> Vec<String> {
     if !imported.head.left_out.is_empty() {
         let keys = imported.head.left_out.join(", ");
         notes.push(format!("secrets were not exported. Set these in config.toml or the environment first: {keys}"));
+    }
+    if !imported.commented.is_empty() {
+        let sections: Vec<String> = imported.commented.iter().map(|name| format!("[{name}]")).collect();
+        notes.push(format!(
+            "{}: only comments in the exported config.toml, since nothing would start without their secrets; the file says how to use them again",
+            sections.join(", ")
+        ));
     }
     if !imported.unknown.is_empty() {
         let unknown = imported.unknown.join(", ");

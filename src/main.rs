@@ -63,8 +63,16 @@ fn main() -> ExitCode {
         if as_json {
             let error = serde_json::json!({ "error": failure.to_string(), "code": failure.code() });
             print::line(&error.to_string());
+        } else {
+            print::error(&failure.to_string());
         }
-        print::error(&failure.to_string());
+        if let Some(why) = runtime::damage()
+            && !as_json
+        {
+            print::error(&format!(
+                "the database is damaged ({why}): it is restored by the next start of agentlab, so try again"
+            ));
+        }
         failure.code()
     });
     ExitCode::from(written(code))

@@ -1,4 +1,4 @@
-//! What a person typed is no command, or asks for help: clap's words, and with `--json` an object too. Verbs that are hidden from help
+//! What a person typed is no command, or asks for help: clap's words, or with `--json` an object. Verbs that are hidden from help
 //! are named here neither.
 
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ pub fn misunderstood(error: Error) -> ExitCode {
     let code = u8::try_from(error.exit_code()).unwrap_or(exit_code::USAGE);
     if error.use_stderr() && std::env::args().any(|word| word == "--json") {
         print::line(&serde_json::json!({ "error": sentence(&error.to_string()), "code": code }).to_string());
+        return ExitCode::from(written(code));
     }
     let printed = error.print();
     if !error.use_stderr() {

@@ -122,7 +122,7 @@ pub fn costs_nothing(outcome: &Outcome, began: bool) -> bool {
             | Outcome::TimeLimit
             | Outcome::NoProgress
             | Outcome::Lost
-            | Outcome::Unkept
+            | Outcome::Unkept { .. }
             | Outcome::Rebooted
             | Outcome::OutOfMemory => false,
         }
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_run_that_was_killed_costs_its_reservation_unless_no_agent_began() {
-        assert!(!costs_nothing(&Outcome::Lost, true) && costs_nothing(&Outcome::Unkept, false));
+        assert!(!costs_nothing(&Outcome::Lost, true) && costs_nothing(&Outcome::Unkept { moved: false }, false));
         assert!(costs_nothing(&Outcome::NotLoggedIn, true) && !costs_nothing(&Outcome::Crashed(String::new()), true));
     }
 

@@ -9,6 +9,9 @@ pub const PRESSED_DAYS: i64 = 7;
 pub const UPDATES_DAYS: i64 = 3;
 /// Logs stay for so many days.
 pub const LOGS_DAYS: i64 = 7;
+/// Alerts stay for so many days, and the hours of uptime, of which a month is shown.
+pub const ALERTS_DAYS: i64 = 30;
+pub const HOURS_DAYS: i64 = 40;
 /// The schema itself lets nothing of the audit log go that is younger.
 pub const AUDIT_LEAST_DAYS: i64 = 30;
 
@@ -51,6 +54,8 @@ pub struct Before {
     pub runs: i64,
     pub updates: i64,
     pub logs: i64,
+    pub alerts: i64,
+    pub hours: i64,
     pub audit: i64,
 }
 
@@ -68,6 +73,8 @@ pub fn before(ages: Ages, pressure: Pressure, now: i64) -> Before {
         runs: ago(runs),
         updates: ago(UPDATES_DAYS),
         logs: ago(LOGS_DAYS),
+        alerts: ago(ALERTS_DAYS),
+        hours: ago(HOURS_DAYS),
         audit: ago(ages.audit.max(AUDIT_LEAST_DAYS)),
     }
 }

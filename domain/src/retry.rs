@@ -129,7 +129,7 @@ pub fn decide(outcome: &Outcome, history: History, most: u32, now: i64, jitter: 
         | Outcome::Crashed(_)
         | Outcome::NotStarted(_)
         | Outcome::Lost
-        | Outcome::Unkept
+        | Outcome::Unkept { .. }
         | Outcome::Rebooted
         | Outcome::OutOfMemory
         | Outcome::SessionLost(_) => {
@@ -159,7 +159,7 @@ pub fn uses_attempt(outcome: &Outcome, history: History) -> bool {
         | Outcome::NoProgress
         | Outcome::NotStarted(_)
         | Outcome::Lost
-        | Outcome::Unkept
+        | Outcome::Unkept { .. }
         | Outcome::Rebooted
         | Outcome::OutOfMemory => true,
     }
@@ -199,7 +199,7 @@ mod tests {
             Outcome::NoProgress,
             Outcome::NotStarted(String::new()),
             Outcome::Lost,
-            Outcome::Unkept,
+            Outcome::Unkept { moved: false },
             Outcome::Rebooted,
             Outcome::OutOfMemory,
             Outcome::SessionLost(String::new()),

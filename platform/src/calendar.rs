@@ -100,6 +100,13 @@ pub fn file_time(at: i64) -> String {
     moment.map_or_else(|_| at.to_string(), |moment| moment.strftime("%Y-%m-%dT%H-%M-%SZ").to_string())
 }
 
+/// The time that the name of a file has.
+pub fn from_file_time(name: &str) -> Option<i64> {
+    let (day, time) = name.split_once('T')?;
+    let moment: Timestamp = format!("{day}T{}", time.replace('-', ":")).parse().ok()?;
+    Some(moment.as_millisecond())
+}
+
 /// `2026-11-22T04:05:06Z`: for programs, and for people elsewhere.
 pub fn utc(at: i64) -> String {
     let moment = Timestamp::from_millisecond(at);

@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use agentlab_domain::room::Room;
+use agentlab_domain::room::{Files, Room};
 use nix::{errno::Errno, sys::statvfs::statvfs};
 
 /// Whether it is the disk that takes nothing now: broken, full, over quota or read only. Later it may.
@@ -14,14 +14,21 @@ pub fn is_at_fault(error: &io::Error) -> bool {
 /// How much room there is for us; `None` where that cannot be told.
 pub fn room(path: &Path) -> Option<Room> {
     let disk = statvfs(path).ok()?;
-    Some(in_bytes(disk.blocks(), disk.blocks_free(), disk.blocks_available(), disk.fragment_size()))
+    let files = in_files(disk.files(), disk.files_free(), disk.files_available());
+    Some(Room { files, ..in_bytes(disk.blocks(), disk.blocks_free(), disk.blocks_available(), disk.fragment_size()) })
+}
+
+/// Where none are counted (btrfs) they do not run out.
+fn in_files(all: impl Into<u64>, free: impl Into<u64>, available: impl Into<u64>) -> Option<Files> {
+    let (all, free, available): (u64, u64, u64) = (all.into(), free.into(), available.into());
+    (all > 0).then(|| Files { free: available, all: all.saturating_sub(free) + available })
 }
 
 /// What only the system may use is not ours. The numbers have other widths elsewhere.
 fn in_bytes(all: impl Into<u64>, free: impl Into<u64>, available: impl Into<u64>, block: impl Into<u64>) -> Room {
     let (all, free, available, block): (u64, u64, u64, u64) = (all.into(), free.into(), available.into(), block.into());
     let ours = all.saturating_sub(free) + available;
-    Room { free: available.saturating_mul(block), all: ours.saturating_mul(block) }
+    Room { free: available.saturating_mul(block), all: ours.saturating_mul(block), files: None }
 }
 
 /// How full it is, in percent; `None` where that cannot be told.
@@ -68,7 +75,9 @@ mod tests {
         assert_eq!(percent(0_u64, 0_u64, 0_u64), None);
         assert!(percent_full(Path::new("/")).is_some_and(|percent| percent <= 100));
         assert_eq!(percent_full(Path::new("/nowhere/at/all")), None);
-        assert_eq!(in_bytes(100_u32, 14_u32, 9_u32, 512_u64), Room { free: 9 * 512, all: 95 * 512 });
+        assert_eq!(in_bytes(100_u32, 14_u32, 9_u32, 512_u64), Room { free: 9 * 512, all: 95 * 512, files: None });
+        assert_eq!(in_files(0_u64, 0_u64, 0_u64), None);
+        assert_eq!(in_files(100_u32, 14_u32, 9_u32), Some(Files { free: 9, all: 95 }));
         assert!(room(Path::new("/")).is_some_and(|room| room.free <= room.all));
         assert_eq!(room(Path::new("/nowhere/at/all")), None);
     }

@@ -72,8 +72,14 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
 
 /// What was cut off in a folder before it came to its place, or while it was taken away from it.
 pub(crate) fn tidy_halves(folder: &Path) {
+    tidy_halves_of(folder, "");
+}
+
+/// The same, of what was to have a name that begins like this.
+pub(crate) fn tidy_halves_of(folder: &Path, name: &str) {
+    let begins = format!("{NEW}{name}");
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let halves = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(NEW));
+    let halves = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&begins));
     for half in halves.map(|entry| entry.path()) {
         let _ = if half.is_dir() { fs::remove_dir_all(&half) } else { fs::remove_file(&half) };
     }

@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use agentlab_domain::progress;
-use agentlab_platform::{backup, calendar, clock, config::Config, home::Home};
+use agentlab_platform::{
+    backup::{self, Backup},
+    calendar, clock,
+    config::Config,
+    home::Home,
+};
 
 use super::finding::Finding;
 
@@ -12,6 +17,11 @@ const NOW: &str = "`agentlab backup now` makes one and says what is in its way";
 
 pub(super) async fn finding(home: &Home, config: &Config) -> Option<Finding> {
     let Some(newest) = backup::newest(home) else {
+        if let Some(Backup { name, bad: Some(why), .. }) = backup::all(home).into_iter().next() {
+            let remedy = "`agentlab backup now` makes one, where the database is there; else put a copy from backup.copy_to into backups/. Keep \
+                          the bad ones until then";
+            return Some(Finding::problem(ID, format!("none of them is sound: {name}: {why}"), remedy));
+        }
         // Where nothing ever ran there is nothing to lose.
         return home.crash_history().exists().then(|| match backup::failure(home) {
             Some(failure) => Finding::problem(ID, format!("there is none: {}", failure.words), NOW),
@@ -26,14 +36,24 @@ pub(super) async fn finding(home: &Home, config: &Config) -> Option<Finding> {
             backup::BackupError::Busy => {
                 Finding::plain(ID, true, format!("{} is of {made}; another one is made now", newest.name))
             }
-            backup::BackupError::File { .. } | backup::BackupError::Copy(_) | backup::BackupError::Unsound(_) => {
+            backup::BackupError::File { .. } | backup::BackupError::Copy(_) | backup::BackupError::Untried(_) => {
+                let words = format!("whether {} of {made} can be restored cannot be tried: {error}", newest.name);
+                Finding::problem(ID, words, "put that right, then `agentlab doctor`")
+            }
+            backup::BackupError::Unsound(_) => {
                 let folder = home.backups().join(&newest.name);
-                let remedy = format!("remove its folder `rm -r {}`, then {NOW}", folder.display());
+                let remedy = format!("{NOW}; only then remove this one, `rm -r {}`", folder.display());
                 Finding::problem(ID, format!("{} of {made} cannot be restored: {error}", newest.name), remedy)
             }
         });
     }
     let words = format!("{} of {made} can be restored ({} tasks)", newest.name, newest.tasks());
+    if let Some(second) = &config.backup.copy_to
+        && !second.join(&newest.name).join(backup::DATABASE).is_file()
+    {
+        let what = format!("{words}, and it is not in {} (backup.copy_to)", second.display());
+        return Some(Finding::warning(ID, what, NOW));
+    }
     if age <= limit {
         return Some(Finding::plain(ID, true, words));
     }

@@ -45,6 +45,19 @@ pub(super) fn restored(home: &Home) -> Option<Finding> {
     Some(Finding::warning("restored", what, again))
 }
 
+/// A journal that lacks what no backup has.
+pub(super) async fn gap(home: &Home) -> Option<Finding> {
+    if !restore::has_gap(home).await.unwrap_or(false) {
+        return None;
+    }
+    let what = "the journal (intake.jsonl) lacks transactions that no backup has: were the database lost now, they would be too";
+    Some(Finding::warning(
+        "journal",
+        what,
+        "`agentlab backup now`; a running agentlab makes one by itself within a minute",
+    ))
+}
+
 /// Rows that name what is not there.
 pub(super) async fn dangling(db: &Db) -> Option<Finding> {
     match migrate::dangling(db).await {

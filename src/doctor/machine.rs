@@ -4,7 +4,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 
 use agentlab_domain::{
     role::{Post, Role, posts},
-    room::{Verdict, bytes},
+    room::Verdict,
 };
 use agentlab_platform::{
     calendar, clock::now_ms, config::Config, disk, home::Home, lock, port, recovery, retention, room, skew,
@@ -35,12 +35,12 @@ fn disk_of(home: &Home, config: &Config) -> Finding {
             "make room: `du -sh` on runs/ and backups/ shows what is large; a full disk stops everything",
         )
     };
-    if let Verdict::Low { free, floor } = room::look(home, config.disk.floor_mb) {
+    if let Verdict::Low(low) = room::look(home, config.disk.floor_mb) {
         let found = format!(
-            "new tasks are refused: {} are free on the disk of {}, and {} are kept (disk.floor_mb)",
-            bytes(free),
+            "new tasks are refused: {} are free on the disk of {}, and {} are kept for what was accepted",
+            low.of.words(low.free),
             home.path().display(),
-            bytes(floor)
+            low.of.words(low.floor)
         );
         return Finding::problem(
             "disk",

@@ -88,6 +88,7 @@ async fn findings() -> Vec<Finding> {
                 Err(error) => database::unreadable(&home, &error).await,
             });
             checks.extend(database::dangling(&db).await);
+            checks.extend(database::gap(&home).await);
             let mut check = |id: &str, ok, what: String| checks.push(Finding::plain(id, ok, what));
             if let Some(held) = db.held().await.unwrap_or_default() {
                 check("hold", false, held);

@@ -9,6 +9,7 @@ use agentlab_platform::{
     clock,
     config::Backup as Terms,
     db::Db,
+    journal, restore,
 };
 use tokio::task::JoinHandle;
 
@@ -35,14 +36,40 @@ impl Backups {
 
 async fn make_on(db: Db, terms: Terms) {
     let every_ms = clock::scaled_ms(i64::try_from(terms.every_minutes).unwrap_or(i64::MAX / MINUTE_MS) * MINUTE_MS);
+    // It may have got one while nobody looked.
+    let mut look_closely = true;
     loop {
         tokio::time::sleep(clock::scaled(LOOK)).await;
-        let newest = backup::newest(db.home()).map(|newest| newest.at);
+        let gap = has_gap(&db, look_closely).await;
+        look_closely = false;
+        // What a gap in the journal leaves out is in none of them.
+        let newest = backup::newest(db.home()).filter(|_| !gap).map(|newest| newest.at);
         let failed = backup::failure(db.home()).map(|failure| failure.at);
         if is_due(newest, failed, clock::now_ms(), every_ms, clock::scaled_ms(AGAIN_MS)) {
             say(backup::take(&db, &terms, Reason::Hourly).await);
         }
     }
+}
+
+/// Whether the journal lacks something that no backup has.
+async fn has_gap(db: &Db, look_closely: bool) -> bool {
+    let found = match restore::may_have_gap(db.home()).await {
+        Ok(false) if !look_closely => return false,
+        Ok(_) => restore::has_gap(db.home()).await,
+        Err(error) => Err(error),
+    };
+    let lifted = match &found {
+        Ok(true) => {
+            tracing::error!("the journal lacks transactions that the database has: I make a backup");
+            Ok(())
+        }
+        Ok(false) => journal::lift(db.home()),
+        Err(error) => Err(std::io::Error::other(error.to_string())),
+    };
+    if let Err(error) = lifted {
+        tracing::warn!(%error, "whether the journal has all that is in no backup cannot be told now");
+    }
+    found.unwrap_or(false)
 }
 
 fn say(made: Result<Taken, BackupError>) {

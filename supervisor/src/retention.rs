@@ -7,7 +7,7 @@ use agentlab_domain::{
     retention::{self, Ages, Pressure},
     room::{self, Verdict},
 };
-use agentlab_platform::{clock, config::Config, db::Db, retention::pass, room::look};
+use agentlab_platform::{clock, config::Config, db::Db, disk, retention::pass, room::look};
 use tokio::task::JoinHandle;
 
 /// Between two looks at the disk.
@@ -15,8 +15,6 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Between two passes, and while the disk is nearly full.
 const EVERY: Duration = Duration::from_hours(1);
 const EVERY_PRESSED: Duration = Duration::from_mins(10);
-/// A WAL larger than this, in bytes, is moved into the database: somebody read for long while others wrote.
-const WAL: u64 = 16 * 1024 * 1024;
 
 /// It is kept up; it is not with the end of this value.
 #[derive(Debug)]
@@ -43,7 +41,7 @@ async fn keep_on(db: Db, config: Config) {
         let verdict = look(db.home(), floor);
         let pressure = match verdict {
             Verdict::Enough => Pressure::Enough,
-            Verdict::Low { .. } => Pressure::Pressed,
+            Verdict::Low(_) => Pressure::Pressed,
         };
         if known != Some(pressure) {
             // What could not be written or told now is tried again by the next look.
@@ -61,7 +59,7 @@ async fn keep_on(db: Db, config: Config) {
             passed = Some(clock::instant());
             prune(&db, ages, pressure).await;
         }
-        if db.wal_bytes() > WAL
+        if room::wal_is_cut(db.wal_bytes(), disk::room(db.home().path()).map(|room| room.free))
             && let Err(error) = db.checkpoint().await
         {
             tracing::warn!(%error, "the WAL has grown, and cannot be moved into the database now");
@@ -95,13 +93,13 @@ async fn say(db: &Db, verdict: Verdict, changed: bool) -> Result<(), String> {
     let marker = db.home().disk_low();
     let words = |error: io::Error| format!("{}: {error}", marker.display());
     match verdict {
-        Verdict::Low { free, floor } => {
-            tracing::warn!(free, floor, "the disk is nearly full: nothing new is taken");
+        Verdict::Low(low) => {
+            tracing::warn!(of = ?low.of, low.free, low.floor, "the disk is nearly full: nothing new is taken");
             // The disk itself is asked too: without this file it is only told a little earlier that there is room.
             if let Err(error) = fs::write(&marker, b"") {
                 tracing::warn!(%error, "run/disk.low cannot be written");
             }
-            db.tell_of_low_disk(&room::low(free, floor)).await.map_err(|error| error.to_string())
+            db.tell_of_low_disk(&room::low(low)).await.map_err(|error| error.to_string())
         }
         Verdict::Enough => {
             let was = marker.exists();

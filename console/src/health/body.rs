@@ -43,6 +43,8 @@ pub(crate) struct Disk {
     free: Option<u64>,
     /// Below so many nothing new is taken.
     floor: Option<u64>,
+    /// Files that may still be made; null where the file system does not count them.
+    files: Option<u64>,
     /// When what is older than its age was removed last, Unix milliseconds.
     pruned_at: Option<i64>,
 }
@@ -52,12 +54,13 @@ impl Disk {
         let room = disk::room(home.path());
         let state = match room::look(home, floor_mb) {
             Verdict::Enough => "ok",
-            Verdict::Low { .. } => "low",
+            Verdict::Low(_) => "low",
         };
         Self {
             state,
             free: room.map(|room| room.free),
             floor: room.map(|room| agentlab_domain::room::floor(floor_mb, room.all)),
+            files: room.and_then(|room| room.files).map(|files| files.free),
             pruned_at: retention::last(home).map(|pass| pass.at),
         }
     }

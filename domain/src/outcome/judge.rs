@@ -18,14 +18,14 @@ pub fn judge(
         End::TimeLimit => return Outcome::TimeLimit,
         End::NoProgress => return Outcome::NoProgress,
         // An exit code that nobody saw is no reason to doubt a result that everybody can read.
-        End::Lost | End::Unkept | End::Rebooted | End::Exited => {}
+        End::Lost | End::Unkept { .. } | End::Rebooted | End::Exited => {}
     }
     if let Some(why) = opened.and_then(|(opened, id)| session::lost(opened, id, result, stderr)) {
         return Outcome::SessionLost(why);
     }
     match result {
+        None if let End::Unkept { moved } = exit.end => Outcome::Unkept { moved },
         None if exit.end == End::Lost => Outcome::Lost,
-        None if exit.end == End::Unkept => Outcome::Unkept,
         None if exit.end == End::Rebooted => Outcome::Rebooted,
         None if exit.out_of_memory => Outcome::OutOfMemory,
         None => without_result(exit, stderr),
@@ -161,6 +161,17 @@ mod tests {
         let good = ResultEvent { turns: 1, ..ResultEvent::default() };
         assert_eq!(judge(&lost, Some(&good), None, "", None), Outcome::Succeeded);
         assert_eq!(judge(&lost, None, None, "", None), Outcome::Lost);
+    }
+
+    #[test]
+    fn an_unkept_run_says_whether_its_keeper_was_killed_or_left_on_another_machine() {
+        for (moved, words) in [(false, "keeper was killed"), (true, "running on the other machine")] {
+            let outcome = judge(&Exit::without_status(End::Unkept { moved }), None, None, "", None);
+            assert_eq!((&outcome, outcome.word()), (&Outcome::Unkept { moved }, "unkept"));
+            assert!(outcome.reason().contains(words), "{}", outcome.reason());
+            let told = crate::outcome::interruption("unkept", moved).unwrap();
+            assert_eq!(told.contains("keeper"), !moved, "{told}");
+        }
     }
 
     #[test]

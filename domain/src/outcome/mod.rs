@@ -26,8 +26,11 @@ pub enum End {
     NotStarted { why: String },
     /// Nobody can say how it ended: its shim died with it.
     Lost,
-    /// Its shim died before it; what was left alive was ended.
-    Unkept,
+    /// Its shim died before it; what was left alive was ended. `moved`: it was running in another home when it was exported there.
+    Unkept {
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        moved: bool,
+    },
     /// The machine was started anew, and everything that ran on it was gone.
     Rebooted,
 }
@@ -42,7 +45,7 @@ impl End {
             Self::NoProgress => "no_progress",
             Self::NotStarted { .. } => "not_started",
             Self::Lost => "lost",
-            Self::Unkept => "unkept",
+            Self::Unkept { .. } => "unkept",
             Self::Rebooted => "rebooted",
         }
     }
@@ -138,7 +141,9 @@ pub enum Outcome {
     NoProgress,
     NotStarted(String),
     Lost,
-    Unkept,
+    Unkept {
+        moved: bool,
+    },
     Rebooted,
     /// The system killed it for lack of memory.
     OutOfMemory,
@@ -146,9 +151,11 @@ pub enum Outcome {
     SessionLost(String),
 }
 
-/// What the next run of a job is told about a run that ended with this word and may have left work half done.
-pub fn interruption(word: &str) -> Option<&'static str> {
+/// What the next run of a job is told about a run that ended with this word and may have left work half done; `moved` where it ran in the
+/// home that this one was imported from.
+pub fn interruption(word: &str, moved: bool) -> Option<&'static str> {
     match word {
+        "unkept" if moved => Some("it was running on another machine, and the task was moved to this one"),
         "lost" => Some("its process was gone"),
         "unkept" => Some("it was ended when its keeper was killed"),
         "rebooted" => Some("the machine was restarted"),
@@ -200,7 +207,7 @@ impl Outcome {
             Self::NoProgress => "no_progress",
             Self::NotStarted(_) => "not_started",
             Self::Lost => "lost",
-            Self::Unkept => "unkept",
+            Self::Unkept { .. } => "unkept",
             Self::Rebooted => "rebooted",
             Self::OutOfMemory => "out_of_memory",
             Self::SessionLost(_) => "session_lost",
@@ -227,7 +234,8 @@ impl Outcome {
             Self::NoProgress => "it showed no progress for agent.no_progress_minutes and was stopped".into(),
             Self::NotStarted(why) => format!("the agent could not be started: {why}"),
             Self::Lost => "its process was gone and left no exit status".into(),
-            Self::Unkept => "its keeper was killed, and it was ended with it".into(),
+            Self::Unkept { moved: false } => "its keeper was killed, and it was ended with it".into(),
+            Self::Unkept { moved: true } => "it was running on the other machine when it was exported there".into(),
             Self::Rebooted => "the machine was restarted while it ran".into(),
             Self::OutOfMemory => "the system killed it for lack of memory".into(),
             Self::SessionLost(why) => format!("its conversation could not be taken up ({why}), so it begins a new one"),

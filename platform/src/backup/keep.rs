@@ -7,9 +7,10 @@ use agentlab_domain::backup::{Known, given_up};
 use super::{Backup, BackupError, RECORD, read, take::prepare};
 use crate::files;
 
-/// Gives up what is more than is to be kept in a folder.
-pub(super) fn within(backups: &Path, keep: usize) {
-    let all = super::within(backups);
+/// Gives up what is more than is to be kept in a folder. Of which database they are is told where several homes share one.
+pub(super) fn within(backups: &Path, keep: usize, db: Option<&str>) {
+    let mut all = super::within(backups);
+    all.retain(|backup| db.is_none_or(|db| backup.db == db));
     let of = |backup: &Backup| Known { number: backup.number, reason: backup.reason, sound: backup.bad.is_none() };
     let gone = given_up(&all.iter().map(of).collect::<Vec<_>>(), keep);
     for backup in all.iter().filter(|backup| gone.contains(&backup.number)) {
@@ -51,7 +52,11 @@ fn copy(folder: &Path, second: &Path, keep: usize) -> Result<(), BackupError> {
         let _ = fs::remove_dir_all(&half);
         return Err(BackupError::at(second)(error));
     }
-    debug_assert!(read(&target).is_some(), "a copy is a backup");
-    within(second, keep);
+    let copied = read(&target);
+    debug_assert!(copied.is_some(), "a copy is a backup");
+    // Of whom it is that it takes the place of: nobody else's goes.
+    if let Some(copied) = copied {
+        within(second, keep, Some(&copied.db));
+    }
     Ok(())
 }

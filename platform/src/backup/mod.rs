@@ -18,9 +18,9 @@ use agentlab_domain::backup::Reason;
 use serde::{Deserialize, Serialize};
 
 pub use take::{Taken, Turn, take, take_in, turn};
-pub use verify::{Fault, verify};
+pub use verify::{Fault, known_bad, verify};
 
-use crate::{clock, db::DbError, files, home::Home};
+use crate::{calendar, clock, db::DbError, files, home::Home};
 
 /// The copy of the database in the folder of a backup.
 pub const DATABASE: &str = "agentlab.db";
@@ -40,6 +40,8 @@ pub enum BackupError {
     Copy(DbError),
     #[error("what was copied cannot be restored, so it is no backup: {0}")]
     Unsound(Fault),
+    #[error("whether what was copied can be restored could not be tried, so it is no backup: {0}")]
+    Untried(Fault),
 }
 
 impl BackupError {
@@ -134,9 +136,9 @@ fn read(folder: &Path) -> Option<Backup> {
         Some(known) if folder.join(DATABASE).is_file() => Some(known),
         Some(known) => Some(Backup { bad: bad("its copy of the database is gone"), ..known }),
         None if folder.is_dir() => Some(Backup {
-            name,
             number,
-            at: 0,
+            at: name.split_once('-').and_then(|(_, time)| calendar::from_file_time(time)).unwrap_or_default(),
+            name,
             version: String::new(),
             bytes: 0,
             sha256: String::new(),

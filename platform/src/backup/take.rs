@@ -8,9 +8,6 @@ use std::{
     path::Path,
 };
 
-use agentlab_domain::backup::Reason;
-use fail::fail_point;
-
 use super::{Backup, BackupError, DATABASE, FAILURE, Failure, keep, verify};
 use crate::{
     calendar, clock,
@@ -21,6 +18,7 @@ use crate::{
     journal,
     lock::{Lock, Mode},
 };
+use agentlab_domain::backup::Reason;
 
 /// A backup that was made.
 #[derive(Debug)]
@@ -55,10 +53,9 @@ pub async fn take_in(_: &Turn, db: &Db, terms: &Terms, reason: Reason) -> Result
     prepare(&backups).map_err(BackupError::at(&backups))?;
     files::tidy_halves(&backups);
     let made = make(db, &backups, (number(&backups, terms), reason)).await;
-    fail_point!("backup-placed");
     note(&backups, made.as_ref().err());
     let backup = made?;
-    keep::within(&backups, terms.keep);
+    keep::within(&backups, terms.keep, None);
     forget(db.home());
     let not_copied = match &terms.copy_to {
         Some(second) => keep::copied(&backups.join(&backup.name), second, terms.keep).await.err(),
@@ -103,7 +100,6 @@ async fn fill(db: &Db, half: &Path, (number, at, reason): (u64, i64, Reason)) ->
     let copy = half.join(DATABASE);
     db.cut_journal(matches!(reason, Reason::Schema(_))).await.map_err(BackupError::Copy)?;
     let rows = db.copy_to(&copy).await.map_err(BackupError::Copy)?;
-    fail_point!("backup-copied");
     let synced = || {
         fs::set_permissions(&copy, fs::Permissions::from_mode(0o600))?;
         File::open(&copy)?.sync_all()?;
@@ -114,11 +110,10 @@ async fn fill(db: &Db, half: &Path, (number, at, reason): (u64, i64, Reason)) ->
     let (of, seq) = backup::head(&copy).await.map_err(BackupError::Copy)?.unwrap_or_default();
     let (name, verified_at) = (String::new(), at);
     let backup = Backup { name, number, at, version, bytes, sha256, rows, verified_at, reason, seq, db: of, bad: None };
-    let found = verify::examine(half, &backup).await.map_err(BackupError::Unsound)?;
+    let found = verify::examine(half, &backup).await.map_err(BackupError::tried)?;
     let backup = Backup { rows: found, verified_at: clock::now_ms(), ..backup };
     beside(db.home(), half).map_err(BackupError::at(half))?;
     super::write(half, &backup).map_err(BackupError::at(half))?;
-    fail_point!("backup-written");
     Ok(backup)
 }
 
@@ -134,7 +129,12 @@ fn beside(home: &Home, half: &Path) -> io::Result<()> {
 }
 
 fn place(half: &Path, folder: &Path) -> Result<(), BackupError> {
-    fs::rename(half, folder).and_then(|()| files::sync_folder(folder)).map_err(BackupError::at(folder))
+    fs::rename(half, folder).map_err(BackupError::at(folder))?;
+    files::sync_folder(folder).map_err(|error| {
+        // It is none: what a power cut may take away again is not told as there.
+        let _ = files::remove_folder(folder);
+        BackupError::File { path: folder.to_owned(), error }
+    })
 }
 
 pub(super) fn prepare(folder: &Path) -> io::Result<()> {

@@ -126,3 +126,20 @@ async fn two_at_once_are_one_after_the_other_or_refused() {
     assert!(matches!(take(&db, &terms, Reason::Hourly).await, Err(BackupError::Busy)));
     assert!(failure(&home).is_none(), "it is none of ours");
 }
+
+#[tokio::test]
+async fn two_homes_that_share_a_second_folder_take_nothing_from_each_other() {
+    let (folder, _home, db) = home().await;
+    let (_other, _their_home, theirs) = home().await;
+    let second = folder.path().join("second");
+    let terms = terms(2, Some(second.clone()));
+    for db in [&db, &theirs, &theirs, &theirs, &db] {
+        // What is of no transaction yet has no id of its own.
+        db.scale(5, 3, "the test").await.unwrap();
+        assert!(take(db, &terms, Reason::Hourly).await.unwrap().not_copied.is_none());
+    }
+    let kept: Vec<String> = within(&second).into_iter().map(|one| one.db).collect();
+    let (ours, others) = (&kept[0], &kept[1]);
+    assert!(ours != others && kept.len() == 4, "{kept:?}");
+    assert_eq!(kept.iter().filter(|db| *db == ours).count(), 2, "{kept:?}");
+}

@@ -39,9 +39,16 @@ impl Fault {
     fn is_of_the_backup(&self) -> bool {
         match self {
             Self::Changed | Self::Fewer { .. } => true,
-            Self::Database(error) => !error.is_busy() && !matches!(error, DbError::Disk(_) | DbError::File { .. }),
+            Self::Database(error) => !error.is_of_the_place(),
             Self::File { .. } => false,
         }
+    }
+}
+
+impl BackupError {
+    /// What became of a try.
+    pub(super) fn tried(fault: Fault) -> Self {
+        if fault.is_of_the_backup() { Self::Unsound(fault) } else { Self::Untried(fault) }
     }
 }
 
@@ -58,11 +65,22 @@ pub async fn verify(home: &Home, backup: &Backup) -> Result<Backup, BackupError>
                 let bad = Backup { bad: Some(fault.to_string()), ..backup.clone() };
                 super::write(&folder, &bad).map_err(BackupError::at(&folder))?;
             }
-            return Err(BackupError::Unsound(fault));
+            return Err(BackupError::tried(fault));
         }
     };
     super::write(&folder, &noted).map_err(BackupError::at(&folder))?;
     Ok(noted)
+}
+
+/// Why a backup is not to be begun with, without beginning with it: what the last try found, or that the disk has changed it since.
+pub fn known_bad(home: &Home, backup: &Backup) -> Option<String> {
+    let copy = home.backups().join(&backup.name).join(DATABASE);
+    let changed = || match digest::sha256_of(&copy) {
+        Ok(found) if found == backup.sha256 => None,
+        Ok(_) => Some(Fault::Changed.to_string()),
+        Err(error) => Some(format!("its copy of the database cannot be read: {error}")),
+    };
+    backup.bad.clone().or_else(changed)
 }
 
 async fn tried(folder: &Path, backup: &Backup) -> Result<Result<(), Fault>, BackupError> {

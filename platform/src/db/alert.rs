@@ -1,20 +1,16 @@
 //! Alerts in rows, which follow the book, and what the rules of alerts want to know of the rows.
 
-use agentlab_domain::alert::facts::{Rows, Spent};
-
-use super::{
-    Db, DbError, Durability, Write,
-    budget::MONEY,
-    tally::{self, Going},
-    wall,
+use agentlab_domain::{
+    alert::facts::{Rows, Spent},
+    retention::{ALERTS_DAYS, DAY_MS},
 };
+
+use super::{Db, DbError, Durability, Write, budget::MONEY, wall};
 use crate::{
     alert::book::{Entries, Entry},
     calendar, clock,
 };
 
-/// Rows are kept for thirty days.
-const KEEP_MS: i64 = 30 * 24 * 3_600_000;
 /// Errors are counted over a minute.
 const WINDOW_MS: i64 = 60_000;
 /// So many tasks are counted; more says nothing new.
@@ -55,19 +51,12 @@ impl Db {
         Ok(Some(Spent { spent, limit }))
     }
 
-    /// Enters what the book has of the last thirty days and the rows have not.
+    /// Enters what the book has and the rows have not; nothing of what may have been pruned already.
     pub async fn note_alerts(&self, entries: &Entries) -> Result<(), DbError> {
         let mut write = self.begin(Durability::Normal).await?;
-        let since = wall::believed(&mut write).await? - KEEP_MS;
+        let since = wall::believed(&mut write).await? - ALERTS_DAYS * DAY_MS;
         for (key, entry) in entries.iter().filter(|(_, entry)| entry.began >= since) {
             note(&mut write, key, entry).await?;
-        }
-        tally::fold(&mut write, Going::AlertsBefore(since)).await?;
-        for statement in [
-            "DELETE FROM alert_delivery WHERE alert_id IN (SELECT id FROM alert WHERE began < ?1)",
-            "DELETE FROM alert WHERE began < ?1",
-        ] {
-            sqlx::query(statement).bind(since).execute(&mut *write).await?;
         }
         write.commit().await
     }

@@ -56,8 +56,8 @@ impl Db {
         if !whole::has_journal(&mut *self.read().acquire().await?).await? {
             return Ok(());
         }
-        let seq = sqlx::query_scalar("SELECT seq FROM journal").fetch_one(self.read()).await?;
-        journal::rotate(self.home(), seq).map_err(|error| DbError::File { path: self.home().journal(), error })
+        let (id, seq): (String, i64) = sqlx::query_as("SELECT id, seq FROM journal").fetch_one(self.read()).await?;
+        journal::rotate(self.home(), &id, seq).map_err(|error| DbError::File { path: self.home().journal(), error })
     }
 }
 
@@ -72,7 +72,7 @@ pub(crate) async fn examine(path: &Path) -> Result<Counts, DbError> {
 async fn sound(pool: &SqlitePool) -> Result<Counts, DbError> {
     let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(3)").fetch_all(pool).await?;
     if found != ["ok"] {
-        return Err(DbError::Damaged(found.join("; ")));
+        return Err(DbError::Damaged(whole::in_a_line(&found)));
     }
     let dangling = sqlx::query("PRAGMA foreign_key_check").fetch_all(pool).await?;
     if !dangling.is_empty() {

@@ -10,7 +10,7 @@ use super::{
     claim::{Claim, Seen},
     session::{self, Wanted},
 };
-use crate::clock;
+use crate::{clock, home::Home, run_dir::RunDir};
 
 /// What was started for a run.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub struct Started<'a> {
 /// Begins a run of the job that was seen.
 pub(super) async fn run(
     write: &mut Write,
+    home: &Home,
     seen: Seen,
     worker: &str,
     reserved: Option<i64>,
@@ -52,7 +53,7 @@ pub(super) async fn run(
         .bind(&session)
         .execute(&mut **write)
         .await?;
-    let interrupted = interrupted(write, &seen.job_id).await?;
+    let interrupted = interrupted(write, home, &seen.job_id).await?;
     let attempt = sqlx::query_scalar(
         "INSERT INTO run (id, job_id, attempt, token, state, worker, session, workspace, exclusive, claimed_at,
                           waited_ms)
@@ -101,15 +102,16 @@ pub(super) async fn run(
 }
 
 /// How the newest earlier run ended that may have worked.
-async fn interrupted(write: &mut Write, job_id: &str) -> Result<Option<String>, DbError> {
-    let words: Vec<String> = sqlx::query_scalar(
-        "SELECT outcome FROM run WHERE job_id = ?1 AND outcome IS NOT NULL AND started_at IS NOT NULL
+async fn interrupted(write: &mut Write, home: &Home, job_id: &str) -> Result<Option<String>, DbError> {
+    let ended: Vec<(String, String)> = sqlx::query_as(
+        "SELECT id, outcome FROM run WHERE job_id = ?1 AND outcome IS NOT NULL AND started_at IS NOT NULL
          ORDER BY attempt DESC",
     )
     .bind(job_id)
     .fetch_all(&mut **write)
     .await?;
-    Ok(words.iter().find_map(|word| outcome::interruption(word)).map(str::to_owned))
+    let words = |(id, word): &(String, String)| outcome::interruption(word, RunDir::of(home, id).was_moved());
+    Ok(ended.iter().find_map(words).map(str::to_owned))
 }
 
 impl Db {

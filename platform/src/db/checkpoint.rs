@@ -3,8 +3,11 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
+use agentlab_domain::room;
+use sqlx::SqlitePool;
+
 use super::{Db, DbError};
-use crate::clock;
+use crate::{clock, disk};
 
 /// How long others may keep it from beginning.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -38,10 +41,29 @@ impl Db {
         }
     }
 
+    /// Lets the WAL begin anew where the disk has little room left: else it grows to 4 MiB, and a disk with less than that is filled by
+    /// it alone. Its file stays, so that the transaction that follows has room. The caller has the ticket.
+    pub(super) async fn make_room_in_the_wal(&self, pool: &SqlitePool) {
+        // The disk is asked only where that may decide: every transaction comes by here.
+        let wal = self.wal_bytes();
+        if room::wal_presses(wal, Some(0))
+            && room::wal_presses(wal, disk::room(self.home().path()).map(|room| room.free))
+            && let Err(error) = begin_anew(pool).await
+        {
+            tracing::debug!(%error, "the WAL cannot begin anew now");
+        }
+    }
+
     /// How large the WAL is.
     pub fn wal_bytes(&self) -> u64 {
         let mut path = self.home().database().into_os_string();
         path.push("-wal");
         fs::metadata(PathBuf::from(path)).map_or(0, |file| file.len())
     }
+}
+
+/// Writes what the WAL holds into the database, and waits a moment for those who still read there: the next transaction takes the place of
+/// the first.
+pub(super) async fn begin_anew(pool: &SqlitePool) -> Result<(), sqlx::Error> {
+    sqlx::query("PRAGMA wal_checkpoint(RESTART)").fetch_all(pool).await.map(|_| ())
 }

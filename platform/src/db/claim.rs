@@ -207,7 +207,7 @@ impl Db {
                 return Ok(None);
             }
         };
-        begin::run(write, seen, worker, reserved, now).await.map(Some)
+        begin::run(write, self.home(), seen, worker, reserved, now).await.map(Some)
     }
 
     /// When the next job or run that waits for a time may be taken up (Unix milliseconds).

@@ -45,10 +45,16 @@ pub enum DbError {
     #[error("the database is damaged: {0}")]
     Damaged(String),
     #[error(
-        "{} cannot be used ({why}), and neither a backup nor a whole journal is there to restore it from: nothing was changed. Put a \
-         copy of it in its place, or move the home away to begin without it", .path.display()
+        "{} cannot be used ({why}), and there is nothing to restore it from: {}. Nothing was changed. Put a copy of it in its place, or a \
+         sound backup (from `backup.copy_to`?) into backups/; or move the home away to begin without it",
+        .path.display(), if bad.is_empty() { "neither a backup nor a whole journal".to_owned() } else { format!("no backup is sound ({}), and no whole journal is there", bad.join("; ")) }
     )]
-    Beyond { path: PathBuf, why: String },
+    Beyond {
+        path: PathBuf,
+        why: String,
+        /// Why each backup is none.
+        bad: Vec<String>,
+    },
     #[error("only one question at a time, which begins with SELECT, WITH, VALUES or EXPLAIN: sql is read only")]
     NotAQuestion,
     #[error("{0}")]
@@ -100,9 +106,12 @@ impl DbError {
 }
 
 impl DbError {
-    /// Whether the file is not what was written: `SQLITE_CORRUPT` (11), `SQLITE_NOTADB` (26), or found so by a check.
+    /// Whether the file is not what was written: `SQLITE_CORRUPT` (11), `SQLITE_NOTADB` (26), it or its WAL ends too early, or found so by
+    /// a check.
     pub fn is_damage(&self) -> bool {
-        let damaged = |error: &sqlx::Error| primary_code(error).is_some_and(|code| matches!(code, 11 | 26));
+        let damaged = |error: &sqlx::Error| {
+            is_short_read(error) || primary_code(error).is_some_and(|code| matches!(code, 11 | 26))
+        };
         match self {
             Self::Damaged(_) => true,
             Self::Sql(error) | Self::Disk(error) | Self::Migrate(sqlx::migrate::MigrateError::Execute(error)) => {
@@ -117,6 +126,28 @@ impl DbError {
             | Self::NotAQuestion
             | Self::NoRoom(_)
             | Self::Queue(_)
+            | Self::Gone { .. }
+            | Self::Beyond { .. }
+            | Self::NotWhole(_)
+            | Self::Replaced { .. }
+            | Self::Json(_)
+            | Self::Illegal(_) => false,
+        }
+    }
+}
+
+impl DbError {
+    /// Whether the disk, somebody's rights or lock, or this release is at fault, and not the file itself.
+    pub(crate) fn is_of_the_place(&self) -> bool {
+        match self {
+            Self::Disk(error) => !is_short_read(error),
+            Self::File { .. } | Self::Newer { .. } | Self::NoRoom(_) | Self::SetAside => true,
+            Self::Busy { .. } | Self::Sql(_) => self.is_busy(),
+            Self::Migrate(_)
+            | Self::NoBackup { .. }
+            | Self::NotAQuestion
+            | Self::Queue(_)
+            | Self::Damaged(_)
             | Self::Gone { .. }
             | Self::Beyond { .. }
             | Self::NotWhole(_)

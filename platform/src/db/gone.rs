@@ -1,10 +1,10 @@
 //! A database that is *gone*: this home has worked, and the file is not there, or another one is in its place. Nothing is begun anew over it,
-//! and nothing is accepted into a file that nobody will find again.
+//! and nothing is accepted into a file that nobody will find again. For the same reason a link in its place is refused.
 
-use std::{fs, os::unix::fs::MetadataExt};
+use std::{fs, io, os::unix::fs::MetadataExt};
 
 use super::{Db, DbError};
-use crate::{backup, home::Home, journal};
+use crate::{backup, home::Home, journal, restore};
 
 /// Which file it is: its device and its number there.
 pub(super) type File = (u64, u64);
@@ -21,12 +21,26 @@ pub fn has_worked(home: &Home) -> bool {
 }
 
 pub(super) fn refuse(home: &Home) -> Result<(), DbError> {
+    refuse_link(home)?;
     if is_gone(home) { Err(gone(home)) } else { Ok(()) }
+}
+
+/// Refuses a link in the place of the database: what is set aside would be the link alone, and its WAL lies where it leads to.
+pub(crate) fn refuse_link(home: &Home) -> Result<(), DbError> {
+    let path = home.database();
+    let Ok(leads_to) = fs::read_link(&path) else { return Ok(()) };
+    let words = format!(
+        "it is a symbolic link to {}, and a database that has to be restored could not be put in its place there: nothing was changed. \
+         Move that file (and the one beside it that ends in -wal, where one is there) here instead of the link. To have it on another \
+         disk move the whole home there, and set AGENTLAB_HOME or let the home be the link",
+        leads_to.display()
+    );
+    Err(DbError::File { path, error: io::Error::other(words) })
 }
 
 /// The refusal, with the way out.
 pub fn gone(home: &Home) -> DbError {
-    let newest = backup::newest(home).map(|newest| home.backups().join(newest.name).join(backup::DATABASE));
+    let newest = restore::newest(home).map(|newest| home.backups().join(newest.name).join(backup::DATABASE));
     DbError::Gone { path: home.database(), newest }
 }
 

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fail::fail_point;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::{
@@ -44,7 +43,6 @@ impl Db {
             let clearing = AssertSqlSafe(format!("DELETE FROM \"{}\"", table.name));
             sqlx::query(clearing).execute(&mut *write).await?;
         }
-        fail_point!("import-begin");
         Ok(Ok(Receiving { write, tables, unknown: BTreeSet::new(), living: Vec::new() }))
     }
 }
@@ -72,9 +70,6 @@ impl Receiving {
         self.unknown.extend(columns.map(|column| format!("{name}.{column}")));
         if !rows::insert(&mut self.write, table, image).await? {
             return Ok(false);
-        }
-        if name == "job" {
-            fail_point!("import-job");
         }
         let text = |column: &str| image.get(column).and_then(serde_json::Value::as_str).unwrap_or_default();
         if name == "run" && text("state") != "over" {
@@ -118,9 +113,7 @@ impl Receiving {
             self.write.rollback().await?;
             return Err(DbError::Damaged(words));
         }
-        fail_point!("import-commit");
         self.write.commit().await?;
-        fail_point!("import-committed");
         Ok(self.unknown.into_iter().collect())
     }
 

@@ -69,11 +69,13 @@ pub(super) async fn going(write: &mut Write, going: Going<'_>) -> Result<Tallies
             let these = "id IN (SELECT value FROM json_each(?1))";
             recoveries(write, &only(these, serde_json::to_string(ids)?), &mut found).await?;
         }
-        Going::AlertsBefore(at) => {
-            alerts(write, &only("began < CAST(?1 AS INTEGER)", at.to_string()), &mut found).await?;
+        Going::Alerts(ids) => {
+            let these = "id IN (SELECT value FROM json_each(?1))";
+            alerts(write, &only(these, serde_json::to_string(ids)?), &mut found).await?;
         }
-        Going::HoursBefore(at) => {
-            hours(write, &only("hour < CAST(?1 AS INTEGER)", at.to_string()), &mut found).await?;
+        Going::Hours(hours_gone) => {
+            let these = "hour IN (SELECT value FROM json_each(?1))";
+            hours(write, &only(these, serde_json::to_string(hours_gone)?), &mut found).await?;
         }
     }
     Ok(found)

@@ -1,7 +1,6 @@
 //! Bringing the schema up to date: apalis' migrations and ours, in one table, each ignoring the other's. Ours only ever
 //! expand, so the previous release still runs on the new schema. What is made before a schema changes is in `upgrade.rs`.
 
-use fail::fail_point;
 use sqlx::migrate::Migrator;
 
 use super::{Db, DbError, gone, upgrade};
@@ -43,11 +42,8 @@ pub(super) async fn run(db: &Db) -> Result<(), DbError> {
         Schema::None => None,
         Schema::Behind(newest) => Some(upgrade::prepare(db, newest).await?),
     };
-    fail_point!("migrate-begin");
     queue::migrations().run(&db.full).await?;
-    fail_point!("migrate-queue");
     ours().run(&db.full).await?;
-    fail_point!("migrate-done");
     Ok(())
 }
 

@@ -91,7 +91,7 @@ use crate::{
 };
 
 /// Bytes of the WAL that stay when it begins anew: 4 MiB, about what a checkpoint moves at a time.
-const WAL_KEPT: &str = "4194304";
+pub(crate) const WAL_KEPT: u64 = 4 * 1024 * 1024;
 
 /// What the configuration says to transactions.
 #[derive(Debug, Clone, Default)]
@@ -240,7 +240,7 @@ fn options(path: &Path, synchronous: SqliteSynchronous) -> SqliteConnectOptions 
         // KiB: six processes share little; the pages in use are few.
         .pragma("cache_size", "-512")
         // What a long reader let the WAL grow to is given back when it begins anew.
-        .pragma("journal_size_limit", WAL_KEPT);
+        .pragma("journal_size_limit", WAL_KEPT.to_string());
     // Elsewhere fsync already reaches the platter (rule R9).
     if cfg!(target_os = "macos") {
         options.pragma("fullfsync", "1").pragma("checkpoint_fullfsync", "1")

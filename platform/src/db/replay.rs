@@ -26,6 +26,8 @@ pub(crate) struct Replayed {
     pub(crate) missing: i64,
     /// Lines of the journal that cannot be read.
     pub(crate) unreadable: usize,
+    /// The journal that goes on from the backup is not there.
+    pub(crate) cut_off: bool,
     /// Runs that only their directories knew.
     pub(crate) runs: usize,
 }
@@ -67,6 +69,7 @@ async fn replay(connection: &mut SqliteConnection, home: &Home, restored: bool) 
     let transactions = journal.lines.len();
     let mut replayed =
         Replayed { transactions, missing: journal.missing, unreadable: journal.unreadable, ..Replayed::default() };
+    replayed.cut_off = restored && !journal.goes_on && (seq > 0 || journal::exists(home));
     let tables = rows::tables(connection).await?;
     let cut = journal.lines.is_empty() && seq > 0 && !journal::exists(home);
     if !restored && journal.lines.is_empty() && !cut {
@@ -83,7 +86,8 @@ async fn replay(connection: &mut SqliteConnection, home: &Home, restored: bool) 
         replayed.refused = lay(&mut write, &tables, journal.lines).await?;
     }
     replayed.runs = from_runs(&mut write, &tables, home).await?;
-    if replayed != (Replayed { unreadable: replayed.unreadable, ..Replayed::default() }) {
+    let Replayed { unreadable, cut_off, .. } = replayed;
+    if replayed != (Replayed { unreadable, cut_off, ..Replayed::default() }) {
         replayed.refused += settle(&mut write).await?;
         write.commit().await?;
     }

@@ -43,9 +43,9 @@ pub(super) async fn refused(db: &Db, write: &mut Write, decision: &Decision) -> 
     let Some(Request { place, message, .. }) = decision.counted().filter(|_| makes_a_task) else { return Ok(None) };
     match db.room() {
         Verdict::Enough => Ok(None),
-        Verdict::Low { free, floor } => {
+        Verdict::Low(low) => {
             said::first(write, &key(place)).await?;
-            Ok(Some(Decision::Limited { place, message, words: room::refusal(free, floor) }))
+            Ok(Some(Decision::Limited { place, message, words: room::refusal(low) }))
         }
     }
 }
@@ -60,7 +60,7 @@ impl Db {
     pub(super) fn has_room(&self) -> Result<(), DbError> {
         match self.room() {
             Verdict::Enough => Ok(()),
-            Verdict::Low { free, floor } => Err(DbError::NoRoom(room::refusal(free, floor))),
+            Verdict::Low(low) => Err(DbError::NoRoom(room::refusal(low))),
         }
     }
 

@@ -101,10 +101,10 @@ pub enum Going<'a> {
     Crashes(&'a [i64]),
     /// These recoveries (`recovery.id`).
     Recoveries(&'a [i64]),
-    /// The alerts that began before (Unix milliseconds).
-    AlertsBefore(i64),
-    /// The hours of uptime that began before (Unix milliseconds).
-    HoursBefore(i64),
+    /// These alerts (`alert.id`).
+    Alerts(&'a [i64]),
+    /// These hours of uptime (`uptime.hour`).
+    Hours(&'a [i64]),
 }
 
 /// Keeps what was counted of rows that this transaction deletes. To be called once for each row, before it is gone.

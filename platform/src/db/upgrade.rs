@@ -43,13 +43,17 @@ pub(super) async fn prepare(db: &Db, version: i64) -> Result<Still, DbError> {
 /// What is wrong with the database itself is no matter of the backup.
 fn refused(error: BackupError) -> DbError {
     match error {
-        BackupError::Copy(error) | BackupError::Unsound(Fault::Database(error))
+        BackupError::Copy(error)
+        | BackupError::Unsound(Fault::Database(error))
+        | BackupError::Untried(Fault::Database(error))
             if error.is_busy() || error.is_damage() =>
         {
             error
         }
-        error @ (BackupError::Busy | BackupError::File { .. } | BackupError::Copy(_) | BackupError::Unsound(_)) => {
-            DbError::NoBackup { why: error.to_string() }
-        }
+        error @ (BackupError::Busy
+        | BackupError::File { .. }
+        | BackupError::Copy(_)
+        | BackupError::Unsound(_)
+        | BackupError::Untried(_)) => DbError::NoBackup { why: error.to_string() },
     }
 }

@@ -3,16 +3,10 @@
 use agentlab_domain::uptime::{self, Hour, Passed, hour_of};
 use serde::Serialize;
 
-use super::{
-    Db, DbError, Durability,
-    tally::{self, Going},
-    wall,
-};
+use super::{Db, DbError, Durability};
 use crate::{calendar, clock};
 
 const DAY_MS: i64 = 24 * uptime::HOUR_MS;
-/// Hours are kept for so long; what they counted goes on being counted.
-const KEEP_MS: i64 = 40 * DAY_MS;
 /// Days of the chart.
 const DAYS: i64 = 30;
 
@@ -39,10 +33,6 @@ impl Db {
     pub async fn watched(&self, passed: Passed) -> Result<(), DbError> {
         let now = clock::now_ms();
         let mut write = self.begin(Durability::Normal).await?;
-        let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM uptime WHERE hour = ?1)")
-            .bind(hour_of(now))
-            .fetch_one(&mut *write)
-            .await?;
         sqlx::query(
             "INSERT INTO uptime (hour, first_at, last_at, watched_ms, served_ms) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (hour) DO UPDATE SET last_at = MAX(last_at, excluded.last_at),
@@ -56,11 +46,6 @@ impl Db {
         .bind(passed.served_ms)
         .execute(&mut *write)
         .await?;
-        if !known {
-            let before = wall::believed(&mut write).await? - KEEP_MS;
-            tally::fold(&mut write, Going::HoursBefore(before)).await?;
-            sqlx::query("DELETE FROM uptime WHERE hour < ?1").bind(before).execute(&mut *write).await?;
-        }
         write.commit().await
     }
 

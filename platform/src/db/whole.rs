@@ -1,8 +1,9 @@
 //! Whether a database is *whole*: `SQLite` can read every page of it, finds nothing wrong, and would write to it. A flipped bit inside a
 //! text is no damage that anybody could see.
 
-use std::{fs::OpenOptions, time::Duration};
+use std::time::Duration;
 
+use nix::unistd::{AccessFlags, access};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
@@ -32,7 +33,7 @@ pub(crate) async fn examine(home: &Home, closely: bool) -> Result<Found, DbError
     let path = home.database();
     let bytes = match std::fs::metadata(&path) {
         Ok(found) if found.is_file() => found.len(),
-        Ok(_) => return Err(DbError::File { path, error: std::io::Error::other("it is no file") }),
+        Ok(_) => return Ok(Found::Damaged("it is no file".into())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
         Err(error) => return Err(DbError::File { path, error }),
     };
@@ -44,9 +45,10 @@ pub(crate) async fn examine(home: &Home, closely: bool) -> Result<Found, DbError
             (true, true) => Found::Damaged("its file is empty".into()),
         });
     }
-    // What may not be written is no damage.
-    if let Err(error) = OpenOptions::new().read(true).write(true).open(&path) {
-        return Err(DbError::File { path, error });
+    // What may not be written is no damage. Asked, not opened: to close it again would let go of `SQLite`'s locks in a process that works
+    // with it (see `holder::probe`).
+    if let Err(error) = access(&path, AccessFlags::R_OK | AccessFlags::W_OK) {
+        return Err(DbError::File { path, error: error.into() });
     }
     match looked_at(home, closely).await {
         // A first start that was cut off had promised nothing yet.
@@ -72,7 +74,7 @@ async fn by(connection: &mut SqliteConnection, closely: bool) -> Result<bool, Db
     if closely {
         let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(3)").fetch_all(&mut *connection).await?;
         if found != ["ok"] {
-            return Err(DbError::Damaged(found.join("; ")));
+            return Err(DbError::Damaged(in_a_line(&found)));
         }
     }
     let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'job')")
@@ -89,6 +91,13 @@ async fn by(connection: &mut SqliteConnection, closely: bool) -> Result<bool, Db
         Err(error) => return Err(error.into()),
     }
     Ok(known)
+}
+
+/// What a check of every page found, in one line: the first of it that says anything.
+pub(super) fn in_a_line(found: &[String]) -> String {
+    let lines = || found.iter().flat_map(|one| one.lines()).map(str::trim);
+    let first = lines().find(|line| !line.is_empty() && !line.starts_with("***")).unwrap_or("it is not sound");
+    if lines().count() > 1 { format!("{first}, and more") } else { first.to_owned() }
 }
 
 /// Whether the file itself explains the error, and nothing else does: nothing is set aside for a lock, the disk, somebody's rights or a

@@ -74,6 +74,7 @@ impl Db {
             Durability::Full => &self.full,
             Durability::Normal => &self.normal,
         };
+        self.make_room_in_the_wal(pool).await;
         let begin = || async { pool.begin_with("BEGIN IMMEDIATE").await };
         let policy = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(2))
@@ -120,7 +121,13 @@ impl Write {
                 NotAppended::Behind { last } => damage::behind(line.seq - 1, last),
                 NotAppended::Io(error) => DbError::File { path: home.journal(), error },
             };
-            appended = Some(journal::append(&home, &line).map_err(failed)?);
+            let line = journal::append(&home, &line).map_err(failed)?;
+            if line.gap
+                && let Err(error) = journal::note(&home)
+            {
+                tracing::error!(%error, "the journal has a gap, which cannot be noted");
+            }
+            appended = Some(line);
         }
         let committed = transaction.commit().await;
         if committed.is_err()

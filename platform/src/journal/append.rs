@@ -8,7 +8,7 @@ use std::{
 
 use fail::fail_point;
 
-use super::{Line, segments};
+use super::{Line, read, segments};
 use crate::home::Home;
 
 /// A line that was appended.
@@ -17,6 +17,8 @@ pub struct Appended {
     file: File,
     before: u64,
     after: u64,
+    /// No line and no segment has the number before its own.
+    pub gap: bool,
 }
 
 /// Bytes in which the number of the last line stands.
@@ -43,22 +45,35 @@ pub fn append(home: &Home, line: &Line) -> Result<Appended, NotAppended> {
     let path = home.journal();
     let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(&path)?;
     let before = file.metadata()?.len();
-    if let Some(last) = last(&file, before, &line.db)?.filter(|last| *last > line.seq) {
+    let last = last(&file, before, &line.db)?;
+    if let Some(last) = last.filter(|last| *last > line.seq) {
         return Err(NotAppended::Behind { last });
     }
+    let gap = !follows(home, last, line)?;
     let mut bytes = line.seal().map_err(io::Error::from)?;
     // Whoever wrote last was cut off in the middle: its half is a line of its own, which nobody can read.
     if before > 0 && !ends_a_line(&file, before)? {
         bytes.insert(0, b'\n');
     }
     fail_point!("journal-append");
-    let appended = Appended { after: before + bytes.len() as u64, before, file: file.try_clone()? };
+    let appended = Appended { after: before + bytes.len() as u64, before, gap, file: file.try_clone()? };
     if let Err(error) = file.write_all(&bytes) {
         let _ = file.set_len(before);
         return Err(error.into());
     }
     fail_point!("journal-appended");
     Ok(appended)
+}
+
+/// Whether something has the number before that of this line. The ordinary case costs nothing: it is the last one, or that of a
+/// transaction that did not come about.
+fn follows(home: &Home, last: Option<i64>, line: &Line) -> io::Result<bool> {
+    let before = line.seq - 1;
+    if before == 0 || last.is_some_and(|last| last == before || last == line.seq) {
+        return Ok(true);
+    }
+    Ok(segments::last(home) == Some(before)
+        || read(home, Some(&line.db), before - 1)?.lines.first().is_some_and(|line| line.seq == before))
 }
 
 /// The number of the last line, where that can be read and is one of the database `db`.

@@ -6,6 +6,7 @@
 //! transaction of the first was never committed. Lines are written in turn, by whoever holds the write ticket.
 
 mod append;
+mod gap;
 mod read;
 mod segments;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use sha2::{Digest, Sha256};
 use crate::digest;
 
 pub use append::{Appended, NotAppended, append, ends_at};
+pub use gap::{is_noted, lift, note};
 pub use read::{Journal, read};
 pub use segments::{exists, forget, rotate};
 
@@ -31,6 +33,9 @@ pub struct Line {
     /// The journal of this database has every line from the first.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whole: bool,
+    /// No transaction: a file of the journal begins here, and goes on from this number.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub head: bool,
     /// The rows as they were left, by table.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub put: BTreeMap<String, Vec<Map<String, Value>>>,

@@ -21,6 +21,10 @@ pub struct Journal {
     pub missing: i64,
     /// Lines of another database.
     pub foreign: usize,
+    /// Of which database the lines are; nothing where there is none.
+    pub db: Option<String>,
+    /// The file that is written now is there, and begins as one does.
+    pub goes_on: bool,
 }
 
 /// Reads what is above `seq` of the database `db`; of any database, where `db` is `None`: then of that of the last line.
@@ -29,21 +33,34 @@ pub fn read(home: &Home, db: Option<&str>, seq: i64) -> io::Result<Journal> {
     let mut known: BTreeMap<String, BTreeMap<i64, Line>> = BTreeMap::new();
     let mut last = None;
     for path in segments::all(home) {
+        // Of the last one, which is that.
+        let current = path == home.journal();
+        let mut first = None;
         let mut reader = BufReader::new(File::open(path)?);
         let mut bytes = Vec::new();
         while reader.read_until(b'\n', &mut bytes)? > 0 {
             match Line::unseal(bytes.trim_ascii_end()) {
+                Some(line) if line.head => {
+                    first = first.or(Some(db.is_none_or(|db| line.db == db)));
+                    last = Some(line.db);
+                }
                 Some(line) => {
+                    first = first.or(Some(db.is_none_or(|db| line.db == db)));
                     last = Some(line.db.clone());
                     // The later of one number counts.
                     known.entry(line.db.clone()).or_default().insert(line.seq, line);
                 }
                 None if bytes.trim_ascii().is_empty() => {}
-                None => journal.unreadable += 1,
+                None => {
+                    first = first.or(Some(false));
+                    journal.unreadable += 1;
+                }
             }
             bytes.clear();
         }
+        journal.goes_on = current && first == Some(true);
     }
+    journal.db.clone_from(&last);
     let wanted = db.map(str::to_owned).or(last).unwrap_or_default();
     let ours = known.remove(&wanted).unwrap_or_default();
     journal.foreign = known.values().map(BTreeMap::len).sum();

@@ -9,15 +9,27 @@ use std::{
 
 use fail::fail_point;
 
+use super::Line;
 use crate::{files, home::Home};
 
-/// Begins a new segment; `seq` is the number of the last transaction. The caller holds the write ticket.
-pub fn rotate(home: &Home, seq: i64) -> io::Result<()> {
+/// Begins a new segment; `seq` is the number of the last transaction of `db`. The caller holds the write ticket. The new one begins
+/// with its head, so that one that is not there can be told from one in which nothing stands yet.
+pub fn rotate(home: &Home, db: &str, seq: i64) -> io::Result<()> {
     let (path, folder) = (home.journal(), home.journal_segments());
-    if !path.exists() {
-        return Ok(());
+    // Of one that was cut off; nobody else writes here in this turn.
+    files::tidy_halves_of(home.path(), "intake.jsonl");
+    let head = Line { head: true, db: db.to_owned(), seq, ..Line::default() }.seal()?;
+    match fs::read(&path) {
+        Ok(there) if there == head => return Ok(()),
+        Ok(_) => cut_off(&path, &folder, seq)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
     }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+    files::put(&path, &head)
+}
+
+fn cut_off(path: &Path, folder: &Path, seq: i64) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut segment = folder.join(format!("{seq:012}.jsonl"));
     // One that was cut here before held nothing new since; neither takes the place of the other.
     for again in 1.. {
@@ -27,7 +39,7 @@ pub fn rotate(home: &Home, seq: i64) -> io::Result<()> {
         segment = folder.join(format!("{seq:012}.{again}.jsonl"));
     }
     fail_point!("journal-rotate");
-    fs::rename(&path, &segment)?;
+    fs::rename(path, &segment)?;
     files::sync_folder(&segment)
 }
 

@@ -23,6 +23,7 @@ fn line(seq: i64) -> Line {
         put,
         gone: BTreeMap::from([("hold".into(), vec![vec![json!(1)]])]),
         whole: seq == 1,
+        head: false,
     }
 }
 
@@ -96,15 +97,15 @@ fn a_database_that_stands_before_the_journal_appends_nothing() {
 #[test]
 fn what_is_cut_off_is_read_until_it_is_forgotten() {
     let (_folder, home) = home();
-    rotate(&home, 0).unwrap();
+    rotate(&home, "a", 0).unwrap();
     for seq in 1..=9 {
         append(&home, &line(seq)).unwrap();
         if seq % 3 == 0 {
-            rotate(&home, seq).unwrap();
+            rotate(&home, "a", seq).unwrap();
         }
     }
     append(&home, &line(9)).unwrap();
-    rotate(&home, 9).unwrap();
+    rotate(&home, "a", 9).unwrap();
     append(&home, &line(10)).unwrap();
     assert_eq!(numbers(&read(&home, Some("a"), 0).unwrap()), (1..=10).collect::<Vec<_>>());
     forget(&home, 5).unwrap();

@@ -11,13 +11,19 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Head, Line, MovingError, export::canonical};
+use super::{Head, Line, MovingError, export::canonical, sections};
 use crate::{
+    config::variables,
     db::{Db, import::Receiving},
     digest, files,
     home::Home,
     run_dir::RunDir,
 };
+
+/// What some editors put before the first line.
+const MARK: char = '\u{feff}';
+const ANOTHER: &str = "it is not what was exported: its digest is another";
+const CUT: &str = "it was cut off: its last line is missing";
 
 /// What was imported.
 #[derive(Debug)]
@@ -25,6 +31,8 @@ pub struct Imported {
     pub head: Head,
     /// Files that were put beside one of the same name which says something else.
     pub beside: Vec<PathBuf>,
+    /// Sections of the configuration that are comments now: without the secrets that were left out nothing would start.
+    pub commented: Vec<String>,
     /// Tables and columns of a later release, which this one does not know.
     pub unknown: Vec<String>,
 }
@@ -37,15 +45,23 @@ pub async fn import(db: &Db, from: &mut (dyn BufRead + Send)) -> Result<Imported
     let Some(Line::Head(head)) = reader.next()? else {
         return Err(MovingError::NotWhole("its first line is not that of an export".to_owned()));
     };
-    may_import(head.form, &head.release, &head.min_release, env!("CARGO_PKG_VERSION"))?;
+    if let Err(refusal) = may_import(head.form, &head.release, &head.min_release, env!("CARGO_PKG_VERSION")) {
+        return Err(reader.or_not_whole(refusal.into()));
+    }
     let mut receiving = db.receive().await?.map_err(has_worked)?;
-    let files = match take(&mut reader, &mut receiving, (&head, home)).await {
+    let mut files = match take(&mut reader, &mut receiving, (&head, home)).await {
         Ok(files) => files,
         Err(error) => {
             receiving.give_up().await?;
-            return Err(error);
+            return Err(reader.or_not_whole(error));
         }
     };
+    // Of an import that was cut off; nobody else works here.
+    files::tidy_halves(home.path());
+    let mut commented = Vec::new();
+    if let Some(config) = files.get_mut("config.toml") {
+        (*config, commented) = sections::as_comments(config, &head.left_out, &variables());
+    }
     // Before the rows are: an import that is cut off here is begun again, and finds them as they should be.
     let mut beside = Vec::new();
     for (name, text) in files {
@@ -56,7 +72,7 @@ pub async fn import(db: &Db, from: &mut (dyn BufRead + Send)) -> Result<Imported
         run.note_moved().map_err(|error| MovingError::File { place: run.path().display().to_string(), error })?;
     }
     let unknown = receiving.finish().await?;
-    Ok(Imported { head, beside, unknown })
+    Ok(Imported { head, beside, commented, unknown })
 }
 
 /// Everything up to the end, and whether it is as the head and the end say. Returns the files.
@@ -69,7 +85,7 @@ async fn take(
     let mut files = BTreeMap::new();
     let mut rows: BTreeMap<String, i64> = BTreeMap::new();
     loop {
-        let whole = (reader.count, digest::in_words(&reader.digest.clone().finalize()));
+        let whole = reader.so_far();
         match reader.next()? {
             Some(Line::File { file, text }) => {
                 files.insert(file, text);
@@ -89,16 +105,18 @@ async fn take(
             Some(Line::Last { table, last }) => receiving.last_number(&table, last).await?,
             Some(Line::End { lines, sha256 }) => {
                 if (lines, sha256) != whole {
-                    return Err(reader.wrong("it is not what was exported: its digest is another"));
+                    return Err(reader.wrong(ANOTHER));
                 }
                 break;
             }
             Some(Line::Head(_)) => return Err(reader.wrong("a second export begins")),
-            None => return Err(reader.wrong("it was cut off: its last line is missing")),
+            None => return Err(reader.wrong(CUT)),
         }
     }
-    if reader.next()?.is_some() {
-        return Err(reader.wrong("something stands after its end"));
+    while let Some(text) = reader.text()? {
+        if !text.trim().is_empty() {
+            return Err(reader.wrong("something stands after its end"));
+        }
     }
     let expected = |table: &String| head.rows.get(table).copied().unwrap_or_default();
     if head.rows.keys().chain(rows.keys()).any(|table| expected(table) != rows.get(table).copied().unwrap_or_default())
@@ -143,17 +161,62 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// `None` at the end of the text.
     fn next(&mut self) -> Result<Option<Line>, MovingError> {
+        let Some(text) = self.text()? else { return Ok(None) };
+        let line = serde_json::from_str(&text).map_err(|_| self.wrong("that is no line of an export"))?;
+        Ok(Some(line))
+    }
+
+    /// The next line as it was exported: an editor, or a copy by way of Windows, adds a mark before the first line, or CR to the ends of
+    /// lines, and the digest proves that nothing else is another.
+    fn text(&mut self) -> Result<Option<String>, MovingError> {
         let mut text = String::new();
         match self.from.read_line(&mut text) {
             Ok(0) => return Ok(None),
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::InvalidData => return Err(self.wrong("that is no text")),
+            Ok(_) => self.count += 1,
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                self.count += 1;
+                return Err(self.wrong("that is no text in UTF-8"));
+            }
             Err(error) => return Err(MovingError::File { place: "the export cannot be read".to_owned(), error }),
         }
-        self.count += 1;
+        if self.count == 1 && text.starts_with(MARK) {
+            text.remove(0);
+        }
+        if text.ends_with("\r\n") {
+            text.replace_range(text.len() - 2.., "\n");
+        }
         self.digest.update(text.as_bytes());
-        let line = serde_json::from_str(&text).map_err(|_| self.wrong("that is no line of an export"))?;
-        Ok(Some(line))
+        Ok(Some(text))
+    }
+
+    /// The lines that were read, and what they add up to.
+    fn so_far(&self) -> (u64, String) {
+        (self.count, digest::in_words(&self.digest.clone().finalize()))
+    }
+
+    /// The error, where the rest proves that this is what was exported: what another byte brings about is no fault of a database or of a
+    /// release, and another copy is the way out.
+    fn or_not_whole(&mut self, error: MovingError) -> MovingError {
+        // Of another release's form nobody here can say where it ends.
+        let known = match error {
+            MovingError::Db(_) => true,
+            MovingError::Refused(_) => false,
+            MovingError::File { .. } | MovingError::NotWhole(_) | MovingError::HasWorked { .. } => return error,
+        };
+        loop {
+            let whole = self.so_far();
+            match self.text() {
+                Ok(Some(text)) => match serde_json::from_str(&text) {
+                    Ok(Line::End { lines, sha256 }) => {
+                        return if (lines, sha256) == whole { error } else { self.wrong(ANOTHER) };
+                    }
+                    Ok(Line::Head(_) | Line::File { .. } | Line::Row { .. } | Line::Last { .. }) | Err(_) => {}
+                },
+                Ok(None) if known => return self.wrong(CUT),
+                Err(wrong) if known => return wrong,
+                Ok(None) | Err(_) => return error,
+            }
+        }
     }
 
     fn wrong(&self, why: &str) -> MovingError {

@@ -8,6 +8,9 @@
 mod config;
 mod export;
 mod import;
+mod sections;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 

@@ -6,8 +6,16 @@ use std::{fs, os::unix::fs::MetadataExt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::standing;
-use crate::{backup::Backup, db::DbError, files, home::Home};
+use super::{
+    standing,
+    whose::{unfit, whose},
+};
+use crate::{
+    backup::{self, Backup},
+    db::{DbError, damage},
+    files,
+    home::Home,
+};
 
 /// The mark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +33,20 @@ pub(super) struct Mark {
 
 /// Condemns the database as it is: it was found damaged.
 pub fn condemn(home: &Home, why: &str) -> Result<(), DbError> {
-    put(home, &Mark { file: file(home), why: why.to_owned(), certain: false, backup: None })
+    let noted = put(home, &Mark { file: file(home), why: why.to_owned(), certain: false, backup: None });
+    noted.map_err(|error| DbError::Damaged(format!("{why}. It is restored as soon as that can be noted: {error}")))
+}
+
+/// Condemns it where a statement of this process met what only damage explains, and that is so; then says why it is. For a process that
+/// ends of it: the next start restores it.
+pub async fn condemn_what_was_met(home: &Home) -> Option<String> {
+    if !damage::was_met() {
+        return None;
+    }
+    // What cannot be looked at or noted now is met again by the next one.
+    let why = super::look(home).await.ok().flatten()?;
+    condemn(home, &why).ok()?;
+    Some(why)
 }
 
 /// Condemns what is in its place without another look: it is not what was worked with.
@@ -35,6 +56,13 @@ pub(super) fn condemn_another(home: &Home, why: &str) -> Result<(), DbError> {
 
 /// Condemns it because a person wants what the backup of this name holds; not where something would be given up by it.
 pub async fn wish(home: &Home, backup: &Backup) -> Result<(), DbError> {
+    let whose = whose(home);
+    if let Some(bad) = unfit(home, whose.as_deref(), backup) {
+        let sound = backup::all(home).into_iter().filter(|other| unfit(home, whose.as_deref(), other).is_none());
+        let sound: Vec<String> = sound.map(|sound| sound.name).collect();
+        let sound = if sound.is_empty() { "none is sound".to_owned() } else { format!("sound: {}", sound.join(", ")) };
+        return Err(DbError::NotWhole(format!("{} is BAD: {bad}; {sound}", backup.name)));
+    }
     standing::gives_up_nothing(home, backup).await?;
     let why = format!("a person wants the backup {}", backup.name);
     put(home, &Mark { file: file(home), why, certain: true, backup: Some(backup.name.clone()) })

@@ -2,11 +2,11 @@
 //! that is so; where it is condemned, by whomever, this process lets go of it and starts again. Then it is restored by whoever opens it
 //! first, on the ordinary road.
 
-use std::{fs, os::unix::fs::MetadataExt, time::Duration};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, raise};
 
-use super::{condemn, condemned::condemn_another, is_condemned, look, place};
+use super::{condemn, condemned::condemn_another, is_condemned, look, wal::Wal};
 use crate::{
     clock,
     db::{Db, DbError, damage},
@@ -24,10 +24,10 @@ pub fn guard(db: &Db) {
 }
 
 async fn watch(db: Db) {
-    let (mut calm_until, mut log) = (None, Log::default());
+    let (mut calm_until, mut wal) = (None, Wal::default());
     loop {
         tokio::time::sleep(clock::scaled(LOOK)).await;
-        if is_condemned(db.home()) || is_another(&db) || log.is_lost(db.home()) {
+        if is_condemned(db.home()) || is_another(&db) || is_lost(&mut wal, db.home()) {
             break;
         }
         if calm_until.is_some_and(|until| clock::instant() < until) || !damage::was_met() {
@@ -64,29 +64,12 @@ fn is_another(db: &Db) -> bool {
     true
 }
 
-/// The WAL that is worked with. `SQLite` goes on in one that was taken away, and whoever comes later makes another.
-#[derive(Debug, Default)]
-struct Log {
-    seen: Option<(u64, u64)>,
-    lost: u32,
-}
-
-impl Log {
-    /// Whether it is gone, or another one, at two looks. While any of us has the database open its WAL stays where it is.
-    fn is_lost(&mut self, home: &Home) -> bool {
-        let found = fs::metadata(place::beside(&home.database(), "-wal")).ok().map(|found| (found.dev(), found.ino()));
-        if self.seen.is_none() {
-            self.seen = found;
-        }
-        self.lost = if self.seen == found { 0 } else { self.lost + 1 };
-        if self.lost < 2 {
-            return false;
-        }
-        let why = "its WAL was taken away while it was in use";
-        tracing::error!(why, "what is missing is put back as soon as everybody has let go of it");
-        if let Err(error) = condemn(home, why) {
-            tracing::error!(%error, "that cannot be noted");
-        }
-        true
+/// Whether the WAL is not what it was: what it held is in the journal.
+fn is_lost(wal: &mut Wal, home: &Home) -> bool {
+    let Some(why) = wal.look(home) else { return false };
+    tracing::error!(why, "what is missing is put back as soon as everybody has let go of it");
+    if let Err(error) = condemn(home, why) {
+        tracing::error!(%error, "that cannot be noted");
     }
+    true
 }

@@ -1,17 +1,15 @@
 //! Looking at a database that nobody else has open, and doing what follows.
 
-use fail::fail_point;
-
 use super::{
     Report, condemned, place, report,
-    source::{self, Source},
+    source::{self, Search, Source},
     standing,
 };
 use crate::{
     clock,
     db::{
         DbError,
-        gone::{gone, has_worked},
+        gone::{gone, has_worked, refuse_link},
         replay::{self, Replayed},
         whole::{self, Found},
     },
@@ -40,6 +38,7 @@ pub async fn look(home: &Home) -> Result<Option<String>, DbError> {
 
 /// Sees to it that the database is sound and lacks nothing. The caller is alone with it.
 pub(super) async fn mend(home: &Home, depth: Depth) -> Result<(), DbError> {
+    refuse_link(home)?;
     let mark = condemned::mark(home);
     let wanted = mark.as_ref().and_then(|mark| mark.backup.clone());
     if let Some(mark) = mark.as_ref().filter(|mark| mark.certain) {
@@ -51,6 +50,8 @@ pub(super) async fn mend(home: &Home, depth: Depth) -> Result<(), DbError> {
                 return restore(home, &why, None).await;
             }
             condemned::lift(home)?;
+            // What a restore left that was killed: a copy of the database may be among it.
+            files::tidy_halves_of(home.path(), "restore");
             catch_up(home).await
         }
         Found::Nothing => condemned::lift(home),
@@ -73,25 +74,27 @@ async fn catch_up(home: &Home) -> Result<(), DbError> {
 /// Restores.
 async fn restore(home: &Home, why: &str, wanted: Option<&str>) -> Result<(), DbError> {
     tracing::error!(why, "the database is to be replaced");
-    let Some(source) = source::find(home, wanted).await? else {
-        if wanted.is_some() {
+    let Search { source, bad } = source::find(home, wanted).await?;
+    let Some(source) = source else {
+        if let Some(wanted) = wanted {
             condemned::lift(home)?;
+            return Err(DbError::NotWhole(format!("{wanted} cannot be begun with: {}", bad.join("; "))));
         }
-        return Err(if home.database().exists() { beyond(home, why) } else { gone(home) });
+        debug_assert!(has_worked(home), "whoever never worked begins anew");
+        if bad.is_empty() && !home.database().exists() {
+            return Err(gone(home));
+        }
+        return Err(DbError::Beyond { path: home.database(), why: why.to_owned(), bad });
     };
-    fail_point!("restore-ready");
     let replayed = replay::into(&source.file, home, true).await?;
-    fail_point!("restore-replayed");
     let failed = |error| DbError::File { path: home.database(), error };
-    let done = report(replayed, Some(why.to_owned()), Some(&source));
-    // Before it is done: whoever is killed in between has told it all the same.
-    keep(home, &done)?;
-    let set_aside = place::set_aside(home).map_err(failed)?;
-    place::put(home, &source.file).map_err(failed)?;
+    // All of it before the database is in its place: a start that finds that one sound has nothing left to do.
     let files = put_back(home, &source).map_err(failed)?;
-    let done = Report { set_aside, files, ..done };
-    tracing::error!("{}", done.words());
+    let set_aside = place::set_aside(home).map_err(|error| DbError::File { path: home.set_aside(), error })?;
+    let done = Report { set_aside, files, ..report(replayed, Some(why.to_owned()), Some(&source)) };
     keep(home, &done)?;
+    place::put(home, &source.file).map_err(failed)?;
+    tracing::error!("{}", done.words());
     condemned::lift(home)
 }
 
@@ -112,7 +115,7 @@ fn put_back(home: &Home, source: &Source) -> std::io::Result<Vec<String>> {
 }
 
 fn report(replayed: Replayed, why: Option<String>, source: Option<&Source>) -> Report {
-    let Replayed { transactions, refused, missing, unreadable: _, runs } = replayed;
+    let Replayed { transactions, refused, missing, unreadable, cut_off, runs } = replayed;
     let backup = source.and_then(|source| source.backup.as_ref()).map(|backup| (backup.name.clone(), backup.at));
     Report {
         at: clock::now_ms(),
@@ -123,16 +126,12 @@ fn report(replayed: Replayed, why: Option<String>, source: Option<&Source>) -> R
         runs,
         missing,
         refused,
+        unreadable,
+        cut_off,
         files: Vec::new(),
     }
 }
 
 fn keep(home: &Home, report: &Report) -> Result<(), DbError> {
     report::keep(home, report).map_err(|error| DbError::File { path: home.path().join("restored.json"), error })
-}
-
-/// The refusal where nothing is left to begin with.
-fn beyond(home: &Home, why: &str) -> DbError {
-    debug_assert!(has_worked(home), "whoever never worked begins anew");
-    DbError::Beyond { path: home.database(), why: why.to_owned() }
 }

@@ -14,15 +14,19 @@ mod source;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod wal;
+mod whose;
 
 use std::time::Duration;
 
-pub use condemned::{condemn, is_condemned, wish};
+pub use condemned::{condemn, condemn_what_was_met, is_condemned, wish};
 pub use guard::guard;
 pub use mend::{Depth, look};
 pub use report::{Report, last};
+pub use standing::{has_gap, may_have_gap};
 
 use crate::{
+    backup::{self, Backup},
     db::{Db, DbError},
     home::Home,
     lock::{Lock, Mode},
@@ -31,6 +35,12 @@ use crate::{
 
 /// Between two tries while others still have it open, or somebody else restores it.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// The newest backup that is of this home and as it was made: every byte of it is read for that.
+pub fn newest(home: &Home) -> Option<Backup> {
+    let whose = whose::whose(home);
+    backup::all(home).into_iter().find(|backup| whose::unfit(home, whose.as_deref(), backup).is_none())
+}
 
 /// Opens the database of this home; where nobody else has it open, it is put right first. Waits while somebody else does so.
 pub async fn open(home: &Home, depth: Depth) -> Result<Db, DbError> {
@@ -62,7 +72,7 @@ pub async fn attempt(home: &Home, depth: Depth) -> Result<Db, DbError> {
     match Db::open(home).await {
         // Whoever has it open lets go of it soon: they look whether it is in its place.
         Err(DbError::Gone { .. }) if !is_alone => Err(DbError::SetAside),
-        Err(error) if !is_alone && error.is_damage() => {
+        Err(error) if error.is_damage() => {
             let Some(why) = look(home).await? else { return Err(error) };
             condemn(home, &why)?;
             Err(DbError::SetAside)

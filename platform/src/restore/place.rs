@@ -7,8 +7,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fail::fail_point;
-
 use crate::{calendar, clock, files, home::Home};
 
 /// The files of a database, in the order in which they are set aside: a WAL that stayed behind would be taken for that of the
@@ -25,7 +23,6 @@ pub(super) fn set_aside(home: &Home) -> io::Result<Option<PathBuf>> {
     let folder = folder(home)?;
     for path in there {
         fs::rename(&path, folder.join(path.file_name().unwrap_or_default()))?;
-        fail_point!("restore-aside");
     }
     files::sync_folder(&home.database())?;
     files::sync_folder(&folder.join("x"))?;
@@ -35,10 +32,8 @@ pub(super) fn set_aside(home: &Home) -> io::Result<Option<PathBuf>> {
 /// Puts a database that is closed, and has no WAL, in the place of ours.
 pub(super) fn put(home: &Home, new: &Path) -> io::Result<()> {
     File::open(new)?.sync_all()?;
-    fail_point!("restore-place");
     fs::rename(new, home.database())?;
     files::sync_folder(&home.database())?;
-    fail_point!("restore-placed");
     Ok(())
 }
 
@@ -51,6 +46,9 @@ pub(super) fn beside(database: &Path, end: &str) -> PathBuf {
 
 fn folder(home: &Home) -> io::Result<PathBuf> {
     let all = home.set_aside();
+    if all.exists() && !all.is_dir() {
+        return Err(io::Error::other("it is no folder, and what is damaged is to be kept in it: move it away"));
+    }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&all)?;
     let time = calendar::file_time(clock::now_ms());
     let mut folder = all.join(&time);

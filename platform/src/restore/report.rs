@@ -25,6 +25,12 @@ pub struct Report {
     pub missing: i64,
     /// Rows that could not be put back.
     pub refused: usize,
+    /// Lines of the journal that cannot be read.
+    #[serde(default)]
+    pub unreadable: usize,
+    /// The journal that goes on from what took its place is not there: nobody knows what it had.
+    #[serde(default)]
+    pub cut_off: bool,
     /// Files of the configuration that were put back.
     pub files: Vec<String>,
 }
@@ -56,7 +62,19 @@ impl Report {
     fn lost(&self) -> String {
         let mut words = String::new();
         if self.missing > 0 {
-            words.push_str(&format!("; {} transactions are lost: nobody has them any more", self.missing));
+            let many = if self.missing == 1 {
+                "1 transaction is".into()
+            } else {
+                format!("{} transactions are", self.missing)
+            };
+            words.push_str(&format!("; {many} lost: the journal has them no more"));
+        }
+        if self.cut_off {
+            words.push_str(
+                "; what was accepted after that may be lost: the journal that goes on from there is not there any more",
+            );
+        } else if self.unreadable > 0 && self.why.is_some() {
+            words.push_str("; the journal is damaged in places, and what stood there may be lost");
         }
         if self.refused > 0 {
             words.push_str(&format!("; {} rows could not be put back", self.refused));

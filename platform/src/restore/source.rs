@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::whose::{is_foreign, unfit, whose};
 use crate::{
     backup::{self, Backup, DATABASE},
     db::{self, DbError},
@@ -28,37 +29,68 @@ impl Drop for Source {
     }
 }
 
-/// Finds one; `None` where nothing is left to begin with. A person may want a certain backup.
-pub(super) async fn find(home: &Home, wanted: Option<&str>) -> Result<Option<Source>, DbError> {
+/// What was found: one that is ready, or why each backup is none.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    pub(super) source: Option<Source>,
+    pub(super) bad: Vec<String>,
+}
+
+/// Looks for one. A person may want a certain backup.
+///
+/// What is known to be bad may be good enough where nothing else is: it comes last.
+pub(super) async fn find(home: &Home, wanted: Option<&str>) -> Result<Search, DbError> {
     files::tidy_halves(home.path());
-    // What is known to be bad may be good enough where nothing else is.
-    let (sound, bad): (Vec<Backup>, Vec<Backup>) =
-        backup::all(home).into_iter().partition(|backup| backup.bad.is_none());
-    for backup in sound.into_iter().chain(bad).filter(|backup| wanted.is_none_or(|wanted| backup.name == wanted)) {
-        let copy = home.backups().join(&backup.name).join(DATABASE);
-        if !copy.is_file() {
-            tracing::error!(name = backup.name, "the copy of a backup is gone; I take another one");
-            continue;
-        }
-        match ready(home, Some(&copy)).await {
-            Ok((folder, file)) => return Ok(Some(Source { file, backup: Some(backup), folder })),
-            // No room or no right: the next one would not fare better, and it is no fault of this one.
-            Err(error) if !error.is_damage() => return Err(error),
-            Err(error) => {
-                tracing::error!(%error, name = backup.name, "a backup cannot be begun with; I take an older one");
+    let mut search = Search::default();
+    let mut poor = Vec::new();
+    let whose = whose(home);
+    for backup in backup::all(home).into_iter().filter(|backup| wanted.is_none_or(|wanted| backup.name == wanted)) {
+        if let Some(why) = unfit(home, whose.as_deref(), &backup) {
+            search.bad.push(format!("{}: {why}", backup.name));
+            if !is_foreign(whose.as_deref(), &backup) {
+                poor.push(backup);
             }
+        } else if search.began(home, Some(backup)).await? {
+            return Ok(search);
         }
     }
     if wanted.is_some() {
-        return Ok(None);
+        return Ok(search);
     }
     let journal = journal::read(home, None, 0).map_err(|error| DbError::File { path: home.journal(), error })?;
     let whole = journal.missing == 0 && journal.lines.first().is_some_and(|line| line.whole);
-    if !whole {
-        return Ok(None);
+    if whole && search.began(home, None).await? {
+        return Ok(search);
     }
-    let (folder, file) = ready(home, None).await?;
-    Ok(Some(Source { file, backup: None, folder }))
+    for backup in poor {
+        let copy = home.backups().join(&backup.name).join(DATABASE);
+        let holds = fs::metadata(&copy).is_ok_and(|found| found.is_file() && found.len() > 0);
+        if holds && search.began(home, Some(backup)).await? {
+            return Ok(search);
+        }
+    }
+    Ok(search)
+}
+
+impl Search {
+    /// Whether this one can be begun with. No room, no right, a release that is too old: the next one would not fare better, or would
+    /// hold less, and it is no fault of this one.
+    async fn began(&mut self, home: &Home, backup: Option<Backup>) -> Result<bool, DbError> {
+        let copy = backup.as_ref().map(|backup| home.backups().join(&backup.name).join(DATABASE));
+        match ready(home, copy.as_deref()).await {
+            Ok((folder, file)) => {
+                self.source = Some(Source { file, backup, folder });
+                Ok(true)
+            }
+            Err(error) if error.is_of_the_place() => Err(error),
+            Err(error) => {
+                let name = backup.map_or_else(|| "the journal".to_owned(), |backup| backup.name);
+                tracing::error!(%error, name, "what is to be restored cannot be begun with; I take another one");
+                self.bad.push(format!("{name}: {error}"));
+                Ok(false)
+            }
+        }
+    }
 }
 
 /// A copy to work on, or an empty database, brought up to date and looked at.

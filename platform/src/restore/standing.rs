@@ -1,6 +1,7 @@
 //! Where a database *stands*: of which it is, and at which transaction; and whether that is where this home stands, as its backups and
 //! its journal tell. A sound file may be another one, or too old for what the journal still has.
 
+use super::whose::whose;
 use crate::{
     backup::{self, Backup},
     db::{self, DbError},
@@ -16,14 +17,26 @@ pub(super) async fn wrong(home: &Home) -> Result<Option<String>, DbError> {
     }
     let journal = read(home, &id, seq)?;
     let sound = sound(home);
-    let ours = sound.first().map_or(journal.foreign > 0 && journal.lines.is_empty(), |newest| newest.db != id);
-    if ours {
+    if whose(home).is_some_and(|whose| whose != id) {
         return Ok(Some("it is not the database of this home".to_owned()));
     }
     let known = newest_of(&sound, &id);
     Ok((top(&journal, seq) < known).then(|| {
         format!("it stands at transaction {seq}; a backup has {known}, and the journal does not lead there any more")
     }))
+}
+
+/// Whether the journal has all between the newest backup and where the database stands; others may work with it.
+pub async fn has_gap(home: &Home) -> Result<bool, DbError> {
+    let Some((id, seq)) = db::backup::head(&home.database()).await? else { return Ok(false) };
+    let from = newest_of(&sound(home), &id);
+    Ok(top(&read(home, &id, from)?, from) < seq)
+}
+
+/// Whether it may have one: what costs no more than the end of a file.
+pub async fn may_have_gap(home: &Home) -> Result<bool, DbError> {
+    let Some((id, seq)) = db::backup::head(&home.database()).await? else { return Ok(false) };
+    Ok(journal::is_noted(home) || !journal::ends_at(home, &id, seq).map_err(at(home))?)
 }
 
 /// How far behind its journal a database is that others work with; one transaction may be on its way.

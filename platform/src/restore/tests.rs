@@ -1,6 +1,8 @@
 //! Databases that are damaged, cut, emptied, gone or behind, and what is there again when they were opened next.
 
+mod poor;
 mod standing;
+mod wal;
 
 use std::{fs, path::Path};
 

@@ -13,7 +13,6 @@ use std::{
 };
 
 use agentlab_domain::retention::{self, Before, Pressure};
-use fail::fail_point;
 use serde::{Deserialize, Serialize};
 
 pub use logs::read_archive;
@@ -77,6 +76,8 @@ pub async fn pass(db: &Db, before: Before, pressure: Pressure) -> Result<Pass, R
         let before = match kind {
             Kind::Updates => before.updates,
             Kind::Audit => before.audit,
+            Kind::Alerts => before.alerts,
+            Kind::Hours => before.hours,
             Kind::Interventions | Kind::Messages | Kind::Sessions | Kind::Said => before.jobs,
         };
         going.rest(kind, before).await?;
@@ -121,7 +122,6 @@ impl Going {
                 .await
                 .map_err(io::Error::other)??;
             self.pass.directories += removed;
-            fail_point!("prune-directories");
             if freed.is_empty() {
                 continue;
             }
@@ -130,7 +130,6 @@ impl Going {
                 let _turn = self.turn().await?;
                 self.db.prune_tasks(&ids).await?
             };
-            fail_point!("prune-rows-gone");
             self.pass.tasks += gone.rows;
             self.after(gone).await?;
         }

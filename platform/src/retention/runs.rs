@@ -2,8 +2,6 @@
 
 use std::{fs, io};
 
-use fail::fail_point;
-
 use super::RetentionError;
 use crate::{
     db::{Db, prune::Ended},
@@ -67,7 +65,6 @@ fn remove(home: &Home, id: &str) -> io::Result<Option<bool>> {
     }
     let aside = files::beside(run.path());
     fs::rename(run.path(), &aside)?;
-    fail_point!("prune-aside");
     fs::remove_dir_all(&aside)?;
     Ok(Some(true))
 }

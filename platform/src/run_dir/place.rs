@@ -27,13 +27,18 @@ impl RunDir {
         super::write(&self.moved(), b"true")
     }
 
+    /// Whether its run was taken in from another home.
+    pub fn was_moved(&self) -> bool {
+        self.moved().exists()
+    }
+
     fn moved(&self) -> PathBuf {
         self.path().join("moved.json")
     }
 
     /// Whether its run began in another directory. Where that is not recorded, or cannot be read, it counts as no copy.
     pub fn is_copy(&self) -> bool {
-        if self.moved().exists() {
+        if self.was_moved() {
             return true;
         }
         let began = self.spec().ok().and_then(|spec| spec.place);

@@ -41,7 +41,8 @@ pub fn settle(run: &RunDir, id: &str, spared: &Spared) -> io::Result<bool> {
                 let end = match run.stop()? {
                     Some(stop) => End::Stopped { by: stop.by },
                     // An agent that lived on did not take its shim down; and when the machine itself went down, nobody did.
-                    None if ended_some || run.child()?.is_none() => End::Unkept,
+                    // Of one that was imported there is nothing else here: whatever there was of it is on the other machine.
+                    None if ended_some || run.child()?.is_none() => End::Unkept { moved: run.was_moved() },
                     None if is_of_earlier_boot(run)? => End::Rebooted,
                     None => End::Lost,
                 };
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn r3_a_run_with_nothing_alive_is_closed_as_lost() {
-        for (recorded, end) in [(false, End::Unkept), (true, End::Lost)] {
+        for (recorded, end) in [(false, End::Unkept { moved: false }), (true, End::Lost)] {
             let (_folder, run) = fresh();
             let gone = Identity { start: 0, ..Identity::own().unwrap() };
             if recorded {
@@ -136,6 +137,19 @@ mod tests {
             assert!(settle(&run, "r3-nothing", &Spared::own().unwrap()).unwrap());
             assert_eq!(run.exit().unwrap().unwrap().end, end);
         }
+    }
+
+    #[test]
+    fn r3_a_run_that_was_imported_says_so_and_an_earlier_release_can_read_it() {
+        let (_folder, run) = fresh();
+        run.note_moved().unwrap();
+        assert!(settle(&run, "r3-moved", &Spared::own().unwrap()).unwrap());
+        assert_eq!(run.exit().unwrap().unwrap().end, End::Unkept { moved: true });
+        let text = std::fs::read_to_string(run.path().join("exit.json")).unwrap();
+        assert!(text.contains(r#""end":"unkept""#), "{text}");
+        // And what one wrote is read.
+        let earlier: Exit = serde_json::from_str(r#"{"end":"unkept","code":null,"signal":null}"#).unwrap();
+        assert_eq!(earlier.end, End::Unkept { moved: false });
     }
 
     #[test]
@@ -149,7 +163,7 @@ mod tests {
         }
         assert!(settle(&run, &id, &Spared::own().unwrap()).unwrap());
         assert_eq!(identity.living(), Living::No);
-        assert_eq!(run.exit().unwrap().unwrap().end, End::Unkept, "it did not take its shim down");
+        assert_eq!(run.exit().unwrap().unwrap().end, End::Unkept { moved: false }, "it did not take its shim down");
         child.wait().unwrap();
     }
 

@@ -1,5 +1,5 @@
-//! What belongs to no task: messages, conversations, requests to the supervisor, notices that were given, updates, the audit log. Starts,
-//! crashes, recoveries, alerts and hours of uptime go as new ones come, after thirty days or what stands there.
+//! What belongs to no task: messages, conversations, requests to the supervisor, notices that were given, updates, alerts, hours of
+//! uptime, the audit log. Starts, crashes and recoveries go as new ones come, some at a time, after thirty days.
 
 use sqlx::AssertSqlSafe;
 
@@ -21,14 +21,26 @@ pub enum Kind {
     Said,
     /// What Telegram gave us.
     Updates,
+    /// Who was told that something is wrong, with the deliveries of it.
+    Alerts,
+    /// Hours of uptime.
+    Hours,
     /// Who did what.
     Audit,
 }
 
 impl Kind {
     /// Every kind, in the order in which they go.
-    pub const ALL: [Self; 6] =
-        [Self::Interventions, Self::Messages, Self::Sessions, Self::Said, Self::Updates, Self::Audit];
+    pub const ALL: [Self; 8] = [
+        Self::Interventions,
+        Self::Messages,
+        Self::Sessions,
+        Self::Said,
+        Self::Updates,
+        Self::Alerts,
+        Self::Hours,
+        Self::Audit,
+    ];
 
     /// The keys of at most ?2 rows that are older than ?1 and may go.
     const fn which(self) -> &'static str {
@@ -54,6 +66,8 @@ impl Kind {
                 "SELECT bot_id || ':' || update_id FROM telegram_update WHERE received_at < ?1
                  ORDER BY received_at LIMIT ?2"
             }
+            Self::Alerts => "SELECT CAST(id AS TEXT) FROM alert WHERE began < ?1 ORDER BY began LIMIT ?2",
+            Self::Hours => "SELECT CAST(hour AS TEXT) FROM uptime WHERE hour < ?1 ORDER BY hour LIMIT ?2",
             // By the order in which they came: what is older has been written before.
             Self::Audit => {
                 "WITH first AS (SELECT id, at FROM audit ORDER BY id LIMIT ?2)
@@ -62,7 +76,23 @@ impl Kind {
         }
     }
 
-    /// Removes those of the keys (?1, a JSON array).
+    /// Removes what belongs to those of the keys (?1, a JSON array), and would refer to nothing.
+    const fn removal_of_theirs(self) -> Option<&'static str> {
+        match self {
+            Self::Alerts => {
+                Some("DELETE FROM alert_delivery WHERE alert_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?1))")
+            }
+            Self::Interventions
+            | Self::Messages
+            | Self::Sessions
+            | Self::Said
+            | Self::Updates
+            | Self::Hours
+            | Self::Audit => None,
+        }
+    }
+
+    /// Removes those of the keys.
     const fn removal(self) -> &'static str {
         match self {
             Self::Interventions => {
@@ -76,6 +106,8 @@ impl Kind {
                      SELECT CAST(substr(value, 1, instr(value, ':') - 1) AS INTEGER),
                             CAST(substr(value, instr(value, ':') + 1) AS INTEGER) FROM json_each(?1))"
             }
+            Self::Alerts => "DELETE FROM alert WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(?1))",
+            Self::Hours => "DELETE FROM uptime WHERE hour IN (SELECT CAST(value AS INTEGER) FROM json_each(?1))",
             Self::Audit => "DELETE FROM audit WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(?1))",
         }
     }
@@ -94,22 +126,23 @@ impl Db {
         let may = look().fetch_all(&mut *held.write).await?;
         let going: Vec<String> = found.into_iter().filter(|key| may.contains(key)).collect();
         fold(&mut held, kind, &going, before).await?;
-        let gone = sqlx::query(AssertSqlSafe(kind.removal()))
-            .bind(serde_json::to_string(&going)?)
-            .execute(&mut *held.write)
-            .await?
-            .rows_affected();
+        let keys = serde_json::to_string(&going)?;
+        if let Some(removal) = kind.removal_of_theirs() {
+            sqlx::query(AssertSqlSafe(removal)).bind(&keys).execute(&mut *held.write).await?;
+        }
+        let gone =
+            sqlx::query(AssertSqlSafe(kind.removal())).bind(&keys).execute(&mut *held.write).await?.rows_affected();
         held.commit(gone).await
     }
 }
 
 /// What is to be kept of them.
 async fn fold(held: &mut Held, kind: Kind, going: &[String], before: i64) -> Result<(), DbError> {
+    let ids = || -> Vec<i64> { going.iter().filter_map(|id| id.parse().ok()).collect() };
     match kind {
-        Kind::Messages => {
-            let ids: Vec<i64> = going.iter().filter_map(|id| id.parse().ok()).collect();
-            tally::fold(&mut held.write, Going::Messages(&ids)).await
-        }
+        Kind::Messages => tally::fold(&mut held.write, Going::Messages(&ids())).await,
+        Kind::Alerts => tally::fold(&mut held.write, Going::Alerts(&ids())).await,
+        Kind::Hours => tally::fold(&mut held.write, Going::Hours(&ids())).await,
         Kind::Updates => tally::fold(&mut held.write, Going::Updates(going)).await,
         // The schema lets go of nothing younger than what is written here.
         Kind::Audit => {

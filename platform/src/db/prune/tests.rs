@@ -208,6 +208,40 @@ async fn the_audit_log_lets_go_of_nothing_that_is_younger_than_thirty_days_whoev
     assert_eq!(number(&db, "SELECT COUNT(*) FROM audit").await, 3);
 }
 
+#[tokio::test]
+async fn alerts_and_hours_of_uptime_go_some_at_a_time_and_never_with_what_is_written() {
+    let (_folder, db) = fresh().await;
+    let many = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 25)";
+    for statement in [
+        "INSERT INTO alert (key, rule, severity, subject, words, began) SELECT 'k' || x, 'bot_down', 'info', '', '', x FROM n",
+        "INSERT INTO alert_delivery (alert_id, channel, at, what) SELECT id, 'email', 1, 'began' FROM alert",
+        "INSERT INTO uptime (hour, first_at, last_at, watched_ms, served_ms) SELECT x * 3600000, 1, 1, 100, 50 FROM n",
+    ] {
+        sql(&db, &if statement.contains("FROM n") { format!("{many} {statement}") } else { statement.to_owned() })
+            .await;
+    }
+    let before = db.tallies().await.unwrap();
+    db.watched(agentlab_domain::uptime::Passed { watched_ms: 0, served_ms: 0 }).await.unwrap();
+    db.note_alerts(&std::collections::BTreeMap::new()).await.unwrap();
+    assert_eq!(
+        (db.count_of("alert").await, db.count_of("uptime").await),
+        (25, 26),
+        "nobody who writes is kept waiting"
+    );
+    let old = clock::now_ms() - 50 * DAY;
+    for (kind, table, left) in [(Kind::Alerts, "alert", 0), (Kind::Hours, "uptime", 1)] {
+        for gone in [10, 10, 5, 0] {
+            assert_eq!(db.prune(kind, old, 10).await.unwrap().rows, gone, "{table}");
+        }
+        assert_eq!(db.count_of(table).await, left, "{table}");
+    }
+    assert_eq!(db.count_of("alert_delivery").await, 0);
+    let after = db.tallies().await.unwrap();
+    for name in [names::ALERTS, names::SERVED, names::WATCHED] {
+        assert!(before.sum(name) > 0 && before.sum(name) == after.sum(name), "{name}");
+    }
+}
+
 /// A figure, printed: bytes of the database for each task whose age is over.
 #[tokio::test]
 async fn an_ended_task_leaves_less_than_250_bytes() {

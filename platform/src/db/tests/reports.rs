@@ -52,6 +52,8 @@ async fn uptime_is_added_up_by_the_hour_and_old_hours_are_forgotten() {
     for _ in 0..3 {
         db.watched(Passed { watched_ms: 20_000, served_ms: 10_000 }).await.unwrap();
     }
+    let old = clock::now_ms() - agentlab_domain::retention::HOURS_DAYS * 24 * HOUR;
+    assert_eq!(db.prune(crate::db::prune::Kind::Hours, old, 10).await.unwrap().rows, 1);
     let rows: Vec<(i64, i64)> =
         sqlx::query_as("SELECT SUM(watched_ms), SUM(served_ms) FROM uptime").fetch_all(db.read()).await.unwrap();
     assert_eq!(rows, [(60_000, 30_000)], "of the present, alone");

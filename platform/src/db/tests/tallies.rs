@@ -81,14 +81,14 @@ async fn no_counter_goes_back_when_rows_are_deleted() {
     let before = db.tallies().await.unwrap();
     assert!(before.sum(names::DELIVERED) > 0 && before.sum(names::GIVEN_UP) > 0 && before.sum(names::SERVED) > 0);
     let mut write = db.begin(Durability::Full).await.unwrap();
-    let far = clock::now_ms() + 1_000_000;
     tally::fold(&mut write, Going::Tasks(&ended)).await.unwrap();
     tally::fold(&mut write, Going::Crashes(&[1])).await.unwrap();
     tally::fold(&mut write, Going::Recoveries(&[1])).await.unwrap();
     let updates = sqlx::query_scalar("SELECT bot_id || ':' || update_id FROM telegram_update");
     let updates: Vec<String> = updates.fetch_all(&mut *write).await.unwrap();
     tally::fold(&mut write, Going::Updates(&updates)).await.unwrap();
-    tally::fold(&mut write, Going::HoursBefore(far)).await.unwrap();
+    let hours: Vec<i64> = sqlx::query_scalar("SELECT hour FROM uptime").fetch_all(&mut *write).await.unwrap();
+    tally::fold(&mut write, Going::Hours(&hours)).await.unwrap();
     let of_theirs = "IN (SELECT id FROM job WHERE ended_at IS NOT NULL)";
     for statement in [
         format!("DELETE FROM spend WHERE run_id IN (SELECT id FROM run WHERE job_id {of_theirs})"),
@@ -147,7 +147,7 @@ async fn old_crashes_and_updates_go_on_being_counted_when_they_are_forgotten() {
     let before = db.tallies().await.unwrap();
     db.recovered(Post { role: Role::Bot, slot: 0 }, Rung::Capped, false, "x").await.unwrap();
     db.prune(Kind::Updates, clock::now_ms(), 10).await.unwrap();
-    db.note_alerts(&std::collections::BTreeMap::new()).await.unwrap();
+    db.prune(Kind::Alerts, clock::now_ms(), 10).await.unwrap();
     let rows: i64 = sqlx::query_scalar(
         "SELECT (SELECT COUNT(*) FROM crash) + (SELECT COUNT(*) FROM telegram_update) + (SELECT COUNT(*) FROM alert)",
     )

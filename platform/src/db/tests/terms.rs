@@ -179,7 +179,7 @@ async fn r4_a_run_in_which_no_agent_began_costs_nothing_and_its_task_may_try_aga
     worker(&db, "w").await;
     db.enqueue(&from_chat(1, 1, place("p", Isolation::None))).await.unwrap();
     for (outcome, began, settled) in [
-        (Outcome::Unkept, None, 0),
+        (Outcome::Unkept { moved: false }, None, 0),
         (Outcome::NotLoggedIn, Some(Began::default()), 0),
         (Outcome::Lost, Some(Began::default()), DOLLAR),
     ] {
@@ -202,7 +202,15 @@ async fn r4_a_run_in_which_no_agent_began_costs_nothing_and_its_task_may_try_aga
         assert_eq!(number(&db, "SELECT SUM(settled_micro_usd) FROM spend").await, settled, "{outcome:?}");
     }
     // What was never begun interrupted nothing; what was is told, though nobody noted its start.
-    db.under(Terms::default()).claim("w").await.unwrap().map(|claim| assert!(claim.interrupted.is_some())).unwrap();
+    let db = db.under(Terms::default());
+    let claim = db.claim("w").await.unwrap().unwrap();
+    assert!(claim.interrupted.is_some());
+    // And one that was left on another machine as what it was.
+    crate::run_dir::RunDir::of(db.home(), &claim.run_id).note_moved().unwrap();
+    sqlx::query("UPDATE run SET started_at = 1 WHERE id = ?1").bind(&claim.run_id).execute(db.read()).await.unwrap();
+    finish(&db, &claim, Outcome::Unkept { moved: true }, Next::Retry { at: 0 }).await;
+    let told = db.claim("w").await.unwrap().unwrap().interrupted.unwrap();
+    assert!(told.contains("another machine"), "{told}");
 }
 
 #[tokio::test]

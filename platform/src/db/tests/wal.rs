@@ -30,3 +30,18 @@ async fn it_stays_small_under_writes_and_what_a_long_reader_made_of_it_is_cut_wh
     assert!(db.checkpoint().await.unwrap() > 0);
     assert_eq!(db.wal_bytes(), 0);
 }
+
+#[tokio::test]
+async fn one_that_begins_anew_grows_no_further() {
+    let (_folder, db) = fresh().await;
+    // Others look meanwhile, and keep nothing.
+    let other = Db::open(db.home()).await.unwrap();
+    let mut sizes = Vec::new();
+    for n in 0..10 {
+        super::super::checkpoint::begin_anew(&db.full).await.unwrap();
+        db.recovered(WORKER, Rung::Restart, true, &format!("{n}")).await.unwrap();
+        sqlx::query("SELECT COUNT(*) FROM job").fetch_one(other.read()).await.unwrap();
+        sizes.push(db.wal_bytes());
+    }
+    assert_eq!(sizes.first(), sizes.last(), "{sizes:?}");
+}

@@ -99,3 +99,26 @@ async fn a_person_is_refused_a_backup_by_which_something_would_be_given_up() {
     wish(&home, &second).await.unwrap();
     assert_eq!(promised(&home).await, all_four());
 }
+
+#[tokio::test]
+async fn a_link_in_the_place_of_the_database_is_refused_and_what_it_leads_to_stays_as_it_is() {
+    for wrong in [false, true] {
+        let (folder, home) = worked().await;
+        let elsewhere = folder.path().join("elsewhere.db");
+        fs::rename(home.database(), &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, home.database()).unwrap();
+        if wrong {
+            damage(&elsewhere);
+        }
+        let before = fs::read(&elsewhere).unwrap();
+        for opened in [open(&home, Depth::Whole).await, Db::open(&home).await] {
+            let words = opened.unwrap_err().to_string();
+            assert!(words.contains("symbolic link") && words.contains("elsewhere.db"), "{words}");
+        }
+        assert!(home.database().is_symlink() && !home.set_aside().exists());
+        assert_eq!(fs::read(&elsewhere).unwrap(), before);
+        // As the refusal says.
+        fs::rename(&elsewhere, home.database()).unwrap();
+        assert_eq!(promised(&home).await, all_four());
+    }
+}
