@@ -11,6 +11,11 @@ test:
 many:
     AGENTLAB_TEST_MANY=1 cargo test --test main -- --nocapture --test-threads=1 stories::adoption stories::hostile
 
+# Every byte and page of a database damaged in turn, and `kill -9` at every single change that a backup, a restore, a migration, an
+# import and a pass of retention make. About an hour.
+anywhere:
+    AGENTLAB_TEST_MANY=1 cargo test --test main -- --nocapture --test-threads=2 _anywhere
+
 # Kills, stops and locks at random under load for so long, then an account of every task. The seed is printed first:
 # `AGENTLAB_TEST_CHAOS_SEED=n just chaos` makes the same choices again.
 chaos time="5m":

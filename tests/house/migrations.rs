@@ -13,6 +13,11 @@ const SAMPLES: &str = "tests/house/samples/";
 
 /// A database with every migration and every sample, and the folder that holds it.
 pub(crate) async fn filled() -> (tempfile::TempDir, SqliteConnection) {
+    filled_to(i64::MAX).await
+}
+
+/// The same as the release left it whose newest migration is this one.
+pub(crate) async fn filled_to(last: i64) -> (tempfile::TempDir, SqliteConnection) {
     let folder = tempfile::tempdir().unwrap();
     let options = SqliteConnectOptions::new()
         .filename(folder.path().join("agentlab.db"))
@@ -21,7 +26,7 @@ pub(crate) async fn filled() -> (tempfile::TempDir, SqliteConnection) {
     let mut connection = options.connect().await.unwrap();
     queue::migrations().run(&mut connection).await.unwrap();
     let ours = migrate::ours();
-    for migration in ours.iter() {
+    for migration in ours.iter().filter(|migration| migration.version <= last) {
         let version = migration.version;
         ours.run_to(version, &mut connection).await.unwrap_or_else(|error| panic!("migration {version}: {error}"));
         let sample = text(&format!("{SAMPLES}{version}.sql"));

@@ -87,12 +87,24 @@ fn ask_survives_the_death_of_its_private_system() {
 }
 
 #[test]
-fn with_json_a_failure_is_json_too() {
+fn with_json_a_failure_is_json_instead() {
     let world = World::new();
     for arguments in [&["--json", "job", "999"][..], &["--json", "sql", "SELEC"], &["--json", "ask", ""]] {
         let ended = world.run(arguments);
         let error: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
         assert_eq!(error["code"].as_i64(), ended.code.map(i64::from), "{ended:?}");
+        assert_eq!(ended.stderr, "", "it is said once");
+    }
+}
+
+#[test]
+fn a_refusal_is_said_once() {
+    let mut world = World::new();
+    world.configure("[disk]\nfloor_mb = 999999999\n");
+    for arguments in [&["ask", "x"][..], &["--json", "ask", "x"], &["ask", "--no-wait", "x"]] {
+        let ended = world.run(arguments);
+        let all = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(ended.code == Some(69) && all.matches("is nearly full").count() == 1, "{ended:?}");
     }
 }
 

@@ -1,13 +1,10 @@
-//! Backups: made by a running system, by hand, cut off anywhere, and told of when none can be made.
+//! Backups: made by a running system and by hand, and told of when none can be made. Cut off anywhere: `killed_anywhere`.
 
 use std::{fs, path::Path};
 
 use serde_json::Value;
 
 use crate::world::{Ended, LONG, Roads, World, wait_until};
-
-/// Where a backup can be cut off.
-const POINTS: [&str; 3] = ["backup-copied", "backup-written", "backup-placed"];
 
 fn listed(world: &World) -> Vec<Value> {
     let listed = world.run(&["--json", "backup", "list"]);
@@ -30,7 +27,7 @@ fn a_running_system_makes_them_by_itself_while_it_works_and_says_how_old_the_new
     let mut world = World::new();
     let second = world.path("second");
     world.configure(&format!("[backup]\nevery_minutes = 1\nkeep = 2\ncopy_to = '{}'\n", second.display()));
-    world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.01".into()));
+    world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.03".into()));
     let _up = world.up();
     assert_eq!(world.run(&["ask", "[[say: kept]]"]).code, Some(0));
     let number = |world: &World| listed(world).first().and_then(|newest| newest["number"].as_u64()).unwrap_or(0);
@@ -45,26 +42,6 @@ fn a_running_system_makes_them_by_itself_while_it_works_and_says_how_old_the_new
     // By number and not by name: the oldest may go while they are tried.
     let tried = verified(&world);
     assert!(tried.stdout.lines().any(|line| line.starts_with("ok ")), "{tried:?}");
-}
-
-#[test]
-fn one_that_is_cut_off_anywhere_is_none_and_the_next_one_is_whole() {
-    let mut world = World::new();
-    assert_eq!(world.run(&["ask", "[[say: kept]]"]).code, Some(0));
-    for point in POINTS {
-        let before = listed(&world).len();
-        let marker = world.path(point);
-        world.env.push(("AGENTLAB_TEST_KILL_AT".into(), format!("{point}:{}", marker.display())));
-        let killed = world.run(&["backup", "now"]);
-        world.env.pop();
-        assert!(marker.exists() && killed.code.is_none(), "{point}: {killed:?}");
-        // Only the last step makes it one.
-        let placed = usize::from(point == "backup-placed");
-        assert_eq!(listed(&world).len(), before + placed, "{point}");
-        let made = world.run(&["backup", "now"]);
-        assert!(made.code == Some(0) && made.stdout.contains("1 tasks"), "{point}: {made:?}");
-        assert_eq!((halves(&world), verified(&world).code), (0, Some(0)), "{point}");
-    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One byte of any page changed, and the file or its WAL cut at any page: what a start makes of it. Each ends in "sound", in
 //! "restored", in "put back" or in a refusal, and every accepted task is there afterwards. A sample of the places; all of them under
-//! `just many`.
+//! `just anywhere`.
 
 use std::{
     collections::BTreeMap,
@@ -50,7 +50,7 @@ async fn at_work(folder: &Path) -> [PathBuf; 2] {
     [with_wal, without]
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(super) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());

@@ -1,13 +1,29 @@
-//! The disk of a terminal's `ask` fails once, at the nth change that it makes: what it said holds. Exit code 0 with an answer or
-//! with a task's number means that the task is there and ends; anything else comes with words, and then there is at most one task.
+//! The disk of a terminal's `ask` fails once, at the nth change that it makes, or for a while from it on: what it said holds. Exit code 0
+//! with an answer or with a task's number means that the task is there and ends; anything else comes with words, and then there is at
+//! most one task.
+
+use std::time::{Duration, Instant};
 
 use agentlab_stand_ins::BotApi;
 
 use crate::world::{ANN, Disk, Ended, Fault, LONG, Look, World, few_or_many, wait_until};
 
-fn asked(world: &World, disk: &Disk, n: u64, fault: Fault, words: &[&str]) -> (Ended, u64) {
-    disk.fails(n, n, fault);
-    let ended = world.run(&[&["ask"], words].concat());
+/// For how long the disk fails at most, where it does not fail just once: an `ask` that goes on has met that it is well again.
+const SPELL: Duration = Duration::from_secs(1);
+
+fn asked(world: &World, disk: &Disk, (n, spell): (u64, bool), fault: Fault, words: &[&str]) -> (Ended, u64) {
+    disk.fails(n, if spell { u64::MAX - 1 } else { n }, fault);
+    let mut asking = world.start(&[&["ask"], words].concat());
+    if spell {
+        let mut is_over = || asking.ended().is_some();
+        wait_until("it has failed, or nothing is left to fail", LONG, || disk.failed() > 0 || is_over());
+        let began = Instant::now();
+        while began.elapsed() < SPELL && !is_over() {
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        disk.mend();
+    }
+    let ended = asking.end(LONG);
     let failed = disk.failed();
     disk.mend();
     (ended, failed)
@@ -17,12 +33,23 @@ fn asked(world: &World, disk: &Disk, n: u64, fault: Fault, words: &[&str]) -> (E
 fn what_an_ask_said_holds_wherever_its_disk_failed() {
     for fault in Fault::ALL {
         for no_wait in [false, true] {
-            swept(fault, no_wait);
+            swept(fault, no_wait, false);
         }
     }
 }
 
-fn swept(fault: Fault, no_wait: bool) {
+#[test]
+fn what_an_ask_said_holds_wherever_its_disk_began_to_fail_for_a_while() {
+    // A while takes its time: an ordinary run takes one kind of fault for it.
+    let one = fastrand::usize(0..Fault::ALL.len());
+    for (_, fault) in Fault::ALL.into_iter().enumerate().filter(|(n, _)| few_or_many(0, 1) == 1 || *n == one) {
+        for no_wait in [false, true] {
+            swept(fault, no_wait, true);
+        }
+    }
+}
+
+fn swept(fault: Fault, no_wait: bool, spell: bool) {
     let mut world = World::new();
     world.rehearse();
     let Some(disk) = Disk::under(&mut world, "ask") else { return };
@@ -34,8 +61,8 @@ fn swept(fault: Fault, no_wait: bool) {
         let answer = format!("answer-{n}.");
         let prompt = format!("[[say: {answer}]]");
         let words: &[&str] = if no_wait { &["--no-wait", &prompt] } else { &[&prompt] };
-        let (ended, failed) = asked(&world, &disk, n, fault, words);
-        let told = format!("{fault:?}, change {n} ({}): {ended:?}", disk.met());
+        let (ended, failed) = asked(&world, &disk, (n, spell), fault, words);
+        let told = format!("{fault:?}, for a while {spell}, change {n} ({}): {ended:?}", disk.met());
         wait_until(&told, LONG, all_ended);
         let jobs = look.count("SELECT COUNT(*) FROM job");
         if ended.code == Some(0) {
@@ -57,7 +84,7 @@ fn swept(fault: Fault, no_wait: bool) {
         n += if few_or_many(0, 1) == 1 { 1 } else { 1 + n / 3 };
     }
     eprintln!(
-        "disk faults: ask, {fault:?}, no wait {no_wait}: {tried} of {n} changes failed in turn, {refused} times it said no"
+        "disk faults: ask, {fault:?}, for a while {spell}, no wait {no_wait}: {tried} of {n} changes failed in turn, {refused} times it said no"
     );
     assert_eq!(look.rows::<(String,)>("PRAGMA integrity_check"), [("ok".to_owned(),)]);
     up.stop();

@@ -147,6 +147,23 @@ fn the_newest_backup_is_tried() {
 }
 
 #[test]
+fn a_second_folder_that_lacks_the_newest_backup_and_backups_of_which_none_is_sound_are_told() {
+    let mut world = World::new();
+    assert_eq!(world.run(&["ask", "[[say: worth keeping]]"]).code, Some(0));
+    assert_eq!(world.run(&["backup", "now"]).code, Some(0));
+    let second = world.path("second");
+    world.configure(&format!("[backup]\ncopy_to = '{}'\n", second.display()));
+    expect(&world, "backup", "warning", "is not in");
+    assert_eq!(world.run(&["backup", "now"]).code, Some(0));
+    nothing_of(&world, "backup");
+    for folder in std::fs::read_dir(world.home().join("backups")).unwrap().flatten() {
+        std::fs::write(folder.path().join("agentlab.db"), "").unwrap();
+    }
+    assert_eq!(world.run(&["backup", "verify"]).code, Some(1));
+    expect(&world, "backup", "problem", "none of them is sound");
+}
+
+#[test]
 fn a_damaged_database_is_told_with_the_newest_sound_backup_and_what_restores_it() {
     let world = World::new();
     assert_eq!(world.run(&["ask", "[[say: worth keeping]]"]).code, Some(0));

@@ -19,6 +19,11 @@ pub(super) struct Foreign(std::sync::mpsc::Sender<()>, Option<std::thread::JoinH
 
 impl Foreign {
     pub(super) fn lock(world: &World) -> Self {
+        Self::try_lock(world).unwrap()
+    }
+
+    /// `None` where the file is damaged or gone.
+    pub(super) fn try_lock(world: &World) -> Option<Self> {
         let path = world.home().join("agentlab.db");
         let (stop, stopped) = std::sync::mpsc::channel();
         let (locked, is_locked) = std::sync::mpsc::channel();
@@ -26,18 +31,21 @@ impl Foreign {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).busy_timeout(LONG);
-                let mut connection =
-                    <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.unwrap();
-                sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
-                locked.send(()).unwrap();
-                let _ = stopped.recv();
-                sqlx::query("ROLLBACK").execute(&mut connection).await.unwrap();
+                let Ok(mut connection) = <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await
+                else {
+                    return;
+                };
+                if sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.is_ok() {
+                    locked.send(()).unwrap();
+                    let _ = stopped.recv();
+                    let _ = sqlx::query("ROLLBACK").execute(&mut connection).await;
+                }
                 // Waited for: its end takes the locks along that this process has on the same files by then.
-                sqlx::Connection::close(connection).await.unwrap();
+                let _ = sqlx::Connection::close(connection).await;
             });
         });
-        is_locked.recv_timeout(LONG).unwrap();
-        Self(stop, Some(thread))
+        is_locked.recv_timeout(LONG).ok()?;
+        Some(Self(stop, Some(thread)))
     }
 }
 

@@ -1,12 +1,9 @@
-//! An import that is cut off, and exports that are damaged, come too late or from too new a release: all of it or nothing is taken in.
+//! Exports that are damaged, come too late or from too new a release: all of it or nothing is taken in. An import that is cut off:
+//! `killed_anywhere`.
 
 use std::fs;
 
 use crate::world::{Ended, World};
-
-/// Where an import can be cut off, and whether it was taken in by then.
-const POINTS: [(&str, bool); 4] =
-    [("import-begin", false), ("import-job", false), ("import-commit", false), ("import-committed", true)];
 
 /// An export of three tasks.
 fn export() -> String {
@@ -28,25 +25,6 @@ fn import(world: &World, text: &str) -> Ended {
 /// How many tasks are there, and whether the database is sound.
 fn found(world: &World) -> (i64, i64) {
     (world.count("SELECT COUNT(*) FROM job"), world.count("SELECT COUNT(*) FROM pragma_foreign_key_check"))
-}
-
-#[test]
-fn one_that_is_cut_off_anywhere_was_taken_in_whole_or_not_at_all() {
-    let text = export();
-    for (point, whole) in POINTS {
-        let mut world = World::new();
-        let marker = world.path("cut");
-        world.env.push(("AGENTLAB_TEST_KILL_AT".into(), format!("{point}:{}", marker.display())));
-        let killed = import(&world, &text);
-        world.env.pop();
-        assert!(killed.code.is_none() && marker.exists(), "{point}: {killed:?}");
-        assert_eq!(found(&world), (if whole { 3 } else { 0 }, 0), "{point}");
-        let again = import(&world, &text);
-        assert_eq!(again.code, Some(i32::from(whole)), "{point}: {again:?}");
-        assert_eq!(found(&world), (3, 0), "{point}");
-        assert_eq!(fs::read_to_string(world.home().join("orchestrator.md")).unwrap(), "Be brief.\n", "{point}");
-        assert!(world.run(&["job", "3"]).stdout.contains("answer 2"), "{point}");
-    }
 }
 
 #[test]
@@ -85,7 +63,7 @@ fn as_of(text: &str, change: impl Fn(&str) -> String) -> String {
     format!("{changed}{{\"lines\":{},\"sha256\":\"{sha256}\"}}\n", changed.lines().count())
 }
 
-fn sha256(text: &str) -> String {
+pub(super) fn sha256(text: &str) -> String {
     use sha2::Digest;
     use std::fmt::Write;
     sha2::Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut words, byte| {
@@ -142,4 +120,27 @@ fn nothing_is_taken_in_where_a_system_runs_or_has_worked() {
         "{again:?}"
     );
     assert_eq!(found(&world), (3, 0));
+}
+
+#[test]
+fn an_export_leaves_alone_what_is_there_already() {
+    let world = World::new();
+    assert_eq!(world.run(&["ask", "[[say: kept]]"]).code, Some(0));
+    world.wait_for_quiet();
+    let (file, link, folder) = (world.path("there"), world.path("link"), world.path("folder"));
+    fs::write(&file, "mine").unwrap();
+    // It leads nowhere: what is written through it would come to be elsewhere.
+    std::os::unix::fs::symlink(world.path("nowhere"), &link).unwrap();
+    fs::create_dir(&folder).unwrap();
+    for there in [&file, &link, &folder] {
+        let refused = world.run(&["export", there.to_str().unwrap()]);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.stderr.contains("something is there already") && refused.stdout.is_empty(), "{refused:?}");
+        assert!(refused.stderr.contains(there.to_str().unwrap()), "{refused:?}");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+    assert_eq!(fs::read_link(&link).unwrap(), world.path("nowhere"));
+    assert!(!world.path("nowhere").exists() && fs::read_dir(&folder).unwrap().next().is_none());
+    let halves = fs::read_dir(world.path("")).unwrap().flatten();
+    assert_eq!(halves.filter(|entry| entry.file_name().to_string_lossy().starts_with('.')).count(), 0);
 }

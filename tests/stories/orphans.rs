@@ -94,7 +94,7 @@ fn r3_what_a_dead_shim_left_is_ended_and_its_run_closed_though_no_worker_can_be_
     wait_until("its end is written", LONG, || orphaned.run.exit().unwrap().is_some());
     eprintln!("shim killed to run closed: {:.1?}", killed.elapsed());
     assert_eq!(orphaned.processes(), [], "first everything of it is ended");
-    assert_eq!(orphaned.run.exit().unwrap().unwrap().end, End::Unkept);
+    assert_eq!(orphaned.run.exit().unwrap().unwrap().end, End::Unkept { moved: false });
     let look = Look::into(&orphaned.world);
     assert_eq!(look.count("SELECT COUNT(*) FROM run WHERE state = 'running'"), 1, "the row is a worker's to end");
 }

@@ -86,11 +86,11 @@ fn a_pause_with_a_time_ends_by_itself_and_a_time_that_makes_no_sense_pauses_noth
     assert_eq!(look.count(early), 0, "not before its time");
     let late = "SELECT COUNT(*) FROM run, pause WHERE run.claimed_at > pause.until + 2000";
     assert_eq!(look.count(late), 0, "nobody slept over it");
-    assert_eq!(socket(&world, "GET", "/health", None).1["paused"], Value::Null);
+    // From the last look, where the database does not answer at once.
+    wait_until("health says so", LONG, || socket(&world, "GET", "/health", None).1["paused"] == Value::Null);
 
     let (code, body) = socket(&world, "POST", "/api/pause", None);
     assert_eq!((code, &body["until"], &body["by"]), (200, &Value::Null, &json!("the socket")), "{body}");
-    // From the last look, where the database does not answer at once.
     wait_until("it is seen", LONG, || socket(&world, "GET", "/api/status", None).1["paused"]["by"] == "the socket");
     assert_eq!(socket(&world, "POST", "/api/resume", None).1, json!({ "resumed": true }));
     assert_eq!(socket(&world, "POST", "/api/resume", None).1, json!({ "resumed": false }));

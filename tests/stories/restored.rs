@@ -1,14 +1,11 @@
-//! A database that is damaged or taken away under a running system, and restores that are cut off anywhere: what was accepted is
-//! there again, what had ended is not done twice, what runs goes on, and the owner is told.
+//! A database that is damaged or taken away under a running system: what was accepted is there again, what had ended is not done
+//! twice, what runs goes on, and the owner is told. Restores that are cut off anywhere: `killed_anywhere`.
 
 use std::{fs, io::Write, os::unix::fs::FileExt, path::PathBuf};
 
 use agentlab_stand_ins::BotApi;
 
 use crate::world::{ANN, LONG, World, wait_until};
-
-/// Where a restore can be cut off.
-const POINTS: [&str; 5] = ["restore-ready", "restore-replayed", "restore-aside", "restore-place", "restore-placed"];
 
 fn database(world: &World) -> PathBuf {
     world.home().join("agentlab.db")
@@ -95,37 +92,6 @@ fn a_database_damaged_under_a_running_system_is_restored_and_nothing_is_lost_dou
 }
 
 #[test]
-fn a_restore_that_is_cut_off_anywhere_is_done_by_the_next_start_and_nothing_is_lost() {
-    let ways: [&[&str]; 2] = [&["up"], &["backup", "restore"]];
-    for (point, way) in POINTS.iter().flat_map(|point| ways.map(|way| (point, way))) {
-        let mut world = World::new();
-        assert_eq!(world.run(&["ask", "[[say: before]]"]).code, Some(0));
-        assert_eq!(world.run(&["backup", "now"]).code, Some(0));
-        assert_eq!(world.run(&["ask", "[[say: after]]"]).code, Some(0));
-        world.wait_for_quiet();
-        fs::write(database(&world), "torn").unwrap();
-        // It may hold all that is missing.
-        let _ = fs::remove_file(world.home().join("agentlab.db-wal"));
-        let marker = world.path(point);
-        world.env.push(("AGENTLAB_TEST_KILL_AT".into(), format!("{point}:{}", marker.display())));
-        let killed = world.run(way);
-        world.env.pop();
-        assert!(marker.exists() && killed.code.is_none(), "{point} {way:?}: {killed:?}");
-        for (number, word) in [("1", "before"), ("2", "after")] {
-            let job = world.run(&["job", number]);
-            assert!(job.code == Some(0) && job.stdout.contains(word), "{point} {way:?}: {job:?}");
-        }
-        assert_eq!(world.count("SELECT COUNT(*) FROM job"), 2, "{point} {way:?}");
-        assert_eq!(world.run(&["ask", "[[say: later]]"]).code, Some(0), "{point} {way:?}");
-        let halves = fs::read_dir(world.home()).unwrap().flatten();
-        let halves = halves.filter(|entry| entry.file_name().to_string_lossy().starts_with(".new-")).count();
-        // What the killed one left is removed by the next restore.
-        assert!(halves <= 1, "{point} {way:?}");
-        assert!(kept_aside(&world) >= 1, "{point} {way:?}: it is never deleted");
-    }
-}
-
-#[test]
 fn a_person_restores_what_he_names_also_while_all_work() {
     let world = World::new();
     let up = world.up();
@@ -164,4 +130,35 @@ fn a_system_that_starts_over_a_cut_database_says_what_it_put_back() {
     let mut log = fs::File::options().append(true).open(world.home().join("intake.jsonl")).unwrap();
     log.write_all(b"{\"torn").unwrap();
     assert_eq!(world.run(&["ask", "[[say: four]]"]).code, Some(0));
+}
+
+#[test]
+fn a_page_that_only_a_verb_meets_is_restored_by_the_verb_or_the_next_one() {
+    let world = World::new();
+    for word in ["one", "two"] {
+        assert_eq!(world.run(&["ask", &format!("[[say: {word}]]")]).code, Some(0));
+    }
+    assert_eq!(world.run(&["backup", "now"]).code, Some(0));
+    world.wait_for_quiet();
+    let sound = fs::read(database(&world)).unwrap();
+    let _ = fs::remove_file(world.home().join("agentlab.db-wal"));
+    let (mut refused, mut restored) = (0, 0);
+    for page in 1..sound.len() / 4096 {
+        let mut bytes = sound.clone();
+        bytes[page * 4096..(page + 1) * 4096].fill(0xA5);
+        fs::write(database(&world), bytes).unwrap();
+        for file in ["agentlab.db-wal", "restored.json"] {
+            let _ = fs::remove_file(world.home().join(file));
+        }
+        let first = world.run(&["jobs", "--all"]);
+        let again = world.run(&["jobs", "--all"]);
+        assert_eq!((again.code, again.stdout.lines().count()), (Some(0), 3), "page {page}: {first:?} {again:?}");
+        if first.code != Some(0) {
+            refused += 1;
+            assert!(first.stderr.contains("restored by the next start"), "page {page}: {first:?}");
+        }
+        restored += usize::from(world.home().join("restored.json").exists());
+    }
+    eprintln!("{} pages: {restored} met and restored, {refused} of them by the second try", sound.len() / 4096 - 1);
+    assert!(restored > 0);
 }

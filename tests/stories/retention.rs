@@ -1,4 +1,4 @@
-//! Retention and a nearly full disk: what is old goes wherever the pruner is killed, and a task that is not taken is told so.
+//! Retention and a nearly full disk: what is old goes, and a task that is not taken is told so. Killed anywhere: `killed_anywhere`.
 
 use agentlab_stand_ins::BotApi;
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
@@ -7,9 +7,6 @@ use crate::world::{ANN, LONG, World, wait_until};
 
 /// More than any disk has free, in MiB.
 const NONE_HAS: &str = "99999999999";
-
-/// Where a pass can be cut off.
-const POINTS: [&str; 3] = ["prune-aside", "prune-directories", "prune-rows-gone"];
 
 /// Makes everything that has ended a year older.
 fn age(world: &World) {
@@ -28,7 +25,7 @@ fn age(world: &World) {
 }
 
 #[test]
-fn kill_9_anywhere_in_a_pass_leaves_what_the_next_one_completes() {
+fn what_is_old_goes_with_its_files_and_what_is_asked_of_it_is_answered() {
     let mut world = World::new();
     for n in 1..=3 {
         assert_eq!(world.run(&["ask", &format!("[[say: {n}]]")]).code, Some(0));
@@ -37,28 +34,15 @@ fn kill_9_anywhere_in_a_pass_leaves_what_the_next_one_completes() {
     age(&world);
     // Ten minutes of an even clock come first.
     world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.01".into()));
-    for point in POINTS {
-        let marker = world.path(point);
-        world.env.push(("AGENTLAB_TEST_KILL_AT".into(), format!("{point}:{}", marker.display())));
-        let up = world.start(&["up"]);
-        wait_until(point, LONG, || marker.exists());
-        drop(up);
-        world.env.pop();
-        assert_eq!(world.count("SELECT COUNT(*) FROM pragma_foreign_key_check"), 0, "{point}");
-        // Each task is there with its run, or it is past.
-        assert_eq!(
-            world.count("SELECT COUNT(*) FROM job") + world.count("SELECT COUNT(*) FROM job_past"),
-            3,
-            "{point}"
-        );
-        assert_eq!(world.count("SELECT COUNT(*) FROM run"), world.count("SELECT COUNT(*) FROM job"), "{point}");
-    }
     let _up = world.up();
     wait_until("all of it is gone", LONG, || world.count("SELECT COUNT(*) FROM job") == 0);
     wait_until("with its files", LONG, || std::fs::read_dir(world.home().join("runs")).unwrap().count() == 0);
+    // At a hundredth of the time a verb waits for next to nobody.
+    world.env.pop();
     let ended = world.run(&["job", "2"]);
     assert!(ended.stderr.contains("task 2 ended on") && ended.stderr.contains("(done)"), "{ended:?}");
-    assert!(world.run(&["retry", "2"]).stderr.contains("was removed after 365 days"));
+    let again = world.run(&["retry", "2"]);
+    assert!(again.stderr.contains("was removed after 365 days"), "{again:?}");
     assert!(world.run(&["job", "4"]).stderr.contains("there is no task 4"));
     assert_eq!(world.run(&["ask", "[[say: the next]]"]).code, Some(0));
     assert_eq!(world.count("SELECT MAX(number) FROM job"), 4, "no number is given twice");
@@ -90,12 +74,11 @@ fn on_a_nearly_full_disk_new_tasks_are_refused_on_every_way_in_what_runs_goes_on
     let body = serde_json::json!({ "prompt": "[[say: never]]" });
     let (status, problem) = super::console::socket(&world, "POST", "/api/jobs", Some(&body));
     assert_eq!(status, 507, "{problem}");
-    let (_, health) = super::console::socket(&world, "GET", "/health", None);
-    assert_eq!(
-        (health["disk"]["state"].as_str(), health["status"].as_str()),
-        (Some("low"), Some("degraded")),
-        "{health}"
-    );
+    // Whoever has a hundredth of the time to answer may not be able to on a busy machine.
+    wait_until("it is degraded, and says why", LONG, || {
+        let (_, health) = super::console::socket(&world, "GET", "/health", None);
+        (health["disk"]["state"].as_str(), health["status"].as_str()) == (Some("low"), Some("degraded"))
+    });
     assert!(world.run(&["doctor"]).stdout.contains("new tasks are refused"));
     assert_eq!(world.count("SELECT COUNT(*) FROM job"), 1);
     assert_eq!(world.count("SELECT COUNT(*) FROM telegram_update WHERE decision = 'limited'"), 2);

@@ -1,10 +1,10 @@
-//! A release that brings a migration along, over a home that has worked before: cut off anywhere, under load, and where no backup
+//! A release that brings a migration along, over a home that has worked before: under load, and where no backup
 //! can be made first. The newest migration that can be undone is undone for it: then the database is one of an earlier schema.
+//! Cut off anywhere: `killed_anywhere`.
 
 use std::fs;
 
 use agentlab_stand_ins::BotApi;
-use serde_json::Value;
 
 use super::{
     releases::{answered_once, release, three_tasks, update},
@@ -16,51 +16,9 @@ use crate::world::{LONG, World};
 const VERSION: i64 = 20_261_122_000_021;
 const UNDO: &str = "DROP TABLE clock; DELETE FROM _sqlx_migrations WHERE version = 20261122000021;";
 
-/// Where an upgrade can be cut off, and how many backups are there then.
-const POINTS: [(&str, usize); 6] = [
-    ("backup-copied", 0),
-    ("backup-written", 0),
-    ("backup-placed", 1),
-    ("migrate-begin", 1),
-    ("migrate-queue", 1),
-    ("migrate-done", 1),
-];
-
-/// The reasons of the backups that are there, without opening the database.
-fn reasons(world: &World) -> Vec<Value> {
-    let listed = world.run(&["--json", "backup", "list"]);
-    let listed: Vec<Value> = serde_json::from_str(&listed.stdout).unwrap();
-    listed.into_iter().map(|backup| backup["reason"].clone()).collect()
-}
-
 fn is_brought_up(world: &World) -> bool {
     world.count(&format!("SELECT COUNT(*) FROM _sqlx_migrations WHERE version = {VERSION}")) == 1
         && world.count("SELECT COUNT(*) FROM pragma_table_info('clock')") > 0
-}
-
-#[test]
-fn one_that_is_cut_off_anywhere_is_completed_by_the_next_start_and_its_backup_is_whole() {
-    for (point, backups) in POINTS {
-        let mut world = World::new();
-        assert_eq!(world.run(&["ask", "[[say: before]]"]).code, Some(0));
-        world.wait_for_quiet();
-        change(&world, UNDO);
-        let marker = world.path("cut");
-        world.env.push(("AGENTLAB_TEST_KILL_AT".into(), format!("{point}:{}", marker.display())));
-        let killed = world.run(&["ask", "--no-wait", "[[say: cut off]]"]);
-        world.env.pop();
-        assert!(killed.code.is_none() && marker.exists(), "{point}: {killed:?}");
-        assert_eq!(reasons(&world).len(), backups, "{point}");
-        let after = world.run(&["ask", "[[say: after]]"]);
-        assert!(after.code == Some(0) && after.stdout.contains("after"), "{point}: {after:?}");
-        world.wait_for_quiet();
-        assert!(is_brought_up(&world), "{point}");
-        // However often it was begun: one backup of before the change.
-        assert_eq!(reasons(&world), [serde_json::json!({ "schema": newest(&world) })], "{point}");
-        assert_eq!(world.run(&["backup", "verify"]).code, Some(0), "{point}");
-        assert_eq!(world.count("SELECT COUNT(*) FROM job WHERE state = 'done'"), 2, "{point}");
-        assert_eq!(world.run(&["doctor"]).stdout.matches("problem").count(), 0, "{point}");
-    }
 }
 
 fn newest(world: &World) -> i64 {

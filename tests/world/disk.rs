@@ -1,5 +1,6 @@
-//! A disk that fails when a story says so: `tests/stand-ins/faults/disk.c`, compiled here and preloaded into chosen processes
-//! of a world. A *change* is one call that changes a file below the world's home; changes are counted over all of the chosen.
+//! A disk that fails when a story says so, or kills who changes it: `tests/stand-ins/faults/disk.c`, compiled here and preloaded
+//! into chosen processes of a world. A *change* is one call that changes a file below the world's home; changes are counted over
+//! all of the chosen.
 
 use std::{
     fs::{File, OpenOptions},
@@ -14,15 +15,17 @@ use nix::errno::Errno;
 use super::World;
 
 /// The bytes of `struct control`, and where its parts begin.
-const SIZE: u64 = 7 * 8 + 256;
+const SIZE: u64 = 9 * 8 + 256;
 const COUNT: u64 = 0;
 const FROM: u64 = 8;
 const TO: u64 = 16;
 const NUMBER: u64 = 24;
 const TORN: u64 = 32;
-const FAILED: u64 = 40;
-const CALL: u64 = 48;
-const PATH: u64 = 56;
+const KILLS: u64 = 40;
+const STEPS: u64 = 48;
+const FAILED: u64 = 56;
+const CALL: u64 = 64;
+const PATH: u64 = 72;
 /// By their numbers in `enum call`.
 const CALLS: [&str; 10] = ["", "open", "write", "sync", "cut", "take", "rename", "link", "mkdir", "unlink"];
 
@@ -46,6 +49,21 @@ impl Fault {
             Self::Full | Self::Torn => Errno::ENOSPC as i32,
         }
     }
+}
+
+/// When somebody is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kill {
+    /// Before a *step*: a change that is not one more write to the file that was written to just before.
+    BeforeStep,
+    /// Before any change.
+    Before,
+    /// Before any change, or half-way through it where it writes.
+    HalfWay,
+}
+
+impl Kill {
+    pub(crate) const ALL: [Self; 3] = [Self::BeforeStep, Self::Before, Self::HalfWay];
 }
 
 /// The disk of a world's home, as some of its processes see it.
@@ -75,6 +93,8 @@ impl Disk {
     /// From now on the `first` to the `last` change fail, counted from 1.
     pub(crate) fn fails(&self, first: u64, last: u64, fault: Fault) {
         self.set(FROM, 0);
+        self.set(KILLS, 0);
+        self.set(STEPS, 0);
         self.set(FAILED, 0);
         self.set(COUNT, 0);
         self.set(CALL, 0);
@@ -85,9 +105,21 @@ impl Disk {
         self.set(FROM, first);
     }
 
+    /// Who makes the `n`th change of this kind from now on, counted from 1, is killed at it.
+    pub(crate) fn kills(&self, n: u64, kill: Kill) {
+        self.fails(n, n, if kill == Kill::HalfWay { Fault::Torn } else { Fault::Broken });
+        self.set(STEPS, u64::from(kill == Kill::BeforeStep));
+        self.set(KILLS, 1);
+    }
+
     /// It is well again.
     pub(crate) fn mend(&self) {
         self.set(FROM, 0);
+    }
+
+    /// How many changes there were, those among them that did not fail too.
+    pub(crate) fn met_in_all(&self) -> u64 {
+        self.get(COUNT)
     }
 
     /// How many of them failed.

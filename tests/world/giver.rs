@@ -9,6 +9,7 @@ use agentlab_platform::{
     },
     home::Home,
     ping,
+    restore::{self, Depth},
     run_dir::RunDir,
 };
 
@@ -44,7 +45,10 @@ impl Giver {
         match self.runtime.block_on(self.db.enqueue(&job)) {
             Ok(_) => {}
             Err(error) if error.is_busy() => return false,
-            Err(error) => panic!("{error}"),
+            Err(error) => {
+                assert!(self.begin_anew_where_it_is_restored(), "{error}");
+                return false;
+            }
         }
         ping::ping_workers(self.db.home());
         self.given += 1;
@@ -58,7 +62,30 @@ impl Giver {
                 RunDir::of(self.db.home(), &run_id).request_stop("the terminal").unwrap();
             }
             Ok(Cancel::Cancelled { .. } | Cancel::Ended { .. } | Cancel::NotFound) => {}
-            Err(error) => assert!(error.is_busy(), "{error}"),
+            Err(error) => assert!(error.is_busy() || self.begin_anew_where_it_is_restored(), "{error}"),
+        }
+    }
+
+    /// Lets go of a database that is damaged or gone, as whoever has it open does, and goes on with what is restored. False where it
+    /// is neither.
+    pub(crate) fn begin_anew_where_it_is_restored(&mut self) -> bool {
+        let home = self.db.home().clone();
+        self.runtime.block_on(async {
+            let is_to_go = restore::is_condemned(&home)
+                || self.db.is_in_place().is_err()
+                || restore::look(&home).await.is_ok_and(|found| found.is_some());
+            if is_to_go {
+                self.db.let_go().await;
+                self.db = restore::open(&home, Depth::Whole).await.unwrap();
+            }
+            is_to_go
+        })
+    }
+
+    /// The same where it costs next to nothing to know.
+    pub(crate) fn keep_up(&mut self) {
+        if restore::is_condemned(self.db.home()) || self.db.is_in_place().is_err() {
+            self.begin_anew_where_it_is_restored();
         }
     }
 

@@ -30,6 +30,22 @@ impl Look {
         Self { runtime, connection: RefCell::new(connection) }
     }
 
+    /// What the database answers at this moment, where somebody may put another one in its place at any time; `None` while it cannot
+    /// be asked.
+    pub(crate) fn once<T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin>(
+        world: &World,
+        question: &'static str,
+    ) -> Option<Vec<T>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let options = SqliteConnectOptions::new().filename(world.home().join("agentlab.db")).read_only(true);
+        runtime.block_on(async {
+            let mut connection = SqliteConnection::connect_with(&options).await.ok()?;
+            let rows = sqlx::query_as(question).fetch_all(&mut connection).await.ok();
+            let _ = connection.close().await;
+            rows
+        })
+    }
+
     /// What the database answers.
     pub(crate) fn rows<T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin>(&self, question: &'static str) -> Vec<T> {
         let mut connection = self.connection.borrow_mut();

@@ -24,7 +24,7 @@ use agentlab_stand_ins::BotApi;
 use serde_json::Value;
 
 pub(crate) use browser::Browser;
-pub(crate) use disk::{Disk, Fault};
+pub(crate) use disk::{Disk, Fault, Kill};
 pub(crate) use giver::Giver;
 pub(crate) use look::{Held, Look};
 pub(crate) use program::{Ended, Running};

@@ -1,6 +1,7 @@
 /* A disk that fails when it is told to: preloaded into a process, it stands before the C library's calls that change files.
- * A *change* is a call that writes, syncs, cuts, makes, renames or links below one folder. Changes are counted, and those
- * whose number lies between two numbers fail; the count is shared by all processes that were chosen.
+ * A *change* is a call that writes, syncs, cuts, makes, renames, links or removes below one folder. Changes are counted, and
+ * those whose number lies between two numbers fail, or the process is killed before (or half-way through) one of them; the
+ * count is shared by all processes that were chosen.
  *
  *   TEST_DISK_BELOW    the folder
  *   TEST_DISK_ROLES    who is met, by commas: the first argument of the program, for a worker with its slot (`worker-1`)
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,6 +33,8 @@ struct control {
     uint64_t to;     /* the last that fails */
     uint64_t number; /* with this errno */
     uint64_t torn;   /* 1: the first that fails is half done, if it writes */
+    uint64_t kills;  /* 1: who makes the first that fails is ended there by SIGKILL */
+    uint64_t steps;  /* 1: one more write to the file that was written to last does not count */
     uint64_t failed; /* how many have failed */
     uint64_t call;   /* which call failed first, see `enum call` */
     char path[256];  /* and on what */
@@ -77,8 +81,18 @@ static int is_below_at(int folder, const char *path) {
     return path[0] == '/' || folder == AT_FDCWD ? is_below(path) : file_is_below(folder);
 }
 
+/* As `kill -9` from outside: nothing of this process runs any more. */
+static void ends(void) {
+    kill(getpid(), SIGKILL);
+    for (;;) pause();
+}
+
 /* Counts a change: 0 when it may go on, 1 when it fails with `errno` set, 2 when half of it is to be done. */
 static int fails(enum call call) {
+    static __thread char last[sizeof met];
+    int more = call == WRITE && strcmp(last, met) == 0;
+    strcpy(last, call == WRITE ? met : "");
+    if (control->steps && more) return 0;
     uint64_t number = __atomic_add_fetch(&control->count, 1, __ATOMIC_SEQ_CST);
     uint64_t from = __atomic_load_n(&control->from, __ATOMIC_SEQ_CST);
     if (from == 0 || number < from || number > __atomic_load_n(&control->to, __ATOMIC_SEQ_CST)) return 0;
@@ -86,8 +100,23 @@ static int fails(enum call call) {
         memcpy(control->path, met, sizeof met);
         __atomic_store_n(&control->call, call, __ATOMIC_SEQ_CST);
     }
+    int half = control->torn && number == from && call == WRITE;
+    if (control->kills && !half) ends();
     errno = (int)control->number;
-    return control->torn && number == from && call == WRITE ? 2 : 1;
+    return half ? 2 : 1;
+}
+
+/* Whether half of it is to be done; of a single part there is no half. */
+static int halves(int how, size_t length) {
+    if (how == 2 && length > 1) return 1;
+    if (how == 2 && control->kills) ends();
+    return 0;
+}
+
+/* What a write that was half done answers, unless nobody is left to hear it. */
+static ssize_t halved(ssize_t done) {
+    if (control->kills) ends();
+    return done;
 }
 
 #ifdef __APPLE__
@@ -101,21 +130,21 @@ static int fails(enum call call) {
 ssize_t OURS(write)(int file, const void *bytes, size_t length) {
     REAL(ssize_t, write, int, const void *, size_t);
     int how = file_is_below(file) ? fails(WRITE) : 0;
-    if (how == 2 && length > 1) return real(file, bytes, length / 2);
+    if (halves(how, length)) return halved(real(file, bytes, length / 2));
     return how ? -1 : real(file, bytes, length);
 }
 
 ssize_t OURS(pwrite)(int file, const void *bytes, size_t length, off_t at) {
     REAL(ssize_t, pwrite, int, const void *, size_t, off_t);
     int how = file_is_below(file) ? fails(WRITE) : 0;
-    if (how == 2 && length > 1) return real(file, bytes, length / 2, at);
+    if (halves(how, length)) return halved(real(file, bytes, length / 2, at));
     return how ? -1 : real(file, bytes, length, at);
 }
 
 ssize_t OURS(writev)(int file, const struct iovec *parts, int many) {
     REAL(ssize_t, writev, int, const struct iovec *, int);
     int how = file_is_below(file) ? fails(WRITE) : 0;
-    if (how == 2 && many > 1) return real(file, parts, many / 2);
+    if (halves(how, (size_t)many)) return halved(real(file, parts, many / 2));
     return how ? -1 : real(file, parts, many);
 }
 
@@ -151,9 +180,23 @@ int OURS(mkdir)(const char *path, mode_t mode) {
 }
 
 /* A full disk removes files as ever. */
+static int may_fail(void) {
+    return control->number == EIO || control->kills;
+}
+
 int OURS(unlink)(const char *path) {
     REAL(int, unlink, const char *);
-    return is_below(path) && control->number == EIO && fails(UNLINK) ? -1 : real(path);
+    return is_below(path) && may_fail() && fails(UNLINK) ? -1 : real(path);
+}
+
+int OURS(unlinkat)(int folder, const char *path, int flags) {
+    REAL(int, unlinkat, int, const char *, int);
+    return is_below_at(folder, path) && may_fail() && fails(UNLINK) ? -1 : real(folder, path, flags);
+}
+
+int OURS(rmdir)(const char *path) {
+    REAL(int, rmdir, const char *);
+    return is_below(path) && may_fail() && fails(UNLINK) ? -1 : real(path);
 }
 
 #define MODE(flags)                                                                                                    \
@@ -188,7 +231,7 @@ OPEN_LIKE(open64)
 ssize_t pwrite64(int file, const void *bytes, size_t length, off64_t at) {
     REAL(ssize_t, pwrite64, int, const void *, size_t, off64_t);
     int how = file_is_below(file) ? fails(WRITE) : 0;
-    if (how == 2 && length > 1) return real(file, bytes, length / 2, at);
+    if (halves(how, length)) return halved(real(file, bytes, length / 2, at));
     return how ? -1 : real(file, bytes, length, at);
 }
 
@@ -218,7 +261,8 @@ ssize_t copy_file_range(int from, off64_t *from_at, int file, off64_t *at, size_
     __attribute__((used)) static const struct { const void *ours, *theirs; } interposed_##name                         \
         __attribute__((section("__DATA,__interpose"))) = {(const void *)OURS(name), (const void *)name};
 INTERPOSED(write) INTERPOSED(pwrite) INTERPOSED(writev) INTERPOSED(fsync) INTERPOSED(ftruncate) INTERPOSED(rename)
-INTERPOSED(linkat) INTERPOSED(symlink) INTERPOSED(mkdir) INTERPOSED(unlink) INTERPOSED(open)
+INTERPOSED(linkat) INTERPOSED(symlink) INTERPOSED(mkdir) INTERPOSED(unlink)
+INTERPOSED(unlinkat) INTERPOSED(rmdir) INTERPOSED(open)
 #endif
 
 /* Whether this process is one of those in `list`. */

@@ -25,13 +25,11 @@ const SETTLE: Duration = Duration::from_mins(5);
 
 /// Waits until everything that was given has ended, everybody was told, and all components are well.
 pub(super) fn settle(world: &World, api: &BotApi, watch: &Watch<'_>, plan: &Plan) {
-    let look = Look::into(world);
     let limit = plan.scaled(SETTLE).max(Duration::from_mins(2));
     api.wait_for(limit, "every update to be taken in", |state| (state.waiting_updates() == 0).then_some(()));
-    let settled = || look.count("SELECT COUNT(*) FROM v_owed") == 0;
-    let owed = || look.rows::<(String, Option<i64>, Option<String>)>("SELECT owed, task, why FROM v_owed");
+    let owed = || Look::once::<(String, Option<i64>, Option<String>)>(world, "SELECT owed, task, why FROM v_owed");
     let started = std::time::Instant::now();
-    while !settled() {
+    while owed().is_none_or(|owed| !owed.is_empty()) {
         assert!(started.elapsed() < limit, "still owed: {:?}", owed());
         std::thread::park_timeout(Duration::from_millis(50));
     }

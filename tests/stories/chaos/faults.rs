@@ -22,12 +22,16 @@ use nix::{
 use super::{
     Plan,
     foreman::{Foreman, SUPERVISOR},
+    spoil::Spoil,
     watch::Watch,
 };
 use crate::{
     stories::locked::Foreign,
     world::{Look, World},
 };
+
+/// In so long damage was met by somebody.
+const MET: Duration = Duration::from_secs(10);
 
 /// Who it happens to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +49,8 @@ enum Fault {
     Stop(Target, Duration),
     /// The database is locked by a stranger.
     Lock(Duration),
+    /// It is damaged, or taken away.
+    Spoil(Spoil),
 }
 
 /// What happened.
@@ -78,10 +84,11 @@ impl Hits {
         self.runs.lock().unwrap().contains(run)
     }
 
-    /// How often the bot was killed or stopped.
+    /// How often the bot was killed or stopped, or had to begin anew with a database that was restored.
     pub(super) fn of_bot(&self) -> u32 {
+        let met = |what: &str| what.ends_with(" bot") || Spoil::ALL.iter().any(|how| what == format!("{how:?}"));
         let counts = self.counts.lock().unwrap();
-        counts.iter().filter(|(what, _)| what.ends_with(" bot")).map(|(_, count)| count).sum()
+        counts.iter().filter(|(what, _)| met(what)).map(|(_, count)| count).sum()
     }
 
     pub(super) fn print(&self) {
@@ -94,7 +101,6 @@ impl Hits {
 pub(super) struct Faults<'a> {
     world: &'a World,
     home: Home,
-    look: Look,
     plan: Plan,
     random: fastrand::Rng,
     foreman: &'a Foreman<'a>,
@@ -102,6 +108,7 @@ pub(super) struct Faults<'a> {
     hits: &'a Hits,
     /// Who stands still, and until when.
     stopped: Vec<(Instant, Identity)>,
+    ends: Instant,
 }
 
 impl<'a> Faults<'a> {
@@ -112,13 +119,22 @@ impl<'a> Faults<'a> {
     ) -> Self {
         let home = Home::at(world.home()).unwrap();
         let random = fastrand::Rng::with_seed(plan.seed);
-        Self { world, home, look: Look::into(world), plan: *plan, random, foreman, watch, hits, stopped: Vec::new() }
+        Self {
+            world,
+            home,
+            plan: *plan,
+            random,
+            foreman,
+            watch,
+            hits,
+            stopped: Vec::new(),
+            ends: Instant::now() + plan.lasts,
+        }
     }
 
     /// Lets things go wrong for as long as planned; nobody stands still afterwards because of us.
     pub(super) fn keep<'scope>(mut self, scope: &'scope Scope<'scope, 'a>) {
-        let until = Instant::now() + self.plan.lasts;
-        while Instant::now() < until {
+        while Instant::now() < self.ends {
             let at_once = match self.random.u8(0..24) {
                 0 => 12,
                 1..=4 => self.random.u8(2..5),
@@ -157,7 +173,7 @@ impl<'a> Faults<'a> {
         let (bot, console, supervisor) = (post(Role::Bot), post(Role::Console), post(Role::Supervisor));
         // Some shorter, some longer than the patience with who stands still.
         let stop = self.plan.scaled(Duration::from_millis(self.random.u64(50..7000)));
-        match self.random.u8(0..29) {
+        match self.random.u8(0..30) {
             0..=4 => Fault::Kill(worker),
             5..=7 => Fault::Kill(bot),
             8..=9 => Fault::Kill(console),
@@ -170,6 +186,7 @@ impl<'a> Faults<'a> {
             22..=23 => Fault::Stop(supervisor, stop),
             24 => Fault::Stop(Target::Shim, stop),
             25 => Fault::Stop(Target::Agent, stop),
+            26..=27 => Fault::Spoil(Spoil::ALL[self.random.usize(0..Spoil::ALL.len())]),
             _ => Fault::Lock(self.plan.scaled(Duration::from_millis(self.random.u64(50..5000)))),
         }
     }
@@ -197,11 +214,18 @@ impl<'a> Faults<'a> {
                     }
                 }
             }
+            Fault::Spoil(how) => {
+                // It is met soon, but not at once: what comes last would be met by the account.
+                if self.ends.saturating_duration_since(Instant::now()) > self.plan.scaled(MET) {
+                    how.cause(self.world, &format!("away-{}", self.hits.began.elapsed().as_millis()));
+                    self.hits.count(&format!("{how:?}"), None, None);
+                }
+            }
             Fault::Lock(time) => {
                 self.hits.count("lock", None, Some(time));
                 let world = self.world;
                 scope.spawn(move || {
-                    let foreign = Foreign::lock(world);
+                    let Some(foreign) = Foreign::try_lock(world) else { return };
                     std::thread::park_timeout(time);
                     drop(foreign);
                 });
@@ -215,7 +239,8 @@ impl<'a> Faults<'a> {
             SUPERVISOR_POST => self.foreman.up(),
             Target::Post(post) => pulse::read(&self.home, post).map(|beat| beat.identity),
             Target::Shim | Target::Agent => {
-                let mut runs: Vec<(String,)> = self.look.rows("SELECT id FROM run WHERE state <> 'over'");
+                let mut runs: Vec<(String,)> =
+                    Look::once(self.world, "SELECT id FROM run WHERE state <> 'over'").unwrap_or_default();
                 if runs.is_empty() {
                     return None;
                 }

@@ -32,18 +32,19 @@ pub(super) fn answer(n: usize) -> String {
 /// Gives tasks until it is to be calm; returns all of them.
 pub(super) fn keep(world: &World, api: &BotApi, plan: &Plan, calm: &AtomicBool) -> Vec<Given> {
     let mut random = fastrand::Rng::with_seed(plan.seed + 1);
-    let (look, mut giver, log) = (Look::into(world), Giver::of(world, "p"), world.path("worked"));
+    let (mut giver, log) = (Giver::of(world, "p"), world.path("worked"));
     let mut given = Vec::new();
     while !calm.load(Ordering::Relaxed) {
-        let known = look.count("SELECT COUNT(*) FROM job");
-        let ended = look.count("SELECT COUNT(*) FROM job WHERE ended_at IS NOT NULL");
-        let waiting = given.len() - usize::try_from(known).unwrap().min(given.len());
-        if usize::try_from(known - ended).unwrap() + waiting >= LOAD {
+        giver.keep_up();
+        let counted = Look::once(world, "SELECT COUNT(*) FROM job WHERE ended_at IS NOT NULL");
+        let ended = counted.map(|rows: Vec<(i64,)>| usize::try_from(rows[0].0).unwrap());
+        // What is not known yet has not ended either.
+        if ended.is_none_or(|ended| given.len().saturating_sub(ended) >= LOAD) {
             std::thread::park_timeout(Duration::from_millis(20));
             continue;
         }
         if random.u8(0..12) == 0 {
-            cancel(&look, &mut giver, api, &mut random);
+            cancel(world, &mut giver, api, &mut random);
         }
         let n = given.len();
         let seconds = if random.u8(0..10) == 0 { random.f64() * 8.0 } else { random.f64() * 1.5 };
@@ -57,7 +58,9 @@ pub(super) fn keep(world: &World, api: &BotApi, plan: &Plan, calm: &AtomicBool) 
             Some((chat, api.user_says(chat, ANN, &prompt).message_id))
         } else {
             // A database that is locked for long refuses: whoever asks, asks again, and it is the same task.
-            while !giver.try_give(&prompt) {}
+            while !giver.try_give(&prompt) {
+                giver.keep_up();
+            }
             None
         };
         given.push(Given { n, asked });
@@ -66,8 +69,9 @@ pub(super) fn keep(world: &World, api: &BotApi, plan: &Plan, calm: &AtomicBool) 
 }
 
 /// Cancels any task that has not ended.
-fn cancel(look: &Look, giver: &mut Giver, api: &BotApi, random: &mut fastrand::Rng) {
-    let live: Vec<(i64, Option<i64>)> = look.rows("SELECT number, chat FROM job WHERE ended_at IS NULL");
+fn cancel(world: &World, giver: &mut Giver, api: &BotApi, random: &mut fastrand::Rng) {
+    let live: Vec<(i64, Option<i64>)> =
+        Look::once(world, "SELECT number, chat FROM job WHERE ended_at IS NULL").unwrap_or_default();
     if live.is_empty() {
         return;
     }

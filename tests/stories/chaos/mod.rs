@@ -1,4 +1,5 @@
-//! Chaos: what runs is killed and stopped at random under load, the database is locked, tasks are cancelled; and then every
+//! Chaos: what runs is killed and stopped at random under load, the database is locked, damaged and taken away, tasks are
+//! cancelled; and then every
 //! task has one outcome, nobody was answered twice, nothing is left over and the system is as well as before.
 //!
 //! `AGENTLAB_TEST_CHAOS=30m` sets how long (`just chaos 30m`; else about twenty seconds), with time limits as they are;
@@ -9,6 +10,7 @@ mod account;
 mod faults;
 mod foreman;
 mod load;
+mod spoil;
 mod watch;
 
 use std::{
@@ -69,7 +71,7 @@ fn duration(text: &str) -> Duration {
 fn world(api: &BotApi, plan: &Plan) -> World {
     let mut world = World::with_bot(api);
     world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), plan.scale.to_string()));
-    world.configure("[rate]\nper_minute = 100000\nper_hour = 100000\n");
+    world.configure("[rate]\nper_minute = 100000\nper_hour = 100000\n[backup]\nevery_minutes = 1\n");
     let project = world.project("p");
     world.configure(&format!("[projects.p]\npath = '{}'\nisolation = 'none'\n", project.display()));
     std::fs::create_dir_all(world.path("locks")).unwrap();
