@@ -15,7 +15,6 @@ use std::{
 
 use agentlab_stand_ins::BotApi;
 use serde_json::Value;
-use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::console;
 use crate::world::{ANN, DISK_PERCENT, LONG, Look, World, wait_until};
@@ -71,18 +70,6 @@ fn no_room(world: &World) -> String {
     said
 }
 
-/// What the WAL grew to while the database was made is no part of what tasks take.
-fn empty_the_wal(world: &World) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let options = SqliteConnectOptions::new().filename(world.home().join("agentlab.db"));
-        let mut connection = SqliteConnection::connect_with(&options.busy_timeout(LONG)).await.unwrap();
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-    });
-    assert!(fs::metadata(world.home().join("agentlab.db-wal")).unwrap().len() < 64 * 1024);
-}
-
 /// Somebody else takes what is left.
 fn fill(world: &World) {
     let mut file = fs::File::create(world.home().join("workspace/somebody-elses")).unwrap();
@@ -101,7 +88,8 @@ fn inside() {
     // The file of before lies under the mount.
     world.configure("[workers]\ncount = 2\n[rate]\nper_minute = 1000\nper_hour = 1000\n");
     let up = world.up();
-    empty_the_wal(&world);
+    // What it grew to while the database was made is no part of what tasks take.
+    world.empty_the_wal();
     let empty = used(&world.home());
     mount(&format!("remount,size={}k", empty + ROOM), &world.home());
     // One that was accepted while there was room, and ends while there is none.

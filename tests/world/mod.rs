@@ -12,6 +12,7 @@ mod roads;
 mod scrape;
 mod systemd;
 mod terminal;
+mod wal;
 
 use std::{
     fs,
