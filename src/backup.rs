@@ -84,6 +84,10 @@ fn list(home: &Home, as_json: bool) -> Result<u8, Failure> {
         let when = calendar::clock_time(failure.at, now);
         print::error(&format!("the last attempt failed at {when}: {}", failure.words));
     }
+    if let Some(failure) = backup::uncopied(home) {
+        let when = calendar::clock_time(failure.at, now);
+        print::error(&format!("since {when} they are not copied to backup.copy_to: {}", failure.words));
+    }
     Ok(exit_code::DONE)
 }
 

@@ -49,9 +49,11 @@ pub(super) async fn finding(home: &Home, config: &Config) -> Option<Finding> {
     }
     let words = format!("{} of {made} can be restored ({} tasks)", newest.name, newest.tasks());
     if let Some(second) = &config.backup.copy_to
-        && !second.join(&newest.name).join(backup::DATABASE).is_file()
+        && backup::has_copy(home, second, &newest).await != Some(true)
     {
-        let what = format!("{words}, and it is not in {} (backup.copy_to)", second.display());
+        let why = backup::uncopied(home).map(|failure| format!(": {}", failure.words)).unwrap_or_default();
+        let what =
+            format!("{words}, and it is not in {}, as far as that answers (backup.copy_to){why}", second.display());
         return Some(Finding::warning(ID, what, NOW));
     }
     if age <= limit {

@@ -36,8 +36,12 @@ pub(crate) fn look(
     answers: Option<u64>,
     sender: Option<&Sender>,
 ) -> (Held, Option<Fallen>) {
-    let status = ended(state);
-    let mut fallen = status.map(|status| fallen(home, post, state, Some(status)));
+    let pid = state.child.as_ref().and_then(tokio::process::Child::id).map(u32::cast_signed);
+    let mut fallen = ended(state).map(|status| {
+        // One that ended at once is known to nobody; what the pulse holds is not of him then.
+        let silent = state.person.is_none() && pulse::read(home, post).map(|beat| beat.identity.pid) != pid;
+        Fallen { silent, ..fallen(home, post, state, Some(status)) }
+    });
     let held = held(home, post, state);
     match (held, &state.child) {
         (Held::No, None) => {
@@ -184,82 +188,4 @@ pub(crate) const fn is_asked(post: Post) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::process::ExitStatusExt;
-
-    use agentlab_domain::crash::How;
-
-    use super::*;
-    use crate::{
-        crashes::death_of,
-        errand::{Answer, Errand},
-    };
-
-    #[tokio::test]
-    #[expect(clippy::disallowed_methods, reason = "any child will do")]
-    async fn a_child_that_ended_and_was_not_collected_is_still_who_it_was() {
-        let folder = tempfile::tempdir().unwrap();
-        let home = Home::at(folder.path().join("h")).unwrap();
-        let post = Post { role: Role::Worker, slot: 1 };
-        let mut child = tokio::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
-        let identity = Identity::of(child.id().unwrap().cast_signed()).unwrap().unwrap();
-        let stdin = child.stdin.take();
-        let mut state = State { child: Some(child), person: Some(Person::new(identity.clone())), ..State::default() };
-        drop(stdin);
-        // As between two lines of one look: it ends, and nobody has asked for its status yet.
-        while identity.living() == Living::Yes {
-            std::thread::yield_now();
-        }
-        recognise(&home, post, &mut state);
-        assert_eq!(state.person.as_ref().map(|person| &person.identity), Some(&identity));
-        let ended = loop {
-            if let (_, Some(fallen)) =
-                look(&home, post, &mut state, Ran { since: Duration::ZERO, every: Duration::ZERO }, None, None)
-            {
-                break fallen;
-            }
-            tokio::task::yield_now().await;
-        };
-        assert!(ended.person.is_some(), "so its end is told from one before it was ready");
-    }
-
-    #[tokio::test]
-    async fn who_died_before_his_first_beat_is_not_taken_for_the_one_before_him() {
-        let folder = tempfile::tempdir().unwrap();
-        let home = Home::at(folder.path().join("h")).unwrap();
-        let post = Post { role: Role::Worker, slot: 1 };
-        let beat = |name: &str| {
-            let identity = Identity { pid: 0x7fff_fff0, ..Identity::own().unwrap() };
-            let beat = format!(
-                r#"{{"name": "{name}", "identity": {{"boot": "{}", "pid": {}, "start": 1}}, "version": "0.0.1",
-                "commit": "0ld", "config": "", "ready": true, "asked": true, "ended": true, "beats": 7, "note": null,
-                "loops": {{}}}}"#,
-                identity.boot, identity.pid
-            );
-            std::fs::create_dir_all(home.run()).unwrap();
-            std::fs::write(home.pulse(post), beat).unwrap();
-        };
-        let ran = Ran { since: Duration::ZERO, every: Duration::ZERO };
-        let died = async |speaks: bool| {
-            beat("worker-1.OLD");
-            let status = Some(ExitStatus::from_raw(11));
-            let errand = Errand::out(&home, post, async move { Answer { status, words: None } });
-            if speaks {
-                beat("worker-1.NEW");
-            }
-            let mut state = State { errand: Some(errand), ..State::default() };
-            loop {
-                if let (_, Some(fallen)) = look(&home, post, &mut state, ran, None, None) {
-                    break death_of(&home, &fallen);
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        let silent = died(false).await;
-        assert_eq!((silent.name, silent.was_ready), (None, Some(false)));
-        assert_ne!(silent.release.commit.as_deref(), Some("0ld"), "the one before him ended as he was asked to");
-        assert_eq!(silent.how, How::Signalled(11));
-        let spoke = died(true).await;
-        assert_eq!(spoke.name.as_deref(), Some("worker-1.NEW"), "who has said who he is is known");
-    }
-}
+mod tests;

@@ -67,7 +67,55 @@ fn damage_is_found_by_trying_and_a_folder_that_cannot_be_written_is_told() {
     roads.wait_for_all("agentlab: the newest backup is", began, LONG * 2);
     fs::remove_file(world.home().join("backups")).unwrap();
     wait_until("one is made again", LONG, || listed(&world).len() == 1);
-    roads.wait_for_all(": the newest backup is", began, LONG);
+    over(&roads, ": the newest backup is");
+}
+
+#[test]
+fn a_second_folder_that_is_not_there_or_hangs_costs_no_backup_keeps_nobody_and_is_told_until_there_is_a_copy() {
+    let roads = Roads::start();
+    let mut world = roads.world("0.02", "cooldown_minutes = 60");
+    let disk = world.path("disk");
+    world.configure(&format!("[backup]\nevery_minutes = 2\ncopy_to = '{}'\n", disk.join("copies").display()));
+    let now = |world: &World, why: &str| {
+        let made = world.run(&["backup", "now"]);
+        assert!(made.code == Some(1) && made.stdout.contains("found sound"), "{made:?}");
+        assert!(made.stderr.contains("not copied") && made.stderr.contains(why), "{made:?}");
+    };
+    let uncopied =
+        |world: &World| super::console::socket(world, "GET", "/health", None).1["backup"]["uncopied_since"].clone();
+    now(&world, "Is its disk mounted?");
+    let began = std::time::Instant::now();
+    let up = world.up();
+    let supervisor = world.pid("supervisor", 0);
+    roads.wait_for_all("agentlab: backups were not copied to the second folder", began, LONG * 2);
+    assert!(uncopied(&world).is_i64());
+    let told = world.run(&["backup", "list"]);
+    assert!(told.stderr.contains("since ") && told.stderr.contains("Is its disk mounted?"), "{told:?}");
+    // It is mounted, and whoever reads there waits for ever, like on a machine that does not answer.
+    let hangs = disk.join("copies/000001-20260101T000000Z");
+    fs::create_dir_all(&hangs).unwrap();
+    let pipe = hangs.join("backup.json");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let newest = |world: &World| listed(world)[0]["number"].as_u64();
+    let before = newest(&world);
+    wait_until("backups go on", LONG, || newest(&world) >= before.map(|number| number + 2));
+    now(&world, "does not answer");
+    assert_eq!(world.run(&["ask", "[[say: well]]"]).code, Some(0));
+    assert_eq!(world.pid("supervisor", 0), supervisor, "it did not stand still");
+    // There is an answer after all: whoever reads waits on while this is open, and then finds the end.
+    let answer = fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    fs::remove_dir_all(&hangs).unwrap();
+    drop(answer);
+    wait_until("they are copied", LONG, || uncopied(&world).is_null());
+    over(&roads, ": backups were not copied to the second folder");
+    assert_eq!(world.run(&["backup", "now"]).code, Some(0));
+    assert_eq!(up.stop().code, Some(0));
+}
+
+/// Whoever was told hears that it is over.
+fn over(roads: &Roads, of: &str) {
+    let told = |text: &str| text.contains("over after ") && text.contains(of);
+    wait_until("it is said to be over", LONG, || roads.deliveries().iter().any(|delivery| told(&delivery.text)));
 }
 
 /// One bit in the middle of a file.

@@ -9,7 +9,7 @@ use crate::world::{LONG, World, wait_until};
 /// Asks by the Unix socket, as a person would, with curl; the code and the body.
 pub(super) fn socket(world: &World, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
     let mut curl = Command::new("curl");
-    curl.args(["-sS", "--max-time", "30", "-X", method, "-w", "\n%{http_code}"]);
+    curl.args(["-sS", "--max-time", "60", "-X", method, "-w", "\n%{http_code}"]);
     curl.arg("--unix-socket").arg(world.home().join("run/console.sock")).arg(format!("http://agentlab{path}"));
     if let Some(body) = body {
         curl.arg("-d").arg(body.to_string());

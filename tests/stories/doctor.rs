@@ -153,7 +153,7 @@ fn a_second_folder_that_lacks_the_newest_backup_and_backups_of_which_none_is_sou
     assert_eq!(world.run(&["backup", "now"]).code, Some(0));
     let second = world.path("second");
     world.configure(&format!("[backup]\ncopy_to = '{}'\n", second.display()));
-    expect(&world, "backup", "warning", "is not in");
+    expect(&world, "backup", "warning", "it is not in");
     assert_eq!(world.run(&["backup", "now"]).code, Some(0));
     nothing_of(&world, "backup");
     for folder in std::fs::read_dir(world.home().join("backups")).unwrap().flatten() {

@@ -142,6 +142,8 @@ pub(crate) struct Backups {
     verified_at: Option<i64>,
     /// When the last attempt failed, if it did. Why says `agentlab backup list`, to its user alone.
     failed_at: Option<i64>,
+    /// Since when backups are not copied to the second folder, Unix milliseconds; null where they are, or none is wanted.
+    uncopied_since: Option<i64>,
 }
 
 impl Backups {
@@ -154,6 +156,7 @@ impl Backups {
             age_s: newest.map(|newest| newest.age_ms() / 1000),
             verified_at: newest.map(|newest| newest.verified_at),
             failed_at: backup::failure(home).map(|failure| failure.at),
+            uncopied_since: backup::uncopied(home).map(|failure| failure.at),
         }
     }
 }

@@ -98,8 +98,9 @@ fn backups(samples: &mut Samples, home: &Home) {
     let all = backup::all(home);
     samples.one(&family::BACKUPS, number(all.len() as u64));
     samples.one(&family::BACKUP_FAILED, f64::from(u8::from(backup::failure(home).is_some())));
+    let seconds = |ms: i64| number(u64::try_from(ms).unwrap_or_default()) / 1_000.0;
+    samples.one(&family::BACKUP_UNCOPIED, backup::uncopied(home).map_or(0.0, |failure| seconds(failure.age_ms())));
     if let Some(newest) = all.first() {
-        let seconds = |ms: i64| number(u64::try_from(ms).unwrap_or_default()) / 1_000.0;
         samples.one(&family::BACKUP_AGE, seconds(newest.age_ms()));
         samples.one(&family::BACKUP_VERIFIED_AGE, seconds(clock::now_ms() - newest.verified_at));
     }

@@ -56,6 +56,7 @@ families! {
     BACKUPS: Gauge "agentlab_backups" [] "Backups that are kept";
     BACKUP_AGE: Gauge "agentlab_backup_age_seconds" [] "How old the newest backup is; not there before the first";
     BACKUP_VERIFIED_AGE: Gauge "agentlab_backup_verified_age_seconds" [] "How long ago the newest backup was last tried and found sound";
+    BACKUP_UNCOPIED: Gauge "agentlab_backup_uncopied_seconds" [] "For how long backups were not copied to the second folder; 0 where they are, or none is wanted";
     BACKUP_FAILED: Gauge "agentlab_backup_failed" [] "1 where the last attempt to make a backup failed";
 
     UPDATES: Counter "agentlab_updates_total" ["decision"] "Updates from Telegram, by what was decided about them";

@@ -53,6 +53,8 @@ pub struct Facts {
     pub disk: Option<u64>,
     /// The age of the newest backup; of a system that has none yet, its own.
     pub backup: Option<Duration>,
+    /// For how long backups have had no copy in the second folder; zero where they have, or none is wanted.
+    pub uncopied: Option<Duration>,
     pub rows: Option<Rows>,
     /// Detectors as "process/loop", and whether each is silent.
     pub detectors: Vec<(String, bool)>,
@@ -114,6 +116,9 @@ pub fn key(rule: Rule, subject: &str) -> String {
 /// The subject where no worker at all is there.
 pub const WORKERS: &str = "workers";
 
+/// The subject of backups' copies in the second folder.
+pub const COPY: &str = "copy";
+
 /// What the rules say of these facts. A subject that none of them names is well.
 pub fn judge(facts: &Facts, limits: &Limits) -> Vec<Finding> {
     let mut findings = components(facts, limits);
@@ -143,6 +148,8 @@ pub fn judge(facts: &Facts, limits: &Limits) -> Vec<Finding> {
     let backup = facts.backup.map(|age| (age.as_secs(), age >= limits.backup_old));
     // A machine that was off for long makes one soon after.
     find(Rule::BackupOld, Severity::Warning, "backup", backup, limits.backup_old / 12);
+    let uncopied = facts.uncopied.map(|time| (time.as_secs(), time >= limits.backup_old));
+    find(Rule::BackupOld, Severity::Warning, COPY, uncopied, limits.backup_old / 12);
     for (name, silent) in &facts.detectors {
         find(Rule::DetectorSilent, Severity::Critical, name, Some((0, *silent)), limits.detector_silent);
     }

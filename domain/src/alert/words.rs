@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Rule,
-    facts::{Finding, WORKERS},
+    facts::{COPY, Finding, WORKERS},
 };
 
 /// Why nobody is started at a post, and what to look at.
@@ -56,6 +56,11 @@ pub fn firing(finding: &Finding) -> String {
                  much it is; budget.* sets it."
             )
         }
+        Rule::BackupOld if subject == COPY => format!(
+            "agentlab: backups were not copied to the second folder for {}. They are made in the home all the same. `agentlab \
+             backup list` says why there is no copy, `agentlab backup now` tries again.",
+            span(Duration::from_secs(measured))
+        ),
         Rule::BackupOld => format!(
             "agentlab: the newest backup is {} old, or there has been none for so long. The work goes on. `agentlab backup list` \
              says why none was made, `agentlab backup now` makes one.",
@@ -97,7 +102,7 @@ mod tests {
     #[test]
     fn every_rule_says_what_is_wrong_in_its_first_sentence_and_that_is_what_is_over() {
         for rule in Rule::ALL {
-            for subject in ["bot", WORKERS, "month"] {
+            for subject in ["bot", WORKERS, "month", COPY] {
                 let finding = Finding {
                     rule,
                     severity: Severity::Critical,

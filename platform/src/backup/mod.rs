@@ -3,6 +3,7 @@
 //! cannot be restored is none. When one is due and which are kept is decided in `agentlab_domain::backup`.
 
 mod keep;
+mod second;
 mod take;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use std::{
 use agentlab_domain::backup::Reason;
 use serde::{Deserialize, Serialize};
 
+pub use second::{has_copy, uncopied};
 pub use take::{Taken, Turn, take, take_in, turn};
 pub use verify::{Fault, known_bad, verify};
 
@@ -96,12 +98,19 @@ impl Backup {
     }
 }
 
-/// An attempt that failed.
+/// An attempt that failed, or the first of those that failed since one did not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Unix milliseconds.
     pub at: i64,
     pub words: String,
+}
+
+impl Failure {
+    /// How long ago it was, in milliseconds.
+    pub fn age_ms(&self) -> i64 {
+        (clock::now_ms() - self.at).max(0)
+    }
 }
 
 /// Every backup, the newest first.
@@ -157,6 +166,19 @@ fn recorded(folder: &Path) -> Option<Backup> {
     let name = folder.file_name()?.to_str().filter(|name| !name.starts_with(files::NEW))?.to_owned();
     let known: Backup = serde_json::from_slice(&std::fs::read(folder.join(RECORD)).ok()?).ok()?;
     Some(Backup { name, ..known })
+}
+
+/// Notes what became of an attempt, for whoever looks: a file that is not there where nothing is wrong.
+fn note(path: &Path, wrong: Option<Failure>) {
+    let noted = match wrong {
+        None => files::remove(path),
+        Some(failure) => {
+            serde_json::to_vec(&failure).map_err(io::Error::from).and_then(|bytes| files::put(path, &bytes))
+        }
+    };
+    if let Err(error) = noted {
+        tracing::warn!(%error, ?path, "what became of the backup was not noted");
+    }
 }
 
 fn write(folder: &Path, backup: &Backup) -> io::Result<()> {

@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use super::{Backup, BackupError, DATABASE, FAILURE, Failure, keep, verify};
+use super::{Backup, BackupError, DATABASE, FAILURE, Failure, keep, note, second, verify};
 use crate::{
     calendar, clock,
     config::Backup as Terms,
@@ -52,22 +52,17 @@ pub async fn take_in(_: &Turn, db: &Db, terms: &Terms, reason: Reason) -> Result
     let backups = db.home().backups();
     prepare(&backups).map_err(BackupError::at(&backups))?;
     files::tidy_halves(&backups);
-    let made = make(db, &backups, (number(&backups, terms), reason)).await;
-    note(&backups, made.as_ref().err());
+    // Above all that are kept, in both places.
+    let number = super::within(&backups).first().map_or(0, |newest| newest.number);
+    let number = number.max(second::newest(db.home(), terms).await) + 1;
+    let made = make(db, &backups, (number, reason)).await;
+    let failed = |error: &BackupError| Failure { at: clock::now_ms(), words: error.to_string() };
+    note(&backups.join(FAILURE), made.as_ref().err().map(failed));
     let backup = made?;
     keep::within(&backups, terms.keep, None);
     forget(db.home());
-    let not_copied = match &terms.copy_to {
-        Some(second) => keep::copied(&backups.join(&backup.name), second, terms.keep).await.err(),
-        None => None,
-    };
-    Ok(Taken { backup, not_copied: not_copied.map(|error| error.to_string()) })
-}
-
-/// The next number: above all that are kept, in both places.
-fn number(backups: &Path, terms: &Terms) -> u64 {
-    let newest = |folder: &Path| super::within(folder).first().map_or(0, |newest| newest.number);
-    newest(backups).max(terms.copy_to.as_deref().map_or(0, newest)) + 1
+    let not_copied = second::copied(db.home(), &backup, terms).await;
+    Ok(Taken { backup, not_copied })
 }
 
 /// Of the journal stays what the oldest backup may need.
@@ -137,21 +132,6 @@ fn place(half: &Path, folder: &Path) -> Result<(), BackupError> {
     })
 }
 
-pub(super) fn prepare(folder: &Path) -> io::Result<()> {
+fn prepare(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-/// What became of the attempt, for whoever looks.
-fn note(backups: &Path, error: Option<&BackupError>) {
-    let path = backups.join(FAILURE);
-    let noted = match error {
-        None => files::remove(&path),
-        Some(error) => {
-            let failure = Failure { at: clock::now_ms(), words: error.to_string() };
-            serde_json::to_vec(&failure).map_err(io::Error::from).and_then(|bytes| files::put(&path, &bytes))
-        }
-    };
-    if let Err(error) = noted {
-        tracing::warn!(%error, "what became of the backup was not noted");
-    }
 }

@@ -95,6 +95,7 @@ async fn what_cannot_be_restored_is_no_backup_and_the_earlier_ones_stay() {
 #[tokio::test]
 async fn the_newest_are_kept_here_and_in_the_second_folder_in_the_order_in_which_they_were_made() {
     let (folder, home, db) = home().await;
+    fs::create_dir(folder.path().join("elsewhere")).unwrap();
     let second = folder.path().join("elsewhere/copies");
     let terms = terms(2, Some(second.clone()));
     // One of a clock that was far ahead.
@@ -142,4 +143,27 @@ async fn two_homes_that_share_a_second_folder_take_nothing_from_each_other() {
     let (ours, others) = (&kept[0], &kept[1]);
     assert!(ours != others && kept.len() == 4, "{kept:?}");
     assert_eq!(kept.iter().filter(|db| *db == ours).count(), 2, "{kept:?}");
+}
+
+#[tokio::test]
+async fn since_when_there_is_no_copy_is_known_until_there_is_one_or_none_is_wanted() {
+    let (folder, home, db) = home().await;
+    let disk = folder.path().join("mounted");
+    let second = terms(24, Some(disk.join("copies")));
+    let take = async |terms: &Terms| take(&db, terms, Reason::Hourly).await.unwrap();
+    let why = take(&second).await.not_copied.unwrap();
+    assert!(why.contains("Is its disk mounted?") && !disk.exists(), "{why}");
+    let since = uncopied(&home).unwrap();
+    assert_eq!(since.words, why);
+    let earlier = Failure { at: since.at - 3_600_000, ..since.clone() };
+    note(&home.backups().join("uncopied.json"), Some(earlier.clone()));
+    let later = take(&second).await;
+    assert!(later.not_copied.is_some() && uncopied(&home).unwrap().at == earlier.at, "the first counts");
+    assert_eq!(has_copy(&home, &disk.join("copies"), &later.backup).await, Some(false));
+    fs::create_dir(&disk).unwrap();
+    let copied = take(&second).await;
+    assert!(copied.not_copied.is_none() && uncopied(&home).is_none());
+    assert_eq!(has_copy(&home, &disk.join("copies"), &copied.backup).await, Some(true));
+    note(&home.backups().join("uncopied.json"), Some(since));
+    assert!(take(&terms(24, None)).await.not_copied.is_none() && uncopied(&home).is_none(), "none is wanted");
 }

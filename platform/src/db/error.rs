@@ -61,7 +61,7 @@ pub enum DbError {
     NoRoom(String),
     #[error("the rules forbid it: {0}")]
     Illegal(#[from] agentlab_domain::job::Illegal),
-    #[error("the database file cannot be read or written: {0}. Is the disk full? `df -h` shows it")]
+    #[error("the database file cannot be read or written: {error}. {}", remedy(.0), error = .0)]
     Disk(sqlx::Error),
     #[error("the database refused: {0}")]
     Sql(sqlx::Error),
@@ -77,6 +77,11 @@ fn way_out(newest: Option<&Path>) -> String {
         ),
         None => format!("{first}. Put it back where it was, or move the rest of the home away to begin without it"),
     }
+}
+
+/// What helps where the file cannot be read or written.
+fn remedy(error: &sqlx::Error) -> &'static str {
+    if is_short_read(error) { "It ends too early: that is damage" } else { "Is the disk full? `df -h` shows it" }
 }
 
 impl DbError {

@@ -177,11 +177,15 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
         let identity = Identity::of(pid.as_raw()).unwrap().unwrap();
-        assert_eq!(identity.standing(), Standing::Running);
+        let wait_for = |standing| {
+            while identity.standing() != standing {
+                std::thread::yield_now();
+            }
+        };
+        // While its program is read from the disk it waits for that.
+        wait_for(Standing::Running);
         kill(pid, Signal::SIGSTOP).unwrap();
-        while identity.standing() != Standing::Stopped {
-            std::thread::yield_now();
-        }
+        wait_for(Standing::Stopped);
         kill(pid, Signal::SIGKILL).unwrap();
         child.wait().unwrap();
     }

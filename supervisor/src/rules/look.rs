@@ -70,6 +70,7 @@ impl Look {
             bot_quiet: self.with_bot.then_some(self.bot_quiet),
             disk: slow.disk(),
             backup: slow.backup(),
+            uncopied: slow.uncopied(),
             rows: slow.rows(),
             detectors: named(&detectors::all(&self.home)),
         }

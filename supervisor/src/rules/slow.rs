@@ -24,10 +24,17 @@ pub(super) struct Slow {
     looks: JoinHandle<()>,
 }
 
+/// How old the newest backup is, and for how long there was no copy of the newest.
+#[derive(Debug, Clone, Copy)]
+struct Backed {
+    age: Duration,
+    uncopied: Duration,
+}
+
 #[derive(Debug, Default)]
 struct Seen {
     disk: Option<(Instant, u64)>,
-    backup: Option<(Instant, Duration)>,
+    backup: Option<(Instant, Backed)>,
     rows: Option<(Instant, Rows)>,
 }
 
@@ -51,7 +58,12 @@ impl Slow {
 
     /// How old the newest backup is.
     pub(super) fn backup(&self) -> Option<Duration> {
-        new(self.seen().backup)
+        new(self.seen().backup).map(|backed| backed.age)
+    }
+
+    /// For how long backups have had no copy in the second folder.
+    pub(super) fn uncopied(&self) -> Option<Duration> {
+        new(self.seen().backup).map(|backed| backed.uncopied)
     }
 
     /// What the rows say.
@@ -78,7 +90,7 @@ async fn look_on(
     let (mut noted, began) = (None, clock::instant());
     loop {
         turns.turn(limit::within(ROWS * 2 + DISK * 2 + every));
-        let (full, backup) = (percent_full(&home).await, age_of_backup(&home, began).await);
+        let (full, backup) = (percent_full(&home).await, backed(&home, began).await);
         let db = opened.borrow().clone();
         let rows = match &db {
             Some(db) => read(db).await,
@@ -87,7 +99,7 @@ async fn look_on(
         {
             let (mut seen, now) = (seen.lock().unwrap_or_else(PoisonError::into_inner), clock::instant());
             seen.disk = full.map(|full| (now, full)).or(seen.disk);
-            seen.backup = backup.map(|age| (now, age)).or(seen.backup);
+            seen.backup = backup.map(|backed| (now, backed)).or(seen.backup);
             seen.rows = rows.map(|rows| (now, rows)).or(seen.rows);
         }
         if let Some(db) = &db {
@@ -104,13 +116,16 @@ async fn percent_full(home: &Home) -> Option<u64> {
     tokio::time::timeout(clock::scaled(DISK), asked).await.ok()?.ok()?
 }
 
-/// How old the newest backup is; where there is none, how long we would have had time for one.
-async fn age_of_backup(home: &Home, began: Instant) -> Option<Duration> {
+/// What the files of the backups say; where there is none, its age is how long we would have had time for one.
+async fn backed(home: &Home, began: Instant) -> Option<Backed> {
     let home = home.clone();
-    let asked = tokio::task::spawn_blocking(move || backup::newest(&home));
-    let newest = tokio::time::timeout(clock::scaled(DISK), asked).await.ok()?.ok()?;
-    let age = newest.and_then(|newest| u64::try_from(newest.age_ms()).ok()).map(Duration::from_millis);
-    Some(age.unwrap_or_else(|| began.elapsed()))
+    let asked = tokio::task::spawn_blocking(move || (backup::newest(&home), backup::uncopied(&home)));
+    let (newest, uncopied) = tokio::time::timeout(clock::scaled(DISK), asked).await.ok()?.ok()?;
+    let of = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or_default());
+    Some(Backed {
+        age: newest.map_or_else(|| began.elapsed(), |newest| of(newest.age_ms())),
+        uncopied: uncopied.map_or(Duration::ZERO, |failure| of(failure.age_ms())),
+    })
 }
 
 async fn read(db: &Db) -> Option<Rows> {
