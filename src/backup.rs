@@ -51,7 +51,10 @@ async fn now(home: &Home, as_json: bool) -> Result<u8, Failure> {
     }
     match taken.not_copied {
         Some(why) => {
-            print::error(&format!("it was not copied to backup.copy_to: {why}"));
+            // The object has it already.
+            if !as_json {
+                print::error(&format!("it was not copied to backup.copy_to: {why}"));
+            }
             Ok(exit_code::FAILED)
         }
         None => Ok(exit_code::DONE),
@@ -59,6 +62,7 @@ async fn now(home: &Home, as_json: bool) -> Result<u8, Failure> {
 }
 
 fn list(home: &Home, as_json: bool) -> Result<u8, Failure> {
+    backup::readable(home).map_err(Failure::words)?;
     let all = backup::all(home);
     if as_json {
         print::json(&all.iter().map(shown).collect::<Vec<_>>())?;
@@ -84,7 +88,8 @@ fn list(home: &Home, as_json: bool) -> Result<u8, Failure> {
         let when = calendar::clock_time(failure.at, now);
         print::error(&format!("the last attempt failed at {when}: {}", failure.words));
     }
-    if let Some(failure) = backup::uncopied(home) {
+    let wanted = config::load(home).is_ok_and(|config| config.backup.copy_to.is_some());
+    if let Some(failure) = backup::uncopied(home).filter(|_| wanted) {
         let when = calendar::clock_time(failure.at, now);
         print::error(&format!("since {when} they are not copied to backup.copy_to: {}", failure.words));
     }

@@ -13,6 +13,7 @@ use agentlab_platform::{
     },
     detectors::{self, Detectors},
     home::Home,
+    journal,
     life::Life,
     lock, pulse,
 };
@@ -104,7 +105,8 @@ impl Look {
             status.processes.iter().filter(|process| process.id.starts_with("worker-") && process.ready).count();
         let bot_missing = missing.iter().any(|post| post == "bot");
         // One worker serves; without a bot that was configured, messages are not served.
-        let ok = !stale && working > 0 && !bot_missing;
+        let unwritten = journal::in_the_way(home);
+        let ok = !stale && working > 0 && !bot_missing && unwritten.is_none();
         let word = match (ok, all_well) {
             (true, true) => "ok",
             (true, false) => "degraded",
@@ -137,10 +139,11 @@ impl Look {
             paused: status.paused.as_ref().map(|paused| Paused { since: paused.since, until: paused.until }),
             backup: Backups::of(home),
             suspect: status.suspicion.as_ref().map(|suspicion| suspicion.words.clone()),
-            database: match (stale, writer) {
-                (true, writer) => Database { state: "cannot be read", error: self.error.clone().or(writer) },
-                (false, Some(writer)) => Database { state: "locked", error: Some(writer) },
-                (false, None) => Database { state: "ok", error: None },
+            database: match (stale, unwritten, writer) {
+                (true, _, writer) => Database { state: "cannot be read", error: self.error.clone().or(writer) },
+                (false, Some(why), _) => Database { state: "cannot be written", error: Some(why) },
+                (false, None, Some(writer)) => Database { state: "locked", error: Some(writer) },
+                (false, None, None) => Database { state: "ok", error: None },
             },
             disk,
         };

@@ -9,14 +9,27 @@ use std::{
 
 /// Puts a file in its place.
 pub(crate) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    place(&ready(path, bytes)?, path)
+}
+
+/// Writes beside `path` what is to be put there; returns where it is.
+pub(crate) fn ready(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     let new = beside(path);
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()
     });
-    let placed = written.and_then(|()| fs::rename(&new, path));
-    if placed.is_err() {
+    if written.is_err() {
         let _ = fs::remove_file(&new);
+    }
+    written.map(|()| new)
+}
+
+/// Puts in its place what was made ready.
+pub(crate) fn place(new: &Path, path: &Path) -> io::Result<()> {
+    let placed = fs::rename(new, path);
+    if placed.is_err() {
+        let _ = fs::remove_file(new);
     }
     placed?;
     sync_folder(path)

@@ -15,7 +15,21 @@ use super::finding::Finding;
 const ID: &str = "backup";
 const NOW: &str = "`agentlab backup now` makes one and says what is in its way";
 
+/// What there is to be said where the database is gone too.
+const GONE: &str = "there is none, and the database is gone";
+
+fn copies(config: &Config) -> String {
+    let from = config.backup.copy_to.as_ref().map_or_else(
+        || "a folder where you keep copies of backups".to_owned(),
+        |second| format!("{} (backup.copy_to)", second.display()),
+    );
+    format!("copy the newest folder NUMBER-TIME from {from} into backups/ of the home, and start again")
+}
+
 pub(super) async fn finding(home: &Home, config: &Config) -> Option<Finding> {
+    if let Err(why) = backup::readable(home) {
+        return Some(Finding::problem(ID, why, "then `agentlab backup now`"));
+    }
     let Some(newest) = backup::newest(home) else {
         if let Some(Backup { name, bad: Some(why), .. }) = backup::all(home).into_iter().next() {
             let remedy = "`agentlab backup now` makes one, where the database is there; else put a copy from backup.copy_to into backups/. Keep \
@@ -25,6 +39,7 @@ pub(super) async fn finding(home: &Home, config: &Config) -> Option<Finding> {
         // Where nothing ever ran there is nothing to lose.
         return home.crash_history().exists().then(|| match backup::failure(home) {
             Some(failure) => Finding::problem(ID, format!("there is none: {}", failure.words), NOW),
+            None if !home.database().exists() => Finding::problem(ID, GONE, copies(config)),
             None => Finding::warning(ID, "there is none yet: the first is made soon after agentlab is started", NOW),
         });
     };

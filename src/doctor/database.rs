@@ -4,7 +4,7 @@ use agentlab_platform::{
     backup, calendar, clock,
     db::{Db, DbError, migrate},
     home::Home,
-    restore,
+    journal, restore,
 };
 
 use super::finding::Finding;
@@ -43,6 +43,16 @@ pub(super) fn restored(home: &Home) -> Option<Finding> {
     let (what, again) =
         (format!("{when}: {}", report.words()), "should it happen again, look at the disk (`dmesg`, SMART)");
     Some(Finding::warning("restored", what, again))
+}
+
+/// A journal that nothing can be written to: then nothing is accepted and nothing ends.
+pub(super) fn journal(home: &Home) -> Option<Finding> {
+    let why = journal::in_the_way(home)?;
+    Some(Finding::problem(
+        "journal",
+        format!("{why}. Until then nothing is accepted and nothing ends"),
+        "all goes on by itself then",
+    ))
 }
 
 /// A journal that lacks what no backup has.

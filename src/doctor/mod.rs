@@ -105,6 +105,7 @@ async fn findings() -> Vec<Finding> {
         }
         Err(error) => checks.push(database::unreadable(&home, &error).await),
     }
+    checks.extend(database::journal(&home));
     checks.extend(wal);
     checks.extend(database::restored(&home));
     checks.extend(backups::finding(&home, &config).await);

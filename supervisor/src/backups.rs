@@ -36,6 +36,9 @@ impl Backups {
 
 async fn make_on(db: Db, terms: Terms) {
     let every_ms = clock::scaled_ms(i64::try_from(terms.every_minutes).unwrap_or(i64::MAX / MINUTE_MS) * MINUTE_MS);
+    if terms.copy_to.is_none() {
+        backup::none_wanted(db.home());
+    }
     // It may have got one while nobody looked.
     let mut look_closely = true;
     loop {

@@ -14,6 +14,7 @@ mod execute;
 mod going_back;
 mod holders;
 mod interventions;
+mod journal;
 mod keeper;
 mod leftovers;
 mod look;
@@ -143,7 +144,7 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         }
     }
     // What a private system does is in the next backup of one that stays.
-    let _beside = full.then(|| beside(&life));
+    let _beside = full.then(|| (beside(&life), journal::Watch::begin(home, &keeper.alerts)));
     let (_sweeps, uptime) = (orphans::begin(&life, holders.alerts()), Uptime::begin(&life, full));
     children::collect_left();
     let mut looked = None;

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use agentlab_platform::lock::{Lock, Mode};
 use serde_json::Value;
 
 use crate::world::{Ended, LONG, Roads, World, wait_until};
@@ -50,6 +51,12 @@ fn damage_is_found_by_trying_and_a_folder_that_cannot_be_written_is_told() {
     let mut world = roads.world("0.02", "cooldown_minutes = 60");
     assert_eq!(world.run(&["backup", "now"]).code, Some(0));
     let name = listed(&world)[0]["id"].as_str().unwrap().to_owned();
+    // Whoever reads this would wait for ever.
+    let pipe = world.home().join("backups/000000-2026-01-01T00-00-00Z");
+    fs::create_dir(&pipe).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(pipe.join("backup.json")).status().unwrap().success());
+    assert!(listed(&world)[1]["bad"].is_string());
+    fs::remove_dir_all(&pipe).unwrap();
     flip(&world.home().join("backups").join(&name).join("agentlab.db"));
     let tried = verified(&world);
     assert!(tried.code == Some(1) && tried.stdout.contains(&format!("BAD  {name}: ")), "{tried:?}");
@@ -61,6 +68,9 @@ fn damage_is_found_by_trying_and_a_folder_that_cannot_be_written_is_told() {
     fs::write(world.home().join("backups"), "in the way").unwrap();
     let made = world.run(&["backup", "now"]);
     assert!(made.code == Some(1) && made.stderr.contains("backups"), "{made:?}");
+    let list = world.run(&["backup", "list"]);
+    assert!(list.code == Some(1) && list.stderr.contains("cannot be read"), "{list:?}");
+    assert!(world.run(&["doctor"]).stdout.contains("nobody can tell which backups there are"));
     world.configure("[backup]\nevery_minutes = 10\n");
     let began = std::time::Instant::now();
     let _up = world.up();
@@ -91,21 +101,16 @@ fn a_second_folder_that_is_not_there_or_hangs_costs_no_backup_keeps_nobody_and_i
     assert!(uncopied(&world).is_i64());
     let told = world.run(&["backup", "list"]);
     assert!(told.stderr.contains("since ") && told.stderr.contains("Is its disk mounted?"), "{told:?}");
-    // It is mounted, and whoever reads there waits for ever, like on a machine that does not answer.
-    let hangs = disk.join("copies/000001-20260101T000000Z");
-    fs::create_dir_all(&hangs).unwrap();
-    let pipe = hangs.join("backup.json");
-    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // It is mounted, and whoever looked at it first has no answer yet.
+    fs::create_dir_all(&disk).unwrap();
+    let hangs = Lock::try_take(&world.home().join("run/second.lock"), Mode::Exclusive).unwrap().unwrap();
     let newest = |world: &World| listed(world)[0]["number"].as_u64();
     let before = newest(&world);
     wait_until("backups go on", LONG, || newest(&world) >= before.map(|number| number + 2));
     now(&world, "does not answer");
     assert_eq!(world.run(&["ask", "[[say: well]]"]).code, Some(0));
     assert_eq!(world.pid("supervisor", 0), supervisor, "it did not stand still");
-    // There is an answer after all: whoever reads waits on while this is open, and then finds the end.
-    let answer = fs::File::options().read(true).write(true).open(&pipe).unwrap();
-    fs::remove_dir_all(&hangs).unwrap();
-    drop(answer);
+    drop(hangs);
     wait_until("they are copied", LONG, || uncopied(&world).is_null());
     over(&roads, ": backups were not copied to the second folder");
     assert_eq!(world.run(&["backup", "now"]).code, Some(0));

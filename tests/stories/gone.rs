@@ -76,3 +76,28 @@ fn a_running_system_says_so_accepts_nothing_and_goes_on_when_it_is_back() {
     assert_eq!(world.run(&["ask", "[[say: after]]"]).code, Some(0));
     assert_eq!(world.count("SELECT COUNT(*) FROM job WHERE state = 'done'"), 2);
 }
+
+#[test]
+fn a_journal_that_cannot_be_written_is_told_everywhere_and_all_goes_on_when_it_can() {
+    let mut world = World::new();
+    world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.1".into()));
+    let up = world.up();
+    assert_eq!(world.run(&["ask", "[[say: before]]"]).code, Some(0));
+    let (journal, away) = (world.home().join("intake.jsonl"), world.path("away"));
+    fs::rename(&journal, &away).unwrap();
+    fs::create_dir(&journal).unwrap();
+    let asked = world.run(&["ask", "[[say: not taken]]"]);
+    assert!(asked.code == Some(69) && asked.stderr.contains("move it away"), "{asked:?}");
+    let health = || super::console::socket(&world, "GET", "/health", None).1;
+    wait_until("it is told", LONG, || health()["database"]["state"] == "cannot be written");
+    assert_eq!(health()["status"], "unavailable");
+    wait_until("the owner is told", LONG, || world.run(&["alerts"]).stdout.contains("nothing can be accepted"));
+    let doctor = world.run(&["doctor"]);
+    assert!(doctor.code == Some(1) && doctor.stdout.contains("move it away"), "{doctor:?}");
+    fs::remove_dir(&journal).unwrap();
+    fs::rename(&away, &journal).unwrap();
+    assert_eq!(world.run(&["ask", "[[say: after]]"]).code, Some(0));
+    wait_until("it is well again", LONG, || health()["database"]["state"] == "ok");
+    assert_eq!(world.count("SELECT COUNT(*) FROM job"), 2);
+    assert_eq!(up.stop().code, Some(0));
+}

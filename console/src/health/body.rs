@@ -123,8 +123,8 @@ pub(crate) struct Paused {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Database {
-    /// `ok`; `locked`: a stranger keeps it, so nothing is written until he lets go; `cannot be read`: what is told is as old as the
-    /// last look.
+    /// `ok`; `locked`: a stranger keeps it, so nothing is written until he lets go; `cannot be written`: its journal cannot be;
+    /// `cannot be read`: what is told is as old as the last look.
     pub(super) state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,

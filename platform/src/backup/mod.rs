@@ -18,7 +18,7 @@ use std::{
 use agentlab_domain::backup::Reason;
 use serde::{Deserialize, Serialize};
 
-pub use second::{has_copy, uncopied};
+pub use second::{has_copy, none_wanted, uncopied};
 pub use take::{Taken, Turn, take, take_in, turn};
 pub use verify::{Fault, known_bad, verify};
 
@@ -113,6 +113,20 @@ impl Failure {
     }
 }
 
+/// Whether the folder of the backups can be read, where it is there; in words why it cannot be.
+pub fn readable(home: &Home) -> Result<(), String> {
+    let folder = home.backups();
+    match std::fs::read_dir(&folder) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(format!(
+            "{} cannot be read, so nobody can tell which backups there are, and none is made: {error}. Give it back to yourself \
+             (`chmod 700`), or move away what is in its place",
+            folder.display()
+        )),
+    }
+}
+
 /// Every backup, the newest first.
 pub fn all(home: &Home) -> Vec<Backup> {
     within(&home.backups())
@@ -164,7 +178,9 @@ fn read(folder: &Path) -> Option<Backup> {
 
 fn recorded(folder: &Path) -> Option<Backup> {
     let name = folder.file_name()?.to_str().filter(|name| !name.starts_with(files::NEW))?.to_owned();
-    let known: Backup = serde_json::from_slice(&std::fs::read(folder.join(RECORD)).ok()?).ok()?;
+    // Whoever reads what is no file may wait for ever.
+    let record = Some(folder.join(RECORD)).filter(|path| path.is_file())?;
+    let known: Backup = serde_json::from_slice(&std::fs::read(record).ok()?).ok()?;
     Some(Backup { name, ..known })
 }
 

@@ -27,8 +27,10 @@ enum NotCopied {
     Gone(PathBuf),
     #[error("{path:?} does not answer: nothing came of it within {} s", limit.as_secs())]
     Late { path: PathBuf, limit: Duration },
-    #[error("{0:?} does not answer: an attempt from before is still under way")]
+    #[error("{0:?} does not answer: a look at it, or an earlier copy, is still under way")]
     Busy(PathBuf),
+    #[error("{0:?} is no folder: move it away, or set backup.copy_to to another one")]
+    NoFolder(PathBuf),
     #[error("{path:?}: {error}. Is there room, and may agentlab write there?")]
     File { path: PathBuf, error: io::Error },
 }
@@ -36,6 +38,11 @@ enum NotCopied {
 /// Since when backups have no copy in the second folder, and why.
 pub fn uncopied(home: &Home) -> Option<Failure> {
     serde_json::from_slice(&fs::read(home.backups().join(UNCOPIED)).ok()?).ok()
+}
+
+/// No copies are wanted: that there is none is nothing to be told.
+pub fn none_wanted(home: &Home) {
+    note(&home.backups().join(UNCOPIED), None);
 }
 
 /// Whether a backup has a copy there; `None` where it does not say so in time.
@@ -56,7 +63,7 @@ pub(super) async fn newest(home: &Home, terms: &Terms) -> u64 {
 pub(super) async fn copied(home: &Home, backup: &Backup, terms: &Terms) -> Option<String> {
     let noted = home.backups().join(UNCOPIED);
     let Some(second) = &terms.copy_to else {
-        note(&noted, None);
+        none_wanted(home);
         return None;
     };
     let (folder, into, keep, there) = (home.backups().join(&backup.name), second.clone(), terms.keep, noted.clone());
@@ -99,6 +106,7 @@ fn copy(folder: &Path, second: &Path, keep: usize) -> Result<(), NotCopied> {
             return Err(NotCopied::Gone(second.parent().unwrap_or(second).to_owned()));
         }
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+        Err(_) if !second.is_dir() => return Err(NotCopied::NoFolder(second.to_owned())),
         Ok(()) | Err(_) => {}
     }
     files::tidy_halves(second);
@@ -129,4 +137,26 @@ fn copy(folder: &Path, second: &Path, keep: usize) -> Result<(), NotCopied> {
         keep::within(second, keep, Some(&copied.db));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_that_hangs_is_left_and_only_one_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path().join("h")).unwrap();
+        fs::create_dir_all(home.run()).unwrap();
+        let (answer, hangs) = std::sync::mpsc::channel::<()>();
+        let moment = Duration::from_millis(50);
+        let late = ask(&home, folder.path(), moment, move || Ok(hangs.recv().is_err())).await;
+        assert!(matches!(late, Err(NotCopied::Late { .. })), "{late:?}");
+        let busy = ask(&home, folder.path(), LOOK, || Ok(())).await;
+        assert!(matches!(busy, Err(NotCopied::Busy(_))), "{busy:?}");
+        drop(answer);
+        while ask(&home, folder.path(), LOOK, || Ok(())).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
 }

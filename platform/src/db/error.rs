@@ -45,9 +45,10 @@ pub enum DbError {
     #[error("the database is damaged: {0}")]
     Damaged(String),
     #[error(
-        "{} cannot be used ({why}), and there is nothing to restore it from: {}. Nothing was changed. Put a copy of it in its place, or a \
-         sound backup (from `backup.copy_to`?) into backups/; or move the home away to begin without it",
-        .path.display(), if bad.is_empty() { "neither a backup nor a whole journal".to_owned() } else { format!("no backup is sound ({}), and no whole journal is there", bad.join("; ")) }
+        "{} cannot be used ({why}), and there is nothing to restore it from: {}. Nothing was changed. Put it back as it was, {copy}; or move the home \
+         away to begin without it",
+        .path.display(), if bad.is_empty() { "neither a backup nor a whole journal".to_owned() } else { format!("no backup is sound ({}), and no whole journal is there", bad.join("; ")) },
+        copy = COPY
     )]
     Beyond {
         path: PathBuf,
@@ -75,9 +76,15 @@ fn way_out(newest: Option<&Path>) -> String {
             "{first}. `agentlab backup restore`, or any start of agentlab, restores it from {}",
             newest.display()
         ),
-        None => format!("{first}. Put it back where it was, or move the rest of the home away to begin without it"),
+        None => {
+            format!("{first}. Put it back where it was, {COPY}; or move the rest of the home away to begin without it")
+        }
     }
 }
+
+/// Where another one may come from.
+const COPY: &str =
+    "or copy the newest folder NUMBER-TIME of `backup.copy_to`, where you set that, into backups/ and start again";
 
 /// What helps where the file cannot be read or written.
 fn remedy(error: &sqlx::Error) -> &'static str {

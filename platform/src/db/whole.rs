@@ -60,26 +60,33 @@ pub(crate) async fn examine(home: &Home, closely: bool) -> Result<Found, DbError
     }
 }
 
-/// Whether it has a schema; what is wrong with it is an error.
+/// Whether it has a schema; what is wrong with it is an error. First by a connection that only reads: whoever writes moves the WAL into
+/// the file when it closes, and one that is not of this file would ruin it.
 async fn looked_at(home: &Home, closely: bool) -> Result<bool, DbError> {
     let options = SqliteConnectOptions::new().filename(home.database()).foreign_keys(false).busy_timeout(BUSY);
-    let mut connection = options.connect().await?;
-    let looked = by(&mut connection, closely).await;
+    let mut reads = options.clone().read_only(true).connect().await?;
+    let known = reading(&mut reads, closely).await;
     // Waited for: what closes later would meet the files of its successor.
-    let _ = connection.close().await;
-    looked
+    let _ = reads.close().await;
+    let known = known?;
+    let mut writes = options.connect().await?;
+    let written = writing(&mut writes).await;
+    let _ = writes.close().await;
+    written.map(|()| known)
 }
 
-async fn by(connection: &mut SqliteConnection, closely: bool) -> Result<bool, DbError> {
+async fn reading(connection: &mut SqliteConnection, closely: bool) -> Result<bool, DbError> {
     if closely {
         let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(3)").fetch_all(&mut *connection).await?;
         if found != ["ok"] {
             return Err(DbError::Damaged(in_a_line(&found)));
         }
     }
-    let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'job')")
-        .fetch_one(&mut *connection)
-        .await?;
+    let known = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'job')");
+    Ok(known.fetch_one(&mut *connection).await?)
+}
+
+async fn writing(connection: &mut SqliteConnection) -> Result<(), DbError> {
     // One whose head says that it may only be read is damaged too; one in which somebody writes is not.
     match connection.begin_with("BEGIN IMMEDIATE").await {
         // To begin is not enough: what may only be read is then only read.
@@ -90,7 +97,7 @@ async fn by(connection: &mut SqliteConnection, closely: bool) -> Result<bool, Db
         Err(error) if is_busy(&error) => {}
         Err(error) => return Err(error.into()),
     }
-    Ok(known)
+    Ok(())
 }
 
 /// What a check of every page found, in one line: the first of it that says anything.

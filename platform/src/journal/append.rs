@@ -1,12 +1,13 @@
 //! Appending a line, and taking it back where its transaction did not come about.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{FileExt, OpenOptionsExt},
 };
 
 use fail::fail_point;
+use nix::unistd::{AccessFlags, access};
 
 use super::{Line, read, segments};
 use crate::home::Home;
@@ -40,9 +41,28 @@ impl From<io::Error> for NotAppended {
     }
 }
 
+/// Why nothing could be appended now, in words; nothing where it could. Without it nothing that is promised is committed.
+pub fn in_the_way(home: &Home) -> Option<String> {
+    let path = home.journal();
+    let what = match fs::metadata(&path) {
+        Ok(found) if !found.is_file() => "something that is no file is in its place: move it away".to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Ok(_) => match access(&path, AccessFlags::R_OK | AccessFlags::W_OK) {
+            Ok(()) => return None,
+            Err(error) => format!("it may not be read and written ({error}): `chmod 600` it"),
+        },
+        Err(error) => error.to_string(),
+    };
+    Some(format!("the journal {}: {what}", path.display()))
+}
+
 /// Appends a line. The caller holds the write ticket. One that could not be written leaves no half of itself.
 pub fn append(home: &Home, line: &Line) -> Result<Appended, NotAppended> {
     let path = home.journal();
+    // Whatever is no file may never end.
+    if let Some(why) = in_the_way(home) {
+        return Err(io::Error::other(why).into());
+    }
     let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(&path)?;
     let before = file.metadata()?.len();
     let last = last(&file, before, &line.db)?;
@@ -87,6 +107,9 @@ fn last(file: &File, length: u64, db: &str) -> io::Result<Option<i64>> {
 
 /// Whether the last line is that of this number of this database, or a segment was cut off there: then nothing stands above it.
 pub fn ends_at(home: &Home, db: &str, seq: i64) -> io::Result<bool> {
+    if let Some(why) = in_the_way(home) {
+        return Err(io::Error::other(why));
+    }
     let file = match File::open(home.journal()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(segments::last(home) == Some(seq)),
         file => file?,

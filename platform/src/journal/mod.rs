@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use crate::digest;
 
-pub use append::{Appended, NotAppended, append, ends_at};
+pub use append::{Appended, NotAppended, append, ends_at, in_the_way};
 pub use gap::{is_noted, lift, note};
 pub use read::{Journal, read};
 pub use segments::{exists, forget, rotate};

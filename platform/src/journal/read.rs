@@ -36,6 +36,9 @@ pub fn read(home: &Home, db: Option<&str>, seq: i64) -> io::Result<Journal> {
         // Of the last one, which is that.
         let current = path == home.journal();
         let mut first = None;
+        if !path.is_file() {
+            return Err(io::Error::other("something that is no file is in its place: move it away"));
+        }
         let mut reader = BufReader::new(File::open(path)?);
         let mut bytes = Vec::new();
         while reader.read_until(b'\n', &mut bytes)? > 0 {

@@ -19,17 +19,26 @@ pub fn rotate(home: &Home, db: &str, seq: i64) -> io::Result<()> {
     // Of one that was cut off; nobody else writes here in this turn.
     files::tidy_halves_of(home.path(), "intake.jsonl");
     let head = Line { head: true, db: db.to_owned(), seq, ..Line::default() }.seal()?;
-    match fs::read(&path) {
+    let is_there = match fs::read(&path) {
         Ok(there) if there == head => return Ok(()),
-        Ok(_) => cut_off(&path, &folder, seq)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Ok(_) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
         Err(error) => return Err(error),
+    };
+    // Before anything is cut off: where there is no room for it the journal stays as it is.
+    let new = files::ready(&path, &head)?;
+    let cut = if is_there { cut_off(&path, &folder, seq) } else { Ok(()) };
+    if cut.is_err() {
+        let _ = fs::remove_file(&new);
     }
-    files::put(&path, &head)
+    cut?;
+    files::place(&new, &path)
 }
 
 fn cut_off(path: &Path, folder: &Path, seq: i64) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let failed =
+        |error| io::Error::other(format!("{} is in the way, or may not be written ({error})", folder.display()));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     let mut segment = folder.join(format!("{seq:012}.jsonl"));
     // One that was cut here before held nothing new since; neither takes the place of the other.
     for again in 1.. {

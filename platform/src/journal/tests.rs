@@ -112,3 +112,41 @@ fn what_is_cut_off_is_read_until_it_is_forgotten() {
     let journal = read(&home, Some("a"), 0).unwrap();
     assert_eq!((numbers(&journal), journal.missing), ((4..=10).collect::<Vec<_>>(), 3));
 }
+
+#[test]
+fn where_nothing_can_be_cut_off_the_journal_stays_as_it_is_and_what_is_in_the_way_is_named() {
+    let (_folder, home) = home();
+    append(&home, &line(1)).unwrap();
+    let before = fs::read(home.journal()).unwrap();
+    fs::write(home.journal_segments(), "in the way").unwrap();
+    let words = rotate(&home, "a", 1).unwrap_err().to_string();
+    assert!(words.contains(&format!("{} is in the way", home.journal_segments().display())), "{words}");
+    assert_eq!(fs::read(home.journal()).unwrap(), before);
+    assert_eq!(
+        fs::read_dir(home.path()).unwrap().flatten().filter(|entry| entry.path().is_file()).count(),
+        2,
+        "no half"
+    );
+    append(&home, &line(2)).unwrap();
+}
+
+#[test]
+fn what_is_no_file_in_the_place_of_the_journal_is_said_and_keeps_nobody_waiting() {
+    let (_folder, home) = home();
+    assert_eq!(in_the_way(&home), None);
+    let make: [fn(&Home); 2] = [
+        |home| fs::create_dir(home.journal()).unwrap(),
+        |home| nix::unistd::mkfifo(&home.journal(), nix::sys::stat::Mode::S_IRWXU).unwrap(),
+    ];
+    for make in make {
+        make(&home);
+        let why = in_the_way(&home).unwrap();
+        assert!(why.contains("intake.jsonl") && why.contains("move it away"), "{why}");
+        let NotAppended::Io(error) = append(&home, &line(1)).unwrap_err() else { panic!("it is no line") };
+        assert_eq!(error.to_string(), why);
+        assert!(read(&home, None, 0).is_err() && ends_at(&home, "a", 1).is_err());
+        let _ = fs::remove_dir(home.journal()).or_else(|_| fs::remove_file(home.journal()));
+    }
+    append(&home, &line(1)).unwrap();
+    assert_eq!(in_the_way(&home), None);
+}

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     clock,
     db::{
-        DbError,
+        DbError, damage,
         gone::{gone, has_worked, refuse_link},
         replay::{self, Replayed},
         whole::{self, Found},
@@ -44,12 +44,14 @@ pub(super) async fn mend(home: &Home, depth: Depth) -> Result<(), DbError> {
     if let Some(mark) = mark.as_ref().filter(|mark| mark.certain) {
         return restore(home, &mark.why, wanted.as_deref()).await;
     }
-    match whole::examine(home, depth == Depth::Whole || mark.is_some()).await? {
+    let closely = depth == Depth::Whole || mark.is_some() || !condemned::is_known(home);
+    match whole::examine(home, closely).await? {
         Found::Sound => {
             if let Some(why) = standing::wrong(home).await? {
                 return restore(home, &why, None).await;
             }
             condemned::lift(home)?;
+            condemned::known(home)?;
             // What a restore left that was killed: a copy of the database may be among it.
             files::tidy_halves_of(home.path(), "restore");
             catch_up(home).await
@@ -81,6 +83,8 @@ async fn restore(home: &Home, why: &str, wanted: Option<&str>) -> Result<(), DbE
             return Err(DbError::NotWhole(format!("{wanted} cannot be begun with: {}", bad.join("; "))));
         }
         debug_assert!(has_worked(home), "whoever never worked begins anew");
+        // What was met on the way is known, and no other start would restore it.
+        damage::was_met();
         if bad.is_empty() && !home.database().exists() {
             return Err(gone(home));
         }
@@ -95,7 +99,8 @@ async fn restore(home: &Home, why: &str, wanted: Option<&str>) -> Result<(), DbE
     keep(home, &done)?;
     place::put(home, &source.file).map_err(failed)?;
     tracing::error!("{}", done.words());
-    condemned::lift(home)
+    condemned::lift(home)?;
+    condemned::known(home)
 }
 
 /// The configuration and the instructions that the backup has and this home has not.
@@ -117,10 +122,13 @@ fn put_back(home: &Home, source: &Source) -> std::io::Result<Vec<String>> {
 fn report(replayed: Replayed, why: Option<String>, source: Option<&Source>) -> Report {
     let Replayed { transactions, refused, missing, unreadable, cut_off, runs } = replayed;
     let backup = source.and_then(|source| source.backup.as_ref()).map(|backup| (backup.name.clone(), backup.at));
+    let unsound = source.and_then(|source| source.unsound.clone());
     Report {
         at: clock::now_ms(),
         why,
         backup,
+        unsound,
+        alone: source.is_some_and(|source| source.alone),
         set_aside: None,
         transactions,
         runs,

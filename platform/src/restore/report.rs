@@ -15,6 +15,12 @@ pub struct Report {
     pub why: Option<String>,
     /// What took its place: the name of a backup and when it was made; nothing where the journal alone had everything.
     pub backup: Option<(String, i64)>,
+    /// Why the backup is not as it was made: nothing better was there.
+    #[serde(default)]
+    pub unsound: Option<String>,
+    /// What took its place is the file that was there, without the WAL beside it.
+    #[serde(default)]
+    pub alone: bool,
     /// Where the files are that were in its place.
     pub set_aside: Option<PathBuf>,
     /// Transactions that were put back from the journal.
@@ -50,7 +56,16 @@ impl Report {
             return format!("the database lacked what it had promised last: {back}{}", self.lost());
         };
         let from = match &self.backup {
-            Some((name, at)) => format!("restored from the backup of {} ({name})", calendar::clock_time(*at, self.at)),
+            Some((name, at)) => {
+                let unsound = self.unsound.as_ref().map(|why| {
+                    format!(
+                        ", which is not as it was made ({why}): nothing better was there, and what it lacks is lost"
+                    )
+                });
+                let when = calendar::clock_time(*at, self.at);
+                format!("restored from the backup of {when} ({name}){}", unsound.unwrap_or_default())
+            }
+            None if self.alone => "begun with as it is, without the WAL beside it, which is of another file".to_owned(),
             None => "built again from the journal".to_owned(),
         };
         let aside = self.set_aside.as_ref().map(|path| format!(" What was there is kept in {}.", path.display()));

@@ -52,12 +52,75 @@ async fn a_newest_backup_that_the_disk_has_changed_is_passed_over_for_an_older_s
 #[tokio::test]
 async fn emptied_backups_are_nothing_to_begin_with() {
     let (_folder, home, both) = twice().await;
+    // One byte is what begins anew.
+    for bytes in ["", "\n"] {
+        for path in &both {
+            fs::write(path, bytes).unwrap();
+        }
+        let refused = open(&home, Depth::Whole).await.unwrap_err().to_string();
+        assert!(
+            refused.contains("no backup is sound (000002-") && refused.contains("Nothing was changed"),
+            "{refused}"
+        );
+        assert!(refused.contains("backup.copy_to"), "{refused}");
+        assert!(!home.database().exists() && last(&home).is_none());
+    }
+}
+
+#[tokio::test]
+async fn the_database_of_another_home_in_the_folder_of_a_backup_is_not_begun_with() {
+    let (_folder, home, both) = twice().await;
+    let (_other, _their_home, theirs) = twice().await;
     for path in &both {
-        fs::write(path, "").unwrap();
+        fs::copy(&theirs[0], path).unwrap();
     }
     let refused = open(&home, Depth::Whole).await.unwrap_err().to_string();
-    assert!(refused.contains("no backup is sound (000002-") && refused.contains("Nothing was changed"), "{refused}");
-    assert!(!home.database().exists() && last(&home).is_none());
+    assert!(refused.contains("it is of another home") && !home.database().exists(), "{refused}");
+}
+
+#[tokio::test]
+async fn a_backup_that_is_not_as_it_was_made_is_the_last_resort_and_called_that() {
+    let (_folder, home, both) = twice().await;
+    for path in &both {
+        // Behind its last page, where nobody reads.
+        let mut bytes = fs::read(path).unwrap();
+        bytes.extend([7; 100]);
+        fs::write(path, bytes).unwrap();
+    }
+    assert_eq!(numbers(&home).await, [1, 2, 3, 4, 5]);
+    let words = last(&home).unwrap().words();
+    assert!(words.contains("which is not as it was made (its copy of the database is not the one"), "{words}");
+}
+
+#[tokio::test]
+async fn a_copy_that_is_put_beside_the_wal_of_another_file_is_begun_with_and_not_ruined() {
+    for depth in [Depth::Whole, Depth::Quick] {
+        let (folder, home) = worked().await;
+        let db = open(&home, Depth::Whole).await.unwrap();
+        let taken = backup::take(&db, &Terms::default(), Reason::Hourly).await.unwrap().backup;
+        for n in 0..40 {
+            ask(&db, &format!("{n} {}", "much ".repeat(300))).await;
+        }
+        let (copy, wal) = (folder.path().join("copy"), place::beside(&home.database(), "-wal"));
+        fs::rename(home.backups().join(&taken.name).join("agentlab.db"), &copy).unwrap();
+        let frames = fs::read(&wal).unwrap();
+        db.let_go().await;
+        fs::remove_dir_all(home.backups()).unwrap();
+        fs::remove_dir_all(home.journal_segments()).unwrap();
+        fs::remove_file(home.journal()).unwrap();
+        // What an agent left: this home has worked.
+        fs::create_dir_all(home.runs().join("some")).unwrap();
+        fs::remove_file(home.database()).unwrap();
+        fs::copy(&copy, home.database()).unwrap();
+        fs::write(&wal, &frames).unwrap();
+        open(&home, depth).await.unwrap().let_go().await;
+        assert_eq!(numbers(&home).await, [1, 2, 3, 4]);
+        let report = last(&home).unwrap();
+        assert!(report.alone && report.words().contains("without the WAL beside it"), "{}", report.words());
+        let aside = report.set_aside.unwrap();
+        assert_eq!(fs::read(aside.join("agentlab.db")).unwrap(), fs::read(&copy).unwrap(), "as it was");
+        assert_eq!(fs::read(aside.join("agentlab.db-wal")).unwrap(), frames);
+    }
 }
 
 #[tokio::test]
