@@ -129,8 +129,15 @@ async fn restore(home: &Home, name: Option<&str>, as_json: bool) -> Result<u8, F
         None => restore::newest(home),
     };
     let Some(wanted) = wanted else {
-        let what = name.map_or("there is no sound backup".to_owned(), |name| format!("there is no backup {name}"));
-        return Err(Failure::words(format!("{what}: `agentlab backup list` names them; nothing was changed")));
+        let words = name.map_or_else(
+            || {
+                "no backup here is sound, so nothing was changed: copy the newest folder NUMBER-TIME of `backup.copy_to`, where you set \
+                 that, into backups/ and try again"
+                    .to_owned()
+            },
+            |name| format!("there is no backup {name}: `agentlab backup list` names them; nothing was changed"),
+        );
+        return Err(Failure::words(words));
     };
     let before = restore::last(home).map(|report| report.at);
     restore::wish(home, &wanted).await?;

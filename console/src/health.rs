@@ -105,7 +105,7 @@ impl Look {
             status.processes.iter().filter(|process| process.id.starts_with("worker-") && process.ready).count();
         let bot_missing = missing.iter().any(|post| post == "bot");
         // One worker serves; without a bot that was configured, messages are not served.
-        let unwritten = journal::in_the_way(home);
+        let unwritten = journal::in_the_way(home).map(|why| format!("the journal (intake.jsonl): {why}"));
         let ok = !stale && working > 0 && !bot_missing && unwritten.is_none();
         let word = match (ok, all_well) {
             (true, true) => "ok",

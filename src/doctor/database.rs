@@ -48,11 +48,8 @@ pub(super) fn restored(home: &Home) -> Option<Finding> {
 /// A journal that nothing can be written to: then nothing is accepted and nothing ends.
 pub(super) fn journal(home: &Home) -> Option<Finding> {
     let why = journal::in_the_way(home)?;
-    Some(Finding::problem(
-        "journal",
-        format!("{why}. Until then nothing is accepted and nothing ends"),
-        "all goes on by itself then",
-    ))
+    let what = format!("the journal {}: {why}", home.journal().display());
+    Some(Finding::problem("journal", what, "nothing is accepted and nothing ends until then; all goes on by itself"))
 }
 
 /// A journal that lacks what no backup has.

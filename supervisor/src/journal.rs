@@ -35,9 +35,9 @@ async fn look_on(home: Home, alerts: Alerts) {
             (Some(why), None) => {
                 let now = clock::now_ms();
                 since = Some(now);
-                tracing::error!(why, "nothing can be accepted, and nothing ends");
                 let words = format!(
-                    "agentlab: nothing can be accepted and no task can end: {why}. Then all goes on by itself."
+                    "agentlab: nothing can be accepted and no task can end: the journal {}: {why}. Then all goes on by itself.",
+                    home.journal().display()
                 );
                 alerts.tell(format!("journal:{now}"), words);
             }

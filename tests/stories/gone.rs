@@ -3,8 +3,6 @@
 
 use std::{fs, path::PathBuf};
 
-use serde_json::json;
-
 use super::console::socket;
 use crate::world::{LONG, World, wait_until};
 
@@ -66,8 +64,7 @@ fn a_running_system_says_so_accepts_nothing_and_goes_on_when_it_is_back() {
     fs::remove_file(world.home().join("intake.jsonl")).unwrap();
     take_away(&world);
     // Everybody starts again, and nobody can.
-    let refused = || socket(&world, "POST", "/api/jobs", Some(&json!({ "prompt": "[[say: lost]]" }))).0;
-    assert_ne!(refused(), 200);
+    assert_eq!(world.run(&["ask", "--no-wait", "[[say: lost]]"]).code, Some(69));
     wait_until("nobody is ready any more", LONG, || world.run(&["status"]).code == Some(69));
     let ended = up.end(LONG);
     assert!(ended.code == Some(69) && ended.stderr.contains("is gone"), "{ended:?}");
@@ -88,7 +85,7 @@ fn a_journal_that_cannot_be_written_is_told_everywhere_and_all_goes_on_when_it_c
     fs::create_dir(&journal).unwrap();
     let asked = world.run(&["ask", "[[say: not taken]]"]);
     assert!(asked.code == Some(69) && asked.stderr.contains("move it away"), "{asked:?}");
-    let health = || super::console::socket(&world, "GET", "/health", None).1;
+    let health = || socket(&world, "GET", "/health", None).1;
     wait_until("it is told", LONG, || health()["database"]["state"] == "cannot be written");
     assert_eq!(health()["status"], "unavailable");
     wait_until("the owner is told", LONG, || world.run(&["alerts"]).stdout.contains("nothing can be accepted"));

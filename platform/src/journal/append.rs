@@ -41,19 +41,17 @@ impl From<io::Error> for NotAppended {
     }
 }
 
-/// Why nothing could be appended now, in words; nothing where it could. Without it nothing that is promised is committed.
+/// What is in the way of appending, in words; nothing where nothing is. Without it nothing that is promised is committed.
 pub fn in_the_way(home: &Home) -> Option<String> {
     let path = home.journal();
-    let what = match fs::metadata(&path) {
-        Ok(found) if !found.is_file() => "something that is no file is in its place: move it away".to_owned(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Ok(_) => match access(&path, AccessFlags::R_OK | AccessFlags::W_OK) {
-            Ok(()) => return None,
-            Err(error) => format!("it may not be read and written ({error}): `chmod 600` it"),
-        },
-        Err(error) => error.to_string(),
-    };
-    Some(format!("the journal {}: {what}", path.display()))
+    match fs::metadata(&path) {
+        Ok(found) if !found.is_file() => Some("something that is no file is in its place: move it away".to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Ok(_) => access(&path, AccessFlags::R_OK | AccessFlags::W_OK)
+            .err()
+            .map(|error| format!("it may not be read and written ({error}): `chmod 600` it")),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 /// Appends a line. The caller holds the write ticket. One that could not be written leaves no half of itself.
