@@ -65,14 +65,30 @@ pub(crate) async fn examine(home: &Home, closely: bool) -> Result<Found, DbError
 async fn looked_at(home: &Home, closely: bool) -> Result<bool, DbError> {
     let options = SqliteConnectOptions::new().filename(home.database()).foreign_keys(false).busy_timeout(BUSY);
     let mut reads = options.clone().read_only(true).connect().await?;
-    let known = reading(&mut reads, closely).await;
+    let read = reading(&mut reads, closely).await;
     // Waited for: what closes later would meet the files of its successor.
     let _ = reads.close().await;
-    let known = known?;
+    let known = match read {
+        // A transaction that was cut off before there was a WAL is rolled back by whoever writes.
+        Err(error) if is_readonly(&error) => None,
+        read => Some(read?),
+    };
     let mut writes = options.connect().await?;
-    let written = writing(&mut writes).await;
+    let looked = async {
+        let known = match known {
+            Some(known) => known,
+            None => reading(&mut writes, closely).await?,
+        };
+        writing(&mut writes).await.map(|()| known)
+    };
+    let looked = looked.await;
     let _ = writes.close().await;
-    written.map(|()| known)
+    looked
+}
+
+/// `SQLITE_READONLY` (8), with any extension.
+fn is_readonly(error: &DbError) -> bool {
+    matches!(error, DbError::Sql(error) if primary_code(error) == Some(8))
 }
 
 async fn reading(connection: &mut SqliteConnection, closely: bool) -> Result<bool, DbError> {

@@ -20,11 +20,14 @@ const CALM: Duration = Duration::from_secs(30);
 
 /// Keeps watch for as long as this process lives, and asks it to start again at most once. Must be called inside a runtime.
 pub fn guard(db: &Db) {
-    tokio::spawn(watch(db.clone()));
+    // Known from now on: what is taken away before the first look would be noticed by nobody.
+    let mut wal = Wal::default();
+    wal.look(db.home());
+    tokio::spawn(watch(db.clone(), wal));
 }
 
-async fn watch(db: Db) {
-    let (mut calm_until, mut wal) = (None, Wal::default());
+async fn watch(db: Db, mut wal: Wal) {
+    let mut calm_until = None;
     loop {
         tokio::time::sleep(clock::scaled(LOOK)).await;
         if is_condemned(db.home()) || is_another(&db) || is_lost(&mut wal, db.home()) {

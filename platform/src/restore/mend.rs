@@ -50,11 +50,17 @@ pub(super) async fn mend(home: &Home, depth: Depth) -> Result<(), DbError> {
             if let Some(why) = standing::wrong(home).await? {
                 return restore(home, &why, None).await;
             }
-            condemned::lift(home)?;
-            condemned::known(home)?;
             // What a restore left that was killed: a copy of the database may be among it.
             files::tidy_halves_of(home.path(), "restore");
-            catch_up(home).await
+            let lacked = catch_up(home).await?;
+            // Everybody started again for it: that is told, whoever closed the last one had all of it.
+            if let Some(mark) = mark.filter(|_| !lacked) {
+                let whole = Report { whole: true, ..report(Replayed::default(), Some(mark.why), None) };
+                tracing::warn!("{}", whole.words());
+                keep(home, &whole)?;
+            }
+            condemned::lift(home)?;
+            condemned::known(home)
         }
         Found::Nothing => condemned::lift(home),
         Found::Gone => restore(home, "it was gone", None).await,
@@ -62,15 +68,18 @@ pub(super) async fn mend(home: &Home, depth: Depth) -> Result<(), DbError> {
     }
 }
 
-/// Puts back what a sound database lacks.
-async fn catch_up(home: &Home) -> Result<(), DbError> {
+/// Puts back what a sound database lacks. Whether that is told.
+async fn catch_up(home: &Home) -> Result<bool, DbError> {
     let replayed = replay::into(&home.database(), home, false).await?;
     let report = report(replayed, None, None);
     if report.transactions + report.runs == 0 {
-        return Ok(());
+        return Ok(false);
     }
     tracing::warn!("{}", report.words());
-    if report.is_news() { keep(home, &report) } else { Ok(()) }
+    if report.is_news() {
+        keep(home, &report)?;
+    }
+    Ok(report.is_news())
 }
 
 /// Restores.
@@ -129,6 +138,7 @@ fn report(replayed: Replayed, why: Option<String>, source: Option<&Source>) -> R
         backup,
         unsound,
         alone: source.is_some_and(|source| source.alone),
+        whole: false,
         set_aside: None,
         transactions,
         runs,

@@ -21,6 +21,9 @@ pub struct Report {
     /// What took its place is the file that was there, without the WAL beside it.
     #[serde(default)]
     pub alone: bool,
+    /// It was found whole after all, and lacked nothing.
+    #[serde(default)]
+    pub whole: bool,
     /// Where the files are that were in its place.
     pub set_aside: Option<PathBuf>,
     /// Transactions that were put back from the journal.
@@ -55,6 +58,11 @@ impl Report {
         let Some(why) = &self.why else {
             return format!("the database lacked what it had promised last: {back}{}", self.lost());
         };
+        if self.whole {
+            return format!(
+                "the database was looked at closely ({why}) and is whole: nothing had to be put back from the journal"
+            );
+        }
         let from = match &self.backup {
             Some((name, at)) => {
                 let unsound = self.unsound.as_ref().map(|why| {

@@ -212,8 +212,14 @@ async fn one_that_others_have_open_is_left_until_they_let_go() {
     assert!(!waiting.is_finished() && matches!(attempt(&home, Depth::Quick).await, Err(DbError::SetAside)));
     other.let_go().await;
     waiting.await.unwrap().unwrap();
-    // A closer look found nothing wrong: it was a false alarm.
-    assert!(!is_condemned(&home) && last(&home).is_none());
+    // A closer look found nothing wrong; that everybody let go of it for that is told.
+    let report = last(&home).unwrap();
+    assert!(!is_condemned(&home) && report.whole && report.set_aside.is_none());
+    assert!(
+        report.words().contains("the test found it so") && report.words().contains("is whole"),
+        "{}",
+        report.words()
+    );
     assert_eq!(promised(&home).await, all_four());
 }
 
