@@ -13,7 +13,7 @@ use agentlab_platform::{
     run_dir::RunDir,
 };
 
-use super::World;
+use super::{LONG, World, wait_until};
 
 /// Gives tasks to one project.
 pub(crate) struct Giver {
@@ -29,7 +29,13 @@ impl Giver {
         let home = Home::at(world.home()).unwrap();
         let config = config::load(&home).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let db = runtime.block_on(Db::open(&home)).unwrap();
+        let mut opened = None;
+        // Somebody may be damaging it at this moment.
+        wait_until("the database opens", LONG, || {
+            opened = runtime.block_on(Db::open(&home)).ok();
+            opened.is_some()
+        });
+        let db = opened.unwrap();
         Self { runtime, db, place: config.project_place(name).unwrap(), given: 0 }
     }
 
