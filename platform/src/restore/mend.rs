@@ -91,7 +91,11 @@ async fn restore(home: &Home, why: &str, wanted: Option<&str>) -> Result<(), DbE
             condemned::lift(home)?;
             return Err(DbError::NotWhole(format!("{wanted} cannot be begun with: {}", bad.join("; "))));
         }
-        debug_assert!(has_worked(home), "whoever never worked begins anew");
+        // Nothing was ever promised here: it begins anew.
+        if !has_worked(home) {
+            place::set_aside(home).map_err(|error| DbError::File { path: home.set_aside(), error })?;
+            return condemned::lift(home);
+        }
         // What was met on the way is known, and no other start would restore it.
         damage::was_met();
         if bad.is_empty() && !home.database().exists() {

@@ -229,3 +229,15 @@ async fn a_file_in_the_place_of_set_aside_is_named_and_nothing_is_changed() {
     fs::remove_file(home.set_aside()).unwrap();
     assert_eq!(numbers(&home).await, [1, 2, 3, 4, 5]);
 }
+
+#[tokio::test]
+async fn a_home_in_which_nothing_was_ever_promised_begins_anew_over_a_damaged_one() {
+    let (_folder, home) = fresh();
+    open(&home, Depth::Whole).await.unwrap().let_go().await;
+    fs::write(home.database(), vec![0xA5; 8192]).unwrap();
+    let db = open(&home, Depth::Whole).await.unwrap();
+    ask(&db, "one").await;
+    db.let_go().await;
+    assert_eq!(numbers(&home).await, [1]);
+    assert_eq!(fs::read_dir(home.set_aside()).unwrap().count(), 1, "it is never deleted");
+}
