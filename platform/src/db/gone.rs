@@ -7,7 +7,7 @@ use super::{Db, DbError};
 use crate::{backup, home::Home, journal, restore};
 
 /// Which file it is: its device and its number there.
-pub(super) type File = (u64, u64);
+pub(crate) type File = (u64, u64);
 
 /// Whether there was a database here and is none, or an empty file.
 pub fn is_gone(home: &Home) -> bool {
@@ -45,7 +45,7 @@ pub fn gone(home: &Home) -> DbError {
 }
 
 /// Which file is at the place of the database.
-pub(super) fn file(home: &Home) -> Option<File> {
+pub(crate) fn file(home: &Home) -> Option<File> {
     fs::metadata(home.database()).ok().map(|found| (found.dev(), found.ino()))
 }
 

@@ -2,7 +2,7 @@
 //! says which file it is of, so it is void once another one is in its place. Whoever has it open lets go of it and starts
 //! again; whoever starts waits until it is restored.
 
-use std::{fs, os::unix::fs::MetadataExt, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     backup::{self, Backup},
-    db::{DbError, damage},
+    db::{DbError, damage, gone::file},
     files,
     home::Home,
 };
@@ -93,29 +93,4 @@ fn put(home: &Home, mark: &Mark) -> Result<(), DbError> {
 
 fn path(home: &Home) -> PathBuf {
     home.run().join("condemned.json")
-}
-
-/// Whether the file that is there is the one that was found sound last. Somebody may have put another one in its place, beside a WAL
-/// that is not of it.
-pub(super) fn is_known(home: &Home) -> bool {
-    file(home).is_some_and(|file| fs::read_to_string(noted(home)).is_ok_and(|known| known == name(file)))
-}
-
-/// Notes that it was found sound.
-pub(super) fn known(home: &Home) -> Result<(), DbError> {
-    let Some(file) = file(home).filter(|_| !is_known(home)) else { return Ok(()) };
-    let path = noted(home);
-    files::put(&path, name(file).as_bytes()).map_err(|error| DbError::File { path, error })
-}
-
-fn name((device, number): (u64, u64)) -> String {
-    format!("{device}:{number}")
-}
-
-fn noted(home: &Home) -> PathBuf {
-    home.run().join("database")
-}
-
-fn file(home: &Home) -> Option<(u64, u64)> {
-    fs::metadata(home.database()).ok().map(|found| (found.dev(), found.ino()))
 }

@@ -1,7 +1,7 @@
 //! Looking at a database that nobody else has open, and doing what follows.
 
 use super::{
-    Report, condemned, place, report,
+    Report, condemned, known, place, report,
     source::{self, Search, Source},
     standing,
 };
@@ -44,7 +44,7 @@ pub(super) async fn mend(home: &Home, depth: Depth) -> Result<(), DbError> {
     if let Some(mark) = mark.as_ref().filter(|mark| mark.certain) {
         return restore(home, &mark.why, wanted.as_deref()).await;
     }
-    let closely = depth == Depth::Whole || mark.is_some() || !condemned::is_known(home);
+    let closely = depth == Depth::Whole || mark.is_some() || !known::is_known(home);
     match whole::examine(home, closely).await? {
         Found::Sound => {
             if let Some(why) = standing::wrong(home).await? {
@@ -60,7 +60,7 @@ pub(super) async fn mend(home: &Home, depth: Depth) -> Result<(), DbError> {
                 keep(home, &whole)?;
             }
             condemned::lift(home)?;
-            condemned::known(home)
+            known::note(home)
         }
         Found::Nothing => condemned::lift(home),
         Found::Gone => restore(home, "it was gone", None).await,
@@ -113,7 +113,7 @@ async fn restore(home: &Home, why: &str, wanted: Option<&str>) -> Result<(), DbE
     place::put(home, &source.file).map_err(failed)?;
     tracing::error!("{}", done.words());
     condemned::lift(home)?;
-    condemned::known(home)
+    known::note(home)
 }
 
 /// The configuration and the instructions that the backup has and this home has not.

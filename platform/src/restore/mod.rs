@@ -7,6 +7,7 @@
 
 mod condemned;
 mod guard;
+mod known;
 mod mend;
 mod place;
 mod report;
