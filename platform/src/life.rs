@@ -138,9 +138,19 @@ impl Taken {
     /// Opens the database, which is waited for while it is locked, and enters the process' row.
     pub async fn enter(self) -> Result<Life, Refusal> {
         let entered = async {
-            let db = open(&self.home, Depth::Whole).await?.under(Terms::from(&self.config));
-            patiently(|| db.enter(self.post, &self.name, &self.identity, self.config.fingerprint())).await?;
-            Ok::<Db, DbError>(db)
+            loop {
+                let db = open(&self.home, Depth::Whole).await?.under(Terms::from(&self.config));
+                let enter = || db.enter(self.post, &self.name, &self.identity, self.config.fingerprint());
+                match patiently(enter).await {
+                    Ok(()) => return Ok::<Db, DbError>(db),
+                    // Others have it open, so nobody looked at all of it: this statement was the first to meet it.
+                    Err(error) if restore::must_let_go(&db).await => {
+                        tracing::error!(%error, "the database is not to be gone on with: I open it again once it is restored");
+                        db.let_go().await;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
         };
         let mut stop = self.stop.clone();
         let db = tokio::select! {

@@ -51,6 +51,7 @@ use agentlab_platform::{
     life::{self, Life, Refusal},
     lock,
     ping::Ear,
+    restore,
     services::Manager,
     spawn,
 };
@@ -63,7 +64,7 @@ pub use news::News;
 use retention::Retention;
 use rules::Rules;
 pub use start::wait_for_recovery;
-use start::{begin, settle, take_up_lock, telling};
+use start::{Begun, begin, settle, take_up_lock, telling};
 use trials::Trials;
 use uptime::Uptime;
 use wall::Wall;
@@ -116,7 +117,21 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
     if mode != Mode::Private && boot::begin(home) {
         return Ok(Ended::Replaced);
     }
-    let (life, holders, rules, mut locked) = begin(mode, &tell).await?;
+    let begun = begin(mode, &tell).await?;
+    let db = begun.0.db.clone();
+    match run(home, mode, tell, begun).await {
+        // As whoever runs does: it starts again, and is restored by whoever opens it first.
+        Err(refusal) if restore::must_let_go(&db).await => {
+            tracing::error!(%refusal, "the database is not to be gone on with: I start again");
+            Ok(Ended::Replaced)
+        }
+        ended => ended,
+    }
+}
+
+/// From the entry to the end.
+async fn run(home: &Home, mode: Mode, tell: impl Fn(News), begun: Begun) -> Result<Ended, Refusal> {
+    let (life, holders, rules, mut locked) = begun;
     // What still runs beside us when we become another program does not keep this from being said.
     let _ending = life.pulse.ending();
     let life = std::sync::Arc::new(life);
@@ -172,7 +187,10 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
         }
         // On trial nobody is there who started it and reads why.
         let ends = |_: &Refusal| !keeper.announced && !is_kept && !boot::is_on_trial(home);
-        if let Some(refusal) = passed.refused.take().filter(ends) {
+        // Who refuses for a database that is to be restored is started again after that, with us.
+        if let Some(refusal) = passed.refused.take().filter(ends)
+            && !restore::must_let_go(&life.db).await
+        {
             stop::all(&mut keeper, spawn::Wish::End).await;
             return Err(refusal);
         }

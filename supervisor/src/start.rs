@@ -47,12 +47,12 @@ pub(crate) fn take_up_lock(home: &Home) -> Result<Lock, Refusal> {
     })
 }
 
+/// A supervisor that has entered: its life, who is watched, what alerts are told by, and what is to be said meanwhile.
+pub(crate) type Begun = (Life, Holders, Option<Rules>, UnboundedReceiver<News>);
+
 /// Takes the post and enters. Whoever keeps the database locked is watched from the first on, so that it is named, or ended,
 /// also while we wait for it ourselves.
-pub(crate) async fn begin(
-    mode: Mode,
-    tell: &impl Fn(News),
-) -> Result<(Life, Holders, Option<Rules>, UnboundedReceiver<News>), Refusal> {
+pub(crate) async fn begin(mode: Mode, tell: &impl Fn(News)) -> Result<Begun, Refusal> {
     let taken = take(mode).await?;
     let (holders, mut locked) = Holders::watch(&taken);
     // The same holds for what the rules of alerts name. A private system is nobody's charge.

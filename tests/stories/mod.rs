@@ -21,6 +21,7 @@ mod copied;
 mod crashes;
 mod crashes_rungs;
 mod damaged_anywhere;
+mod damaged_starts;
 mod disk_faults;
 mod disk_faults_ask;
 mod disk_faults_restore;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, raise};
 
-use super::{condemn, condemned::condemn_another, is_condemned, look, wal::Wal};
+use super::{condemn, condemn_what_was_met, condemned::condemn_another, is_condemned, look, wal::Wal};
 use crate::{
     clock,
     db::{Db, DbError, damage},
@@ -24,6 +24,12 @@ pub fn guard(db: &Db) {
     let mut wal = Wal::default();
     wal.look(db.home());
     tokio::spawn(watch(db.clone(), wal));
+}
+
+/// Whether nobody is to go on with what this process has open, for one that failed at something: it is condemned, damaged (then it is
+/// condemned now), or no longer in its place. Opening it again waits until it is restored.
+pub async fn must_let_go(db: &Db) -> bool {
+    is_condemned(db.home()) || is_another(db) || condemn_what_was_met(db.home()).await.is_some()
 }
 
 async fn watch(db: Db, mut wal: Wal) {
@@ -58,7 +64,7 @@ async fn watch(db: Db, mut wal: Wal) {
 /// Whether another file is in its place, or none. One that somebody put there is not what all worked with.
 fn is_another(db: &Db) -> bool {
     let Err(error) = db.is_in_place() else { return false };
-    tracing::error!(%error, "I start again");
+    tracing::error!(%error, "I let go of it and start again");
     if matches!(error, DbError::Replaced { .. })
         && let Err(error) = condemn_another(db.home(), "another file was put in its place while it was in use")
     {

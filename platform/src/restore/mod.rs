@@ -21,7 +21,7 @@ mod whose;
 use std::time::Duration;
 
 pub use condemned::{condemn, condemn_what_was_met, is_condemned, wish};
-pub use guard::guard;
+pub use guard::{guard, must_let_go};
 pub use mend::{Depth, look};
 pub use report::{Report, last};
 pub use standing::{has_gap, may_have_gap};
