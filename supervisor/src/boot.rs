@@ -73,7 +73,7 @@ pub(crate) fn ready(home: &Home) {
 pub(crate) fn ended(home: &Home, ended: &Result<Ended, Refusal>) {
     let asked = match ended {
         Ok(Ended::Stopped | Ended::Replaced) => true,
-        Err(refusal) => [exit_code::DONE, exit_code::RESTART].contains(&refusal.code),
+        Err(refusal) => refusal.code == exit_code::DONE,
     };
     if asked {
         ready(home);

@@ -117,16 +117,24 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
     if mode != Mode::Private && boot::begin(home) {
         return Ok(Ended::Replaced);
     }
-    let begun = begin(mode, &tell).await?;
+    let begun = match begin(mode, &tell).await {
+        Ok(begun) => begun,
+        Err(refusal) => return early(refusal),
+    };
     let db = begun.0.db.clone();
     match run(home, mode, tell, begun).await {
-        // As whoever runs does: it starts again, and is restored by whoever opens it first.
-        Err(refusal) if restore::must_let_go(&db).await => {
+        // As whoever runs does: it starts again, and the database is restored by whoever opens it first.
+        Err(refusal) if refusal.code != exit_code::DONE && restore::must_let_go(&db).await => {
             tracing::error!(%refusal, "the database is not to be gone on with: I start again");
             Ok(Ended::Replaced)
         }
         ended => ended,
     }
+}
+
+/// An end before it was ready; for one that was asked to start again it is none.
+fn early(refusal: Refusal) -> Result<Ended, Refusal> {
+    if refusal.code == exit_code::RESTART { Ok(Ended::Replaced) } else { Err(refusal) }
 }
 
 /// From the entry to the end.
@@ -155,7 +163,7 @@ async fn run(home: &Home, mode: Mode, tell: impl Fn(News), begun: Begun) -> Resu
         settled = telling(&mut locked, &tell, settle(&life, workers)) => settled?,
         () = stop.asked(1) => {
             let message = "the supervisor was stopped before it was ready".to_owned();
-            return Err(Refusal { code: life.code(), message });
+            return early(Refusal { code: life.code(), message });
         }
     }
     // What a private system does is in the next backup of one that stays.

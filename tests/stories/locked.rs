@@ -86,6 +86,20 @@ fn up_waits_for_a_locked_database_and_hears_ctrl_c_while_it_does() {
 }
 
 #[test]
+fn up_that_is_asked_to_start_again_before_it_is_ready_does_so() {
+    let world = impatient();
+    let foreign = Foreign::lock(&world);
+    let mut up = world.start(&["up"]);
+    let log = || crate::world::logs(&world);
+    wait_until("it waits", LONG, || log().contains("the database is locked"));
+    up.signal(Signal::SIGUSR1);
+    wait_until("it starts again", LONG, || up.ended().is_some() || log().matches("the database is locked").count() > 1);
+    drop(foreign);
+    up.wait_for_line("ready:", LONG);
+    assert_eq!(up.stop().code, Some(0));
+}
+
+#[test]
 fn a_finish_that_met_a_lock_is_made_once_the_lock_is_gone() {
     let world = impatient();
     let mut up = world.up();
