@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use agentlab_domain::exit_code;
+use agentlab_domain::{exit_code, report};
 use agentlab_platform::moving::{self, Exported};
 
 use crate::{failure::Failure, print, system};
@@ -21,7 +21,7 @@ pub async fn export(file: Option<PathBuf>, as_json: bool) -> Result<u8, Failure>
     }
     let to = file.as_deref().map_or("standard output".into(), Path::to_string_lossy);
     let rows: i64 = exported.head.rows.values().sum();
-    print::note(&format!("{} tasks, {rows} rows in all, written to {to}", exported.head.tasks()));
+    print::note(&format!("{}, {rows} rows in all, written to {to}", report::tasks(exported.head.tasks())));
     for note in notes(&exported, agentlab_supervisor::is_running(&system.home), system.config.telegram.token.is_some())
     {
         print::note(&note);

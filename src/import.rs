@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use agentlab_domain::{backup::Reason, exit_code};
+use agentlab_domain::{backup::Reason, exit_code, report};
 use agentlab_platform::{
     backup, calendar, clock, config,
     home::Home,
@@ -39,8 +39,8 @@ pub async fn import(file: &Path, as_json: bool) -> Result<u8, Failure> {
         )?;
     } else {
         let at = calendar::clock_time(imported.head.at, clock::now_ms());
-        let tasks = imported.head.tasks();
-        print::line(&format!("{tasks} tasks of agentlab {} as of {at}", imported.head.release));
+        let tasks = report::tasks(imported.head.tasks());
+        print::line(&format!("{tasks} of agentlab {} as of {at}", imported.head.release));
     }
     for note in notes(&imported) {
         print::note(&note);

@@ -95,7 +95,8 @@ fn nothing() -> String {
     "-".into()
 }
 
-fn tasks(count: i64) -> String {
+/// So many tasks, in words.
+pub fn tasks(count: i64) -> String {
     if count == 1 { "1 task".into() } else { format!("{count} tasks") }
 }
 

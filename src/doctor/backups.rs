@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agentlab_domain::progress;
+use agentlab_domain::{progress, report::tasks};
 use agentlab_platform::{
     backup::{self, Backup},
     calendar, clock,
@@ -62,7 +62,7 @@ pub(super) async fn finding(home: &Home, config: &Config) -> Option<Finding> {
             }
         });
     }
-    let words = format!("{} of {made} can be restored ({} tasks)", newest.name, newest.tasks());
+    let words = format!("{} of {made} can be restored ({})", newest.name, tasks(newest.tasks()));
     if let Some(second) = &config.backup.copy_to
         && backup::has_copy(home, second, &newest).await != Some(true)
     {

@@ -1,5 +1,6 @@
 //! The database beyond "it can be read": rows that point nowhere, and a log that grows.
 
+use agentlab_domain::report::tasks;
 use agentlab_platform::{
     backup, calendar, clock,
     db::{Db, DbError, migrate},
@@ -22,10 +23,10 @@ pub(super) async fn unreadable(home: &Home, error: &DbError) -> Finding {
         if backup::verify(home, &backup).await.is_ok() {
             let made = calendar::clock_time(backup.at, clock::now_ms());
             let remedy = format!(
-                "`agentlab backup restore`, or any start of agentlab, restores it by itself: from {} of {made} ({} tasks), with what \
+                "`agentlab backup restore`, or any start of agentlab, restores it by itself: from {} of {made} ({}), with what \
                  the journal has beyond it. What is there now is kept in set-aside/ (docs/features/backups.md)",
                 backup.name,
-                backup.tasks(),
+                tasks(backup.tasks()),
             );
             return Finding::problem("database", what, remedy);
         }

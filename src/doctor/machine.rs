@@ -3,6 +3,7 @@
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 
 use agentlab_domain::{
+    report::tasks,
     role::{Post, Role, posts},
     room::Verdict,
 };
@@ -62,9 +63,9 @@ fn retention(home: &Home) -> Finding {
     let said = match retention::last(home) {
         None => "nothing old was removed yet; it is, once an hour, while agentlab runs".to_owned(),
         Some(pass) => format!(
-            "what is older than its age was removed last on {}: {} tasks, {} directories of runs, {} other rows",
+            "what is older than its age was removed last on {}: {}, {} directories of runs, {} other rows",
             calendar::clock_time(pass.at, now_ms()),
-            pass.tasks,
+            tasks(pass.tasks.cast_signed()),
             pass.directories,
             pass.rows
         ),

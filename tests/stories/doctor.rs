@@ -130,6 +130,8 @@ fn the_newest_backup_is_tried() {
     expect(&world, "backup", "warning", "there is none yet");
     assert_eq!(world.run(&["backup", "now"]).code, Some(0));
     nothing_of(&world, "backup");
+    let doctor = world.run(&["doctor"]);
+    assert!(doctor.stdout.contains("can be restored (1 task)"), "{doctor:?}");
     let folder = std::fs::read_dir(world.home().join("backups")).unwrap().find_map(Result::ok).unwrap().path();
     // Made long ago, as its own record says.
     let record = folder.join("backup.json");
