@@ -9,6 +9,7 @@ use agentlab_platform::{
     clock,
     config::Backup as Terms,
     db::Db,
+    home::Home,
     journal, restore,
 };
 use tokio::task::JoinHandle;
@@ -50,7 +51,19 @@ async fn make_on(db: Db, terms: Terms) {
         let failed = backup::failure(db.home()).map(|failure| failure.at);
         if is_due(newest, failed, clock::now_ms(), every_ms, clock::scaled_ms(AGAIN_MS)) {
             say(backup::take(&db, &terms, Reason::Hourly).await);
+        } else {
+            catch_up(db.home(), &terms).await;
         }
+    }
+}
+
+/// Copies the newest to the second folder where that failed before: its disk may be there for a while only. Why it fails again is noted.
+async fn catch_up(home: &Home, terms: &Terms) {
+    let newest = backup::uncopied(home).and_then(|_| backup::newest(home));
+    if let Some(newest) = newest
+        && backup::copied(home, &newest, terms).await.is_none()
+    {
+        tracing::info!(name = newest.name, "the newest backup is in backup.copy_to now");
     }
 }
 

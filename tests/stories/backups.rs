@@ -117,6 +117,29 @@ fn a_second_folder_that_is_not_there_or_hangs_costs_no_backup_keeps_nobody_and_i
     assert_eq!(up.stop().code, Some(0));
 }
 
+#[test]
+fn a_second_folder_gets_the_newest_backup_as_soon_as_its_disk_is_there() {
+    let mut world = World::new();
+    let disk = world.path("disk");
+    world.env.push(("AGENTLAB_TEST_TIME_SCALE".into(), "0.02".into()));
+    world.configure(&format!("[backup]\ncopy_to = '{}'\n", disk.join("copies").display()));
+    assert_eq!(world.run(&["ask", "[[say: kept]]"]).code, Some(0));
+    let made = world.run(&["backup", "now"]);
+    assert!(made.code == Some(1) && made.stderr.contains("not copied"), "{made:?}");
+    let up = world.up();
+    fs::create_dir_all(&disk).unwrap();
+    let newest = listed(&world)[0]["name"].as_str().unwrap().to_owned();
+    wait_until("it is copied", LONG, || disk.join("copies").join(&newest).exists());
+    wait_until("it is noted", LONG, || !world.home().join("backups/uncopied.json").exists());
+    assert_eq!(listed(&world)[0]["name"], newest.as_str(), "no other one was needed");
+    assert_eq!(up.stop().code, Some(0));
+    // Noted, and yet it is there: whoever copied it was killed before he could say so.
+    fs::write(world.home().join("backups/uncopied.json"), r#"{"at": 1, "words": "it was not"}"#).unwrap();
+    let up = world.up();
+    wait_until("it is noted", LONG, || !world.home().join("backups/uncopied.json").exists());
+    assert_eq!(up.stop().code, Some(0));
+}
+
 /// Whoever was told hears that it is over.
 fn over(roads: &Roads, of: &str) {
     let told = |text: &str| text.contains("over after ") && text.contains(of);

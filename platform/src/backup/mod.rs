@@ -18,7 +18,7 @@ use std::{
 use agentlab_domain::backup::Reason;
 use serde::{Deserialize, Serialize};
 
-pub use second::{has_copy, none_wanted, uncopied};
+pub use second::{copied, has_copy, none_wanted, uncopied};
 pub use take::{Taken, Turn, take, take_in, turn};
 pub use verify::{Fault, known_bad, verify};
 

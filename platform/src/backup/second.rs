@@ -60,7 +60,7 @@ pub(super) async fn newest(home: &Home, terms: &Terms) -> u64 {
 }
 
 /// Copies a backup there, where that is wanted and as many are kept; returns in words why it did not.
-pub(super) async fn copied(home: &Home, backup: &Backup, terms: &Terms) -> Option<String> {
+pub async fn copied(home: &Home, backup: &Backup, terms: &Terms) -> Option<String> {
     let noted = home.backups().join(UNCOPIED);
     let Some(second) = &terms.copy_to else {
         none_wanted(home);
@@ -111,6 +111,10 @@ fn copy(folder: &Path, second: &Path, keep: usize) -> Result<(), NotCopied> {
     }
     files::tidy_halves(second);
     let target = second.join(folder.file_name().unwrap_or_default());
+    // Whole, since it has its name: whoever copied it could not say so any more.
+    if target.is_dir() {
+        return Ok(());
+    }
     let half = files::beside(&target);
     let filled = fs::DirBuilder::new().mode(0o700).create(&half).and_then(|()| {
         for entry in fs::read_dir(folder)? {
