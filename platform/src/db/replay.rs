@@ -13,7 +13,11 @@ use super::{
     rows::{self, Image, Key, Table},
     whole,
 };
-use crate::{home::Home, journal, queue};
+use crate::{
+    home::Home,
+    journal::{self, Leap},
+    queue,
+};
 
 /// What was put back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub(crate) struct Replayed {
     pub(crate) cut_off: bool,
     /// Runs that only their directories knew.
     pub(crate) runs: usize,
+    /// It stands behind this leap now: nobody knows which numbers what it lacks had.
+    pub(crate) leap: Option<Leap>,
 }
 
 /// Puts back what the database at `path` lacks; of run directories where it was `restored` or the journal shows that something is
@@ -72,14 +78,17 @@ async fn replay(connection: &mut SqliteConnection, home: &Home, restored: bool) 
     replayed.cut_off = restored && !journal.goes_on && (seq > 0 || journal::exists(home));
     let tables = rows::tables(connection).await?;
     let cut = journal.lines.is_empty() && seq > 0 && !journal::exists(home);
-    if !restored && journal.lines.is_empty() && !cut {
+    let lossy = replayed.cut_off || replayed.missing > 0 || replayed.unreadable > 0;
+    replayed.leap = (journal.top > 0 && (cut || restored && lossy)).then(|| Leap::after(journal.top));
+    let top = replayed.leap.map_or(journal.top, |leap| leap.to);
+    if !restored && top == seq {
         return Ok(replayed);
     }
     let mut write = connection.begin_with("BEGIN IMMEDIATE").await?;
-    if let Some(last) = journal.lines.last() {
+    if top != seq {
         sqlx::query("UPDATE journal SET id = ?1, seq = ?2, whole = CASE seq WHEN 0 THEN ?3 ELSE whole END")
-            .bind(&last.db)
-            .bind(last.seq)
+            .bind(journal.lines.last().map_or(&id, |last| &last.db))
+            .bind(top)
             .bind(journal.lines.iter().any(|line| line.whole))
             .execute(&mut *write)
             .await?;

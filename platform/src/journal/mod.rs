@@ -7,6 +7,7 @@
 
 mod append;
 mod gap;
+mod leap;
 mod read;
 mod segments;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use crate::digest;
 
 pub use append::{Appended, NotAppended, append, ends_at, in_the_way};
 pub use gap::{is_noted, lift, note};
+pub use leap::{Leap, leap};
 pub use read::{Journal, read};
 pub use segments::{exists, forget, rotate};
 
@@ -36,6 +38,9 @@ pub struct Line {
     /// No transaction: a file of the journal begins here, and goes on from this number.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub head: bool,
+    /// Of a head: the transaction before it had this number, and those between are none (`leap`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<i64>,
     /// The rows as they were left, by table.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub put: BTreeMap<String, Vec<Map<String, Value>>>,

@@ -15,10 +15,15 @@ use crate::{files, home::Home};
 /// Begins a new segment; `seq` is the number of the last transaction of `db`. The caller holds the write ticket. The new one begins
 /// with its head, so that one that is not there can be told from one in which nothing stands yet.
 pub fn rotate(home: &Home, db: &str, seq: i64) -> io::Result<()> {
+    begin(home, db, seq, None)
+}
+
+/// The same, behind a leap from this number.
+pub(super) fn begin(home: &Home, db: &str, seq: i64, from: Option<i64>) -> io::Result<()> {
     let (path, folder) = (home.journal(), home.journal_segments());
     // Of one that was cut off; nobody else writes here in this turn.
     files::tidy_halves_of(home.path(), "intake.jsonl");
-    let head = Line { head: true, db: db.to_owned(), seq, ..Line::default() }.seal()?;
+    let head = Line { head: true, from, db: db.to_owned(), seq, ..Line::default() }.seal()?;
     let is_there = match fs::read(&path) {
         Ok(there) if there == head => return Ok(()),
         Ok(_) => true,
@@ -27,7 +32,7 @@ pub fn rotate(home: &Home, db: &str, seq: i64) -> io::Result<()> {
     };
     // Before anything is cut off: where there is no room for it the journal stays as it is.
     let new = files::ready(&path, &head)?;
-    let cut = if is_there { cut_off(&path, &folder, seq) } else { Ok(()) };
+    let cut = if is_there { cut_off(&path, &folder, from.unwrap_or(seq)) } else { Ok(()) };
     if cut.is_err() {
         let _ = fs::remove_file(&new);
     }

@@ -24,6 +24,7 @@ fn line(seq: i64) -> Line {
         gone: BTreeMap::from([("hold".into(), vec![vec![json!(1)]])]),
         whole: seq == 1,
         head: false,
+        from: None,
     }
 }
 

@@ -6,10 +6,7 @@ use std::{fs, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    standing,
-    whose::{unfit, whose},
-};
+use super::{standing, whose::Whose};
 use crate::{
     backup::{self, Backup},
     db::{DbError, damage, gone::file},
@@ -56,9 +53,9 @@ pub(super) fn condemn_another(home: &Home, why: &str) -> Result<(), DbError> {
 
 /// Condemns it because a person wants what the backup of this name holds; not where something would be given up by it.
 pub async fn wish(home: &Home, backup: &Backup) -> Result<(), DbError> {
-    let whose = whose(home);
-    if let Some(bad) = unfit(home, whose.as_deref(), backup) {
-        let sound = backup::all(home).into_iter().filter(|other| unfit(home, whose.as_deref(), other).is_none());
+    let whose = Whose::of(home);
+    if let Some(bad) = whose.unfit(home, backup) {
+        let sound = backup::all(home).into_iter().filter(|other| whose.unfit(home, other).is_none());
         let sound: Vec<String> = sound.map(|sound| sound.name).collect();
         let sound = if sound.is_empty() { "none is sound".to_owned() } else { format!("sound: {}", sound.join(", ")) };
         return Err(DbError::NotWhole(format!("{} is BAD: {bad}; {sound}", backup.name)));

@@ -8,13 +8,14 @@ use super::{
 use crate::{
     clock,
     db::{
-        DbError, damage,
+        self, DbError, damage,
         gone::{gone, has_worked, refuse_link},
         replay::{self, Replayed},
         whole::{self, Found},
     },
     files,
     home::Home,
+    journal,
 };
 
 /// How closely is looked.
@@ -71,6 +72,7 @@ pub(super) async fn mend(home: &Home, depth: Depth) -> Result<(), DbError> {
 /// Puts back what a sound database lacks. Whether that is told.
 async fn catch_up(home: &Home) -> Result<bool, DbError> {
     let replayed = replay::into(&home.database(), home, false).await?;
+    leap(home, &replayed).await;
     let report = report(replayed, None, None);
     if report.transactions + report.runs == 0 {
         return Ok(false);
@@ -111,9 +113,23 @@ async fn restore(home: &Home, why: &str, wanted: Option<&str>) -> Result<(), DbE
     let done = Report { set_aside, files, ..report(replayed, Some(why.to_owned()), Some(&source)) };
     keep(home, &done)?;
     place::put(home, &source.file).map_err(failed)?;
+    leap(home, &replayed).await;
     tracing::error!("{}", done.words());
     condemned::lift(home)?;
     known::note(home)
+}
+
+/// Has the journal begin anew where the database leapt. Where it cannot, or nobody comes so far, what is appended next shows a gap.
+async fn leap(home: &Home, replayed: &Replayed) {
+    let Some(leap) = replayed.leap else { return };
+    let leapt = match db::backup::head(&home.database()).await {
+        Ok(Some((id, _))) => journal::leap(home, &id, leap).map_err(|error| error.to_string()),
+        Ok(None) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = leapt {
+        tracing::error!(error, "that numbers were skipped cannot be noted in the journal");
+    }
 }
 
 /// The configuration and the instructions that the backup has and this home has not.
@@ -133,7 +149,7 @@ fn put_back(home: &Home, source: &Source) -> std::io::Result<Vec<String>> {
 }
 
 fn report(replayed: Replayed, why: Option<String>, source: Option<&Source>) -> Report {
-    let Replayed { transactions, refused, missing, unreadable, cut_off, runs } = replayed;
+    let Replayed { transactions, refused, missing, unreadable, cut_off, runs, leap: _ } = replayed;
     let backup = source.and_then(|source| source.backup.as_ref()).map(|backup| (backup.name.clone(), backup.at));
     let unsound = source.and_then(|source| source.unsound.clone());
     Report {

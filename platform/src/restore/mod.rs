@@ -26,8 +26,10 @@ pub use mend::{Depth, look};
 pub use report::{Report, last};
 pub use standing::{has_gap, may_have_gap};
 
+use whose::Whose;
+
 use crate::{
-    backup::{self, Backup},
+    backup::Backup,
     db::{Db, DbError},
     home::Home,
     lock::{Lock, Mode},
@@ -39,8 +41,8 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// The newest backup that is of this home and as it was made: every byte of it is read for that.
 pub fn newest(home: &Home) -> Option<Backup> {
-    let whose = whose::whose(home);
-    backup::all(home).into_iter().find(|backup| whose::unfit(home, whose.as_deref(), backup).is_none())
+    let whose = Whose::of(home);
+    whose::latest_first(home).into_iter().find(|backup| whose.unfit(home, backup).is_none())
 }
 
 /// Opens the database of this home; where nobody else has it open, it is put right first. Waits while somebody else does so.

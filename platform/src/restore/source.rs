@@ -5,10 +5,10 @@ use std::{fs, path::PathBuf};
 
 use super::{
     place,
-    whose::{is_foreign, unfit, whose},
+    whose::{Whose, latest_first},
 };
 use crate::{
-    backup::{self, Backup, DATABASE},
+    backup::{Backup, DATABASE},
     db::{self, DbError},
     files,
     home::Home,
@@ -47,11 +47,11 @@ pub(super) async fn find(home: &Home, wanted: Option<&str>) -> Result<Search, Db
     files::tidy_halves(home.path());
     let mut search = Search::default();
     let mut poor = Vec::new();
-    let whose = whose(home);
-    for backup in backup::all(home).into_iter().filter(|backup| wanted.is_none_or(|wanted| backup.name == wanted)) {
-        if let Some(why) = unfit(home, whose.as_deref(), &backup) {
+    let whose = Whose::of(home);
+    for backup in latest_first(home).into_iter().filter(|backup| wanted.is_none_or(|wanted| backup.name == wanted)) {
+        if let Some(why) = whose.unfit(home, &backup) {
             search.bad.push(format!("{}: {why}", backup.name));
-            if !is_foreign(whose.as_deref(), &backup) {
+            if !whose.is_foreign(&backup) {
                 poor.push((backup, why));
             }
         } else if search.began(home, From::Backup(backup)).await? {
@@ -67,13 +67,13 @@ pub(super) async fn find(home: &Home, wanted: Option<&str>) -> Result<Search, Db
         return Ok(search);
     }
     for (backup, why) in poor {
-        if search.began(home, From::Poor { backup, why, whose: whose.clone() }).await? {
+        if search.began(home, From::Poor { backup, why, whose: whose.id.clone() }).await? {
             return Ok(search);
         }
     }
     // A copy that somebody put in its place, beside the WAL of the one before it.
     if home.database().is_file() && place::beside(&home.database(), "-wal").exists() {
-        search.began(home, From::Itself { whose }).await?;
+        search.began(home, From::Itself { whose: whose.id }).await?;
     }
     Ok(search)
 }

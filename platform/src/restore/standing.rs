@@ -1,7 +1,7 @@
 //! Where a database *stands*: of which it is, and at which transaction; and whether that is where this home stands, as its backups and
 //! its journal tell. A sound file may be another one, or too old for what the journal still has.
 
-use super::whose::whose;
+use super::whose::Whose;
 use crate::{
     backup::{self, Backup},
     db::{self, DbError},
@@ -17,11 +17,11 @@ pub(super) async fn wrong(home: &Home) -> Result<Option<String>, DbError> {
     }
     let journal = read(home, &id, seq)?;
     let sound = sound(home);
-    if whose(home).is_some_and(|whose| whose != id) {
+    if Whose::of(home).id.is_some_and(|whose| whose != id) {
         return Ok(Some("it is not the database of this home".to_owned()));
     }
     let known = newest_of(&sound, &id);
-    Ok((top(&journal, seq) < known).then(|| {
+    Ok((journal.leads_to(seq) < known).then(|| {
         format!("it stands at transaction {seq}; a backup has {known}, and the journal does not lead there any more")
     }))
 }
@@ -30,7 +30,7 @@ pub(super) async fn wrong(home: &Home) -> Result<Option<String>, DbError> {
 pub async fn has_gap(home: &Home) -> Result<bool, DbError> {
     let Some((id, seq)) = db::backup::head(&home.database()).await? else { return Ok(false) };
     let from = newest_of(&sound(home), &id);
-    Ok(top(&read(home, &id, from)?, from) < seq)
+    Ok(read(home, &id, from)?.leads_to(from) < seq)
 }
 
 /// Whether it may have one: what costs no more than the end of a file.
@@ -48,7 +48,7 @@ pub(super) async fn behind(home: &Home) -> Result<Option<String>, DbError> {
 
 /// Refuses a backup that leaves out what nobody could put back.
 pub(super) async fn gives_up_nothing(home: &Home, backup: &Backup) -> Result<(), DbError> {
-    let reached = top(&read(home, &backup.db, backup.seq)?, backup.seq);
+    let reached = read(home, &backup.db, backup.seq)?.leads_to(backup.seq);
     let present = match db::backup::head(&home.database()).await {
         Ok(Some((id, seq))) if id == backup.db => seq,
         // One that cannot be asked has nothing to give up.
@@ -62,11 +62,6 @@ pub(super) async fn gives_up_nothing(home: &Home, backup: &Backup) -> Result<(),
         "{} with what the journal has beyond it reaches transaction {reached}, and {known} are known: what is between would be lost",
         backup.name
     )))
-}
-
-/// Up to which number the journal leads from this one without a gap.
-fn top(journal: &Journal, seq: i64) -> i64 {
-    journal.lines.iter().fold(seq, |top, line| if line.seq == top + 1 { line.seq } else { top })
 }
 
 fn newest_of(sound: &[Backup], id: &str) -> i64 {

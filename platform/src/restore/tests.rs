@@ -1,5 +1,6 @@
 //! Databases that are damaged, cut, emptied, gone or behind, and what is there again when they were opened next.
 
+mod leap;
 mod poor;
 mod standing;
 mod wal;

@@ -4,26 +4,56 @@
 use crate::{
     backup::{self, Backup},
     home::Home,
-    journal, run_dir,
+    journal::{self, Leap},
+    run_dir,
 };
 
-/// The id of this home's database; `None` where nothing tells, or one could as well be the other.
-pub(super) fn whose(home: &Home) -> Option<String> {
-    let backups: Vec<String> = backup::all(home).into_iter().map(|one| one.db).filter(|id| !id.is_empty()).collect();
-    // A journal that cannot be read tells nothing; whoever needs it says so.
-    let journal = journal::read(home, None, 0).ok().and_then(|journal| journal.db);
-    let runs = run_dir::rows::all(home).pop().map(|line| line.db);
-    agreed(journal.as_deref(), runs.as_deref(), &backups)
+/// Whose this home is.
+#[derive(Debug, Clone)]
+pub(super) struct Whose {
+    /// The id of its database; `None` where nothing tells, or one could as well be the other.
+    pub(super) id: Option<String>,
+    /// Where the numbers of its transactions leap.
+    leaps: Vec<Leap>,
 }
 
-/// Whether a backup is of another home.
-pub(super) fn is_foreign(whose: Option<&str>, backup: &Backup) -> bool {
-    !backup.db.is_empty() && whose.is_some_and(|whose| whose != backup.db)
+impl Whose {
+    pub(super) fn of(home: &Home) -> Self {
+        let backups: Vec<String> =
+            backup::all(home).into_iter().map(|one| one.db).filter(|id| !id.is_empty()).collect();
+        // A journal that cannot be read tells nothing; whoever needs it says so.
+        let journal = journal::read(home, None, 0).unwrap_or_default();
+        let runs = run_dir::rows::all(home).pop().map(|line| line.db);
+        let id = agreed(journal.db.as_deref(), runs.as_deref(), &backups);
+        let leaps = if id == journal.db { journal.leaps } else { Vec::new() };
+        Self { id, leaps }
+    }
+
+    /// Whether a backup is not of this home, or of what was given up.
+    pub(super) fn is_foreign(&self, backup: &Backup) -> bool {
+        let other = !backup.db.is_empty() && self.id.as_ref().is_some_and(|id| *id != backup.db);
+        other || self.is_left(backup)
+    }
+
+    fn is_left(&self, backup: &Backup) -> bool {
+        self.id.as_ref() == Some(&backup.db) && self.leaps.iter().any(|leap| leap.is_left(backup.seq))
+    }
+
+    /// Why a backup is not to be begun with, without beginning with it: it is of another home, or not as it was made.
+    pub(super) fn unfit(&self, home: &Home, backup: &Backup) -> Option<String> {
+        if self.is_left(backup) {
+            let why = "it is of what was given up when the database was restored from an older one: what came later cannot be joined to it";
+            return Some(why.to_owned());
+        }
+        if self.is_foreign(backup) { Some("it is of another home".to_owned()) } else { backup::known_bad(home, backup) }
+    }
 }
 
-/// Why a backup is not to be begun with, without beginning with it: it is of another home, or not as it was made.
-pub(super) fn unfit(home: &Home, whose: Option<&str>, backup: &Backup) -> Option<String> {
-    if is_foreign(whose, backup) { Some("it is of another home".to_owned()) } else { backup::known_bad(home, backup) }
+/// Every backup, the one that holds most first: what came from elsewhere has a number that says nothing.
+pub(super) fn latest_first(home: &Home) -> Vec<Backup> {
+    let mut all = backup::all(home);
+    all.sort_by_key(|backup| std::cmp::Reverse((backup.seq, backup.number)));
+    all
 }
 
 /// What two of journal, runs and backups agree on; else what the journal says where it is alone, or all backups do.
