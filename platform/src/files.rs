@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::unistd::{AccessFlags, access};
+
 /// Puts a file in its place.
 pub(crate) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     place(&ready(path, bytes)?, path)
@@ -33,6 +35,14 @@ pub(crate) fn place(new: &Path, path: &Path) -> io::Result<()> {
     }
     placed?;
     sync_folder(path)
+}
+
+/// Whether a file can be read, without reading it: whoever opens what is none may wait for ever.
+pub(crate) fn readable(path: &Path) -> io::Result<()> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("something that is no file is in its place: move it away"));
+    }
+    Ok(access(path, AccessFlags::R_OK)?)
 }
 
 /// Removes a file for good.

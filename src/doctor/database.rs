@@ -48,6 +48,13 @@ pub(super) fn restored(home: &Home) -> Option<Finding> {
 
 /// A journal that nothing can be written to: then nothing is accepted and nothing ends.
 pub(super) fn journal(home: &Home) -> Option<Finding> {
+    if let Err((path, error)) = journal::readable(home) {
+        let what = format!(
+            "{} cannot be read: {error}; were the database lost now, what is in there would be too",
+            path.display()
+        );
+        return Some(Finding::problem("journal", what, "give it back to yourself (`chmod -R u+rwX`, `chown -R`)"));
+    }
     let why = journal::in_the_way(home)?;
     let what = format!("the journal {}: {why}", home.journal().display());
     Some(Finding::problem("journal", what, "nothing is accepted and nothing ends until then; all goes on by itself"))

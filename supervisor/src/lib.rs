@@ -117,12 +117,12 @@ async fn keep(home: &Home, mode: Mode, tell: impl Fn(News)) -> Result<Ended, Ref
     if mode != Mode::Private && boot::begin(home) {
         return Ok(Ended::Replaced);
     }
-    let begun = match begin(mode, &tell).await {
+    let begun = match Box::pin(begin(mode, &tell)).await {
         Ok(begun) => begun,
         Err(refusal) => return early(refusal),
     };
     let db = begun.0.db.clone();
-    match run(home, mode, tell, begun).await {
+    match Box::pin(run(home, mode, tell, begun)).await {
         // As whoever runs does: it starts again, and the database is restored by whoever opens it first.
         Err(refusal) if refusal.code != exit_code::DONE && restore::must_let_go(&db).await => {
             tracing::error!(%refusal, "the database is not to be gone on with: I start again");

@@ -30,6 +30,7 @@ mod disk_full;
 mod doctor;
 mod gone;
 mod held;
+mod hidden;
 mod holders;
 mod hostile;
 mod hung;

@@ -150,10 +150,21 @@ fn within(folder: &Path) -> Vec<Backup> {
     found
 }
 
+/// The number in the name of a backup's folder, if this is one. Longer numbers are nobody's.
+fn number(name: &str) -> Option<u64> {
+    let (number, _) = name.split_once('-').filter(|(number, _)| number.len() <= 12)?;
+    number.parse().ok()
+}
+
+/// Whether a folder of this name is that of a backup.
+pub(crate) fn is_name(name: &str) -> bool {
+    number(name).is_some()
+}
+
 /// A folder of `NUMBER-TIME` whose record or copy is lost is a bad one: what can be begun with is tried all the same.
 fn read(folder: &Path) -> Option<Backup> {
     let name = folder.file_name()?.to_str().filter(|name| !name.starts_with(files::NEW))?.to_owned();
-    let number = name.split('-').next().and_then(|number| number.parse().ok())?;
+    let number = number(&name)?;
     let bad = |words: &str| Some(words.to_owned());
     match recorded(folder) {
         Some(known) if folder.join(DATABASE).is_file() => Some(known),

@@ -17,7 +17,7 @@ pub fn is_gone(home: &Home) -> bool {
 /// Whether there was a database here: runs, backups or the journal were left by one.
 pub fn has_worked(home: &Home) -> bool {
     let runs = || fs::read_dir(home.runs()).is_ok_and(|mut runs| runs.next().is_some());
-    runs() || journal::exists(home) || !backup::all(home).is_empty()
+    runs() || journal::exists(home) || backup::readable(home).is_err() || !backup::all(home).is_empty()
 }
 
 pub(super) fn refuse(home: &Home) -> Result<(), DbError> {

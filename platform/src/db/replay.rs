@@ -95,11 +95,11 @@ async fn replay(connection: &mut SqliteConnection, home: &Home, restored: bool) 
         replayed.refused = lay(&mut write, &tables, journal.lines).await?;
     }
     replayed.runs = from_runs(&mut write, &tables, home).await?;
-    let Replayed { unreadable, cut_off, .. } = replayed;
-    if replayed != (Replayed { unreadable, cut_off, ..Replayed::default() }) {
+    let Replayed { unreadable, cut_off, leap, .. } = replayed;
+    if replayed != (Replayed { unreadable, cut_off, leap, ..Replayed::default() }) {
         replayed.refused += settle(&mut write).await?;
-        write.commit().await?;
     }
+    write.commit().await?;
     Ok(replayed)
 }
 

@@ -90,7 +90,7 @@ fn follows(home: &Home, last: Option<i64>, line: &Line) -> io::Result<bool> {
     if before == 0 || last.is_some_and(|last| last == before || last == line.seq) {
         return Ok(true);
     }
-    Ok(segments::last(home) == Some(before)
+    Ok(segments::last(home)? == Some(before)
         || read(home, Some(&line.db), before - 1)?.lines.first().is_some_and(|line| line.seq == before))
 }
 
@@ -109,7 +109,7 @@ pub fn ends_at(home: &Home, db: &str, seq: i64) -> io::Result<bool> {
         return Err(io::Error::other(why));
     }
     let file = match File::open(home.journal()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(segments::last(home) == Some(seq)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(segments::last(home)? == Some(seq)),
         file => file?,
     };
     let length = file.metadata()?.len();

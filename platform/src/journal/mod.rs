@@ -25,7 +25,7 @@ pub use append::{Appended, NotAppended, append, ends_at, in_the_way};
 pub use gap::{is_noted, lift, note};
 pub use leap::{Leap, leap};
 pub use read::{Journal, read};
-pub use segments::{exists, forget, rotate};
+pub use segments::{exists, forget, readable, rotate};
 
 /// One transaction. What is last stands last in the file: the end of a line tells its number.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

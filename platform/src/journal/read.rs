@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Leap, Line, segments};
-use crate::home::Home;
+use crate::{files, home::Home};
 
 /// What the journal has above a number.
 #[derive(Debug, Default, PartialEq)]
@@ -37,14 +37,16 @@ pub fn read(home: &Home, db: Option<&str>, seq: i64) -> io::Result<Journal> {
     let mut known: BTreeMap<String, BTreeMap<i64, Line>> = BTreeMap::new();
     let mut leaps: Vec<(String, Leap)> = Vec::new();
     let mut last = None;
-    for path in segments::all(home) {
+    for path in segments::all(home)? {
         // Of the last one, which is that.
         let current = path == home.journal();
         let mut first = None;
-        if !path.is_file() {
-            return Err(io::Error::other("something that is no file is in its place: move it away"));
-        }
-        let mut reader = BufReader::new(File::open(path)?);
+        // Whoever calls names the file that is written now.
+        let of_part = |error: io::Error| {
+            if current { error } else { io::Error::new(error.kind(), format!("its part {}: {error}", path.display())) }
+        };
+        files::readable(&path).map_err(of_part)?;
+        let mut reader = BufReader::new(File::open(&path).map_err(of_part)?);
         let mut bytes = Vec::new();
         while reader.read_until(b'\n', &mut bytes)? > 0 {
             match Line::unseal(bytes.trim_ascii_end()) {

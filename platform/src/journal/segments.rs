@@ -59,7 +59,7 @@ fn cut_off(path: &Path, folder: &Path, seq: i64) -> io::Result<()> {
 
 /// Removes the segments that end at `seq` or before: every backup that is kept has what is in them.
 pub fn forget(home: &Home, seq: i64) -> io::Result<()> {
-    for (last, path) in segments(home) {
+    for (last, path) in segments(home)? {
         if last <= seq {
             files::remove(&path)?;
         }
@@ -68,25 +68,34 @@ pub fn forget(home: &Home, seq: i64) -> io::Result<()> {
 }
 
 /// The number at which the newest segment was cut off.
-pub(super) fn last(home: &Home) -> Option<i64> {
-    segments(home).last().map(|(last, _)| *last)
+pub(super) fn last(home: &Home) -> io::Result<Option<i64>> {
+    Ok(segments(home)?.last().map(|(last, _)| *last))
 }
 
-/// Whether anything was ever promised here.
+/// Whether anything was ever promised here; what cannot be read may hold that.
 pub fn exists(home: &Home) -> bool {
     let holds = |path: &Path| fs::metadata(path).is_ok_and(|found| found.len() > 0);
-    all(home).iter().any(|path| holds(path))
+    all(home).map_or(true, |all| all.iter().any(|path| holds(path)))
+}
+
+/// Whether all of it can be read; which part cannot be, and why.
+pub fn readable(home: &Home) -> Result<(), (PathBuf, io::Error)> {
+    let all = all(home).map_err(|error| (home.journal_segments(), error))?;
+    all.into_iter().try_for_each(|path| files::readable(&path).map_err(|error| (path, error)))
 }
 
 /// Every file of the journal, the oldest first.
-pub(super) fn all(home: &Home) -> Vec<PathBuf> {
+pub(super) fn all(home: &Home) -> io::Result<Vec<PathBuf>> {
     let current = Some(home.journal()).filter(|path| path.exists());
-    segments(home).into_iter().map(|(_, path)| path).chain(current).collect()
+    Ok(segments(home)?.into_iter().map(|(_, path)| path).chain(current).collect())
 }
 
 /// What was cut off, with the number of its last line, the oldest first.
-fn segments(home: &Home) -> Vec<(i64, PathBuf)> {
-    let entries = fs::read_dir(home.journal_segments()).into_iter().flatten().filter_map(Result::ok);
+fn segments(home: &Home) -> io::Result<Vec<(i64, PathBuf)>> {
+    let entries = match fs::read_dir(home.journal_segments()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?.filter_map(Result::ok),
+    };
     let mut found: Vec<(i64, u32, PathBuf)> = entries
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
@@ -96,5 +105,5 @@ fn segments(home: &Home) -> Vec<(i64, PathBuf)> {
         })
         .collect();
     found.sort();
-    found.into_iter().map(|(last, _, path)| (last, path)).collect()
+    Ok(found.into_iter().map(|(last, _, path)| (last, path)).collect())
 }

@@ -1,7 +1,7 @@
 //! Looking at a database that nobody else has open, and doing what follows.
 
 use super::{
-    Report, condemned, known, place, report,
+    Report, condemned, known, place, report, rights,
     source::{self, Search, Source},
     standing,
 };
@@ -63,7 +63,10 @@ pub(super) async fn mend(home: &Home, depth: Depth) -> Result<(), DbError> {
             condemned::lift(home)?;
             known::note(home)
         }
-        Found::Nothing => condemned::lift(home),
+        Found::Nothing => {
+            rights::refuse_hidden(home)?;
+            condemned::lift(home)
+        }
         Found::Gone => restore(home, "it was gone", None).await,
         Found::Damaged(why) => restore(home, &why, None).await,
     }
@@ -86,6 +89,7 @@ async fn catch_up(home: &Home) -> Result<bool, DbError> {
 
 /// Restores.
 async fn restore(home: &Home, why: &str, wanted: Option<&str>) -> Result<(), DbError> {
+    rights::refuse_hidden(home)?;
     tracing::error!(why, "the database is to be replaced");
     let Search { source, bad } = source::find(home, wanted).await?;
     let Some(source) = source else {

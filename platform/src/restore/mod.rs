@@ -11,6 +11,7 @@ mod known;
 mod mend;
 mod place;
 mod report;
+mod rights;
 mod source;
 mod standing;
 #[cfg(test)]

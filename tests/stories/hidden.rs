@@ -1,0 +1,98 @@
+//! A database that is lost while something it would be restored from may not be read: that is a refusal which names it, never a restore of
+//! less and never a fresh start. Once it can be read all is there.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::world::{World, write_script};
+
+/// A world whose program is nobody who may read everything.
+fn unprivileged() -> World {
+    let mut world = World::new();
+    if nix::unistd::geteuid().is_root() {
+        let own = world.path("agentlab");
+        assert!(Command::new("cp").arg(&world.program).arg(&own).status().unwrap().success());
+        let wrapper = world.path("as-nobody");
+        let text =
+            format!("#!/bin/sh\nexec setpriv --reuid 65534 --regid 65534 --clear-groups {} \"$@\"\n", own.display());
+        write_script(&wrapper, &text);
+        world.program = wrapper;
+        give_to(&world.path(""), 65534);
+    }
+    world
+}
+
+fn give_to(path: &Path, user: u32) {
+    let owner = format!("{user}:{user}");
+    assert!(Command::new("chown").arg("-R").arg(owner).arg(path).status().unwrap().success());
+}
+
+fn newest(world: &World) -> PathBuf {
+    let mut all: Vec<PathBuf> =
+        fs::read_dir(world.home().join("backups")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    all.pop().unwrap()
+}
+
+fn remove(path: &Path) {
+    if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+}
+
+#[test]
+fn what_may_not_be_read_is_named_and_nothing_is_begun_without_it() {
+    type Hide = fn(&World) -> PathBuf;
+    let ways: [(&str, Hide); 5] = [
+        ("the journal that was cut off", |world| {
+            remove(&newest(world));
+            world.home().join("journal")
+        }),
+        ("a part of it", |world| {
+            remove(&newest(world));
+            fs::read_dir(world.home().join("journal")).unwrap().next().unwrap().unwrap().path()
+        }),
+        ("the newest backup", |world| {
+            remove(&world.home().join("journal"));
+            newest(world)
+        }),
+        ("its copy of the database", |world| {
+            remove(&world.home().join("journal"));
+            newest(world).join("agentlab.db")
+        }),
+        ("all backups of a home that has nothing else", |world| {
+            for name in ["journal", "intake.jsonl", "runs"] {
+                remove(&world.home().join(name));
+            }
+            world.home().join("backups")
+        }),
+    ];
+    for (what, hide) in ways {
+        let world = unprivileged();
+        assert_eq!(world.run(&["ask", "[[say: one]]"]).code, Some(0), "{what}");
+        assert_eq!(world.run(&["backup", "now"]).code, Some(0), "{what}");
+        for task in ["two", "three"] {
+            assert_eq!(world.run(&["ask", &format!("[[say: {task}]]")]).code, Some(0), "{what}");
+        }
+        assert_eq!(world.run(&["backup", "now"]).code, Some(0), "{what}");
+        world.wait_for_quiet();
+        let hidden = hide(&world);
+        for file in ["agentlab.db", "agentlab.db-wal", "agentlab.db-shm"] {
+            let _ = fs::remove_file(world.home().join(file));
+        }
+        let before = fs::metadata(&hidden).unwrap().permissions();
+        fs::set_permissions(&hidden, fs::Permissions::from_mode(0o000)).unwrap();
+        for verb in [&["jobs", "--all"][..], &["ask", "--no-wait", "[[say: four]]"], &["up"]] {
+            let refused = world.run(verb);
+            assert_eq!(refused.code, Some(69), "{what}: {refused:?}");
+            assert!(refused.stderr.contains(hidden.to_str().unwrap()), "{what}: {refused:?}");
+            assert!(refused.stderr.contains("chmod -R u+rwX"), "{what}: {refused:?}");
+            assert!(!world.home().join("agentlab.db").exists(), "{what}: begun");
+        }
+        fs::set_permissions(&hidden, before).unwrap();
+        let jobs = world.run(&["jobs", "--all"]);
+        assert_eq!((jobs.code, jobs.stdout.lines().count()), (Some(0), 4), "{what}: {jobs:?}");
+    }
+}
