@@ -11,6 +11,11 @@ pub fn is_at_fault(error: &io::Error) -> bool {
     matches!(number, Some(Errno::EIO | Errno::ENOSPC | Errno::EDQUOT | Errno::EROFS))
 }
 
+/// Whether it has no room.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::ENOSPC | Errno::EDQUOT))
+}
+
 /// How much room there is for us; `None` where that cannot be told.
 pub fn room(path: &Path) -> Option<Room> {
     let disk = statvfs(path).ok()?;

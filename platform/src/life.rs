@@ -37,6 +37,9 @@ use crate::{
 /// Between two heartbeats.
 const BEAT: Duration = Duration::from_secs(10);
 
+/// Between two tries while there is no room for the database.
+const FULL: Duration = Duration::from_secs(5);
+
 /// Refuses where something else stands in the place of a lock: whether somebody is there cannot be told then, and nobody may be
 /// started. That is for a person: somebody may hold the file that stood there.
 pub fn locks_are_files(home: &Home, posts: &[Post]) -> Result<(), Refusal> {
@@ -135,26 +138,53 @@ impl Taken {
         self.stop.clone()
     }
 
+    async fn entered(&self, tell: impl Fn(&str)) -> Result<Db, DbError> {
+        let mut told = false;
+        loop {
+            let error = match self.open_and_enter().await {
+                Ok(Some(db)) => return Ok(db),
+                Ok(None) => continue,
+                Err(error) => error,
+            };
+            if !error.is_full() {
+                return Err(error);
+            }
+            if !std::mem::replace(&mut told, true) {
+                let words = format!("there is no room for the database ({error}): I go on as soon as there is");
+                tracing::error!("{words}");
+                tell(&words);
+            }
+            // It lasts longer than a start may take without a word.
+            notify::starting();
+            tokio::time::sleep(clock::scaled(FULL)).await;
+        }
+    }
+
+    /// Nothing where the database is to be opened again.
+    async fn open_and_enter(&self) -> Result<Option<Db>, DbError> {
+        let db = open(&self.home, Depth::Whole).await?.under(Terms::from(&self.config));
+        let enter = || db.enter(self.post, &self.name, &self.identity, self.config.fingerprint());
+        let Err(error) = patiently(enter).await else { return Ok(Some(db)) };
+        // Others have it open, so nobody looked at all of it: this statement was the first to meet it.
+        let again = restore::must_let_go(&db).await;
+        db.let_go().await;
+        if !again {
+            return Err(error);
+        }
+        tracing::error!(%error, "the database is not to be gone on with: I open it again once it is restored");
+        Ok(None)
+    }
+
     /// Opens the database, which is waited for while it is locked, and enters the process' row.
     pub async fn enter(self) -> Result<Life, Refusal> {
-        let entered = async {
-            loop {
-                let db = open(&self.home, Depth::Whole).await?.under(Terms::from(&self.config));
-                let enter = || db.enter(self.post, &self.name, &self.identity, self.config.fingerprint());
-                match patiently(enter).await {
-                    Ok(()) => return Ok::<Db, DbError>(db),
-                    // Others have it open, so nobody looked at all of it: this statement was the first to meet it.
-                    Err(error) if restore::must_let_go(&db).await => {
-                        tracing::error!(%error, "the database is not to be gone on with: I open it again once it is restored");
-                        db.let_go().await;
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-        };
+        self.enter_telling(|_| {}).await
+    }
+
+    /// The same; says what it waits for where there is no room to restore it.
+    pub async fn enter_telling(self, tell: impl Fn(&str)) -> Result<Life, Refusal> {
         let mut stop = self.stop.clone();
         let db = tokio::select! {
-            db = entered => db?,
+            db = self.entered(tell) => db?,
             () = stop.asked(1) => {
                 let message = format!("{} was stopped before it was ready", self.post);
                 return Err(Refusal { code: self.stop.code(), message });
@@ -226,18 +256,26 @@ impl Life {
 
 /// Opens the database; one that is locked is waited for, never given up.
 pub async fn open(home: &Home, depth: Depth) -> Result<Db, DbError> {
-    patiently(|| restore::open(home, depth)).await
+    waiting(|| restore::open(home, depth), DbError::is_busy).await
 }
 
-/// Does it again while all that is wrong is somebody else's lock: after 2, 5, then every 10 seconds.
+/// Does it again while all that is wrong is somebody else's lock, or that there is no room: after 2, 5, then every 10 seconds.
 pub async fn patiently<T, F: Future<Output = Result<T, DbError>>>(act: impl Fn() -> F) -> Result<T, DbError> {
+    waiting(act, |error| error.is_busy() || error.is_full()).await
+}
+
+async fn waiting<T, F: Future<Output = Result<T, DbError>>>(
+    act: impl Fn() -> F,
+    passes: impl Fn(&DbError) -> bool,
+) -> Result<T, DbError> {
     let mut tries = 0;
     loop {
         match act().await {
-            Err(error) if error.is_busy() => {
+            Err(error) if passes(&error) => {
                 tries += 1;
                 let wait = clock::scaled(restart::locked(tries, fastrand::f64()));
-                tracing::warn!(%error, tries, "the database is locked; I try again");
+                let what = if error.is_busy() { "the database is locked" } else { "there is no room for the database" };
+                tracing::warn!(%error, tries, "{what}; I try again");
                 tokio::time::sleep(wait).await;
             }
             done => return done,

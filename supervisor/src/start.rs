@@ -57,7 +57,8 @@ pub(crate) async fn begin(mode: Mode, tell: &impl Fn(News)) -> Result<Begun, Ref
     let (holders, mut locked) = Holders::watch(&taken);
     // The same holds for what the rules of alerts name. A private system is nobody's charge.
     let rules = (mode != Mode::Private).then(|| Rules::begin(&taken, holders.alerts()));
-    let life = telling(&mut locked, tell, taken.enter()).await?;
+    let life =
+        telling(&mut locked, tell, taken.enter_telling(|words| tell(News::Locked { words: words.to_owned() }))).await?;
     holders.entered(&life.db);
     if let Some(rules) = &rules {
         rules.entered(&life.db);

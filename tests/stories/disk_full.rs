@@ -27,6 +27,11 @@ const ROOM: u64 = 300;
 
 #[test]
 fn tasks_that_fill_the_disk_are_all_answered_when_there_is_room_again() {
+    with_mounts(STORY, inside);
+}
+
+/// Runs it where it may mount: as this story, alone, in a mount namespace of its own.
+pub(super) fn with_mounts(story: &str, inside: fn()) {
     if std::env::var_os(INSIDE).is_some() {
         inside();
         return;
@@ -39,15 +44,15 @@ fn tasks_that_fill_the_disk_are_all_answered_when_there_is_room_again() {
         eprintln!("skipped: {words}");
         return;
     }
-    let mut story = Command::new("unshare");
-    story.arg("-m").arg(std::env::current_exe().unwrap()).args(["--exact", "--nocapture", STORY]).env(INSIDE, "1");
-    let told = story.output().unwrap();
+    let mut alone = Command::new("unshare");
+    alone.arg("-m").arg(std::env::current_exe().unwrap()).args(["--exact", "--nocapture", story]).env(INSIDE, "1");
+    let told = alone.output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
     assert!(told.status.success() && said.contains("1 passed"), "{said}");
     said.lines().filter(|line| line.starts_with("disk full: ")).for_each(|line| eprintln!("{line}"));
 }
 
-fn mount(options: &str, home: &Path) {
+pub(super) fn mount(options: &str, home: &Path) {
     let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(home).output().unwrap();
     assert!(mounted.status.success(), "{mounted:?}");
 }
@@ -71,8 +76,9 @@ fn no_room(world: &World) -> String {
 }
 
 /// Somebody else takes what is left.
-fn fill(world: &World) {
-    let mut file = fs::File::create(world.home().join("workspace/somebody-elses")).unwrap();
+pub(super) fn fill(world: &World) {
+    let path = world.home().join("workspace/somebody-elses");
+    let mut file = fs::File::options().create(true).append(true).open(path).unwrap();
     while file.write_all(&[0; 4096]).is_ok() {}
 }
 

@@ -27,6 +27,7 @@ mod disk_faults_ask;
 mod disk_faults_restore;
 mod disk_faults_verbs;
 mod disk_full;
+mod disk_full_lost;
 mod doctor;
 mod gone;
 mod held;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::damage;
+use crate::disk;
 
 /// A database operation that did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +119,31 @@ impl DbError {
 }
 
 impl DbError {
+    /// Whether the disk has no room for it.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::File { error, .. } => disk::is_full(error),
+            // SQLITE_FULL.
+            Self::Disk(error) => primary_code(error) == Some(13),
+            Self::SetAside
+            | Self::Newer { .. }
+            | Self::Busy { .. }
+            | Self::Migrate(_)
+            | Self::NoBackup { .. }
+            | Self::Queue(_)
+            | Self::Json(_)
+            | Self::Gone { .. }
+            | Self::Replaced { .. }
+            | Self::NotWhole(_)
+            | Self::Damaged(_)
+            | Self::Beyond { .. }
+            | Self::NotAQuestion
+            | Self::NoRoom(_)
+            | Self::Illegal(_)
+            | Self::Sql(_) => false,
+        }
+    }
+
     /// Whether the file is not what was written: `SQLITE_CORRUPT` (11), `SQLITE_NOTADB` (26), it or its WAL ends too early, or found so by
     /// a check.
     pub fn is_damage(&self) -> bool {
