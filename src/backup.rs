@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use agentlab_domain::{backup::Reason, exit_code};
+use agentlab_domain::{backup::Reason, exit_code, report};
 use agentlab_platform::{
-    backup::{self, Backup},
+    backup::{self, Backup, BackupError},
     calendar, clock, config,
     db::DbError,
     home::Home,
@@ -21,14 +21,16 @@ const RESTORE: Duration = Duration::from_mins(1);
 #[derive(Debug, Serialize)]
 struct Tried {
     id: String,
-    sound: bool,
-    /// Why it is not.
+    /// Nothing where that could not be tried.
+    sound: Option<bool>,
+    /// Why it is not, or could not be.
     why: Option<String>,
 }
 
 /// Does one of them.
 pub async fn backup(what: args::Backup, as_json: bool) -> Result<u8, Failure> {
     let home = Home::open()?;
+    backup::readable(&home).map_err(Failure::words)?;
     match what {
         args::Backup::Now => now(&home, as_json).await,
         args::Backup::List => list(&home, as_json),
@@ -46,8 +48,8 @@ async fn now(home: &Home, as_json: bool) -> Result<u8, Failure> {
         print::json(&serde_json::json!({ "backup": shown(&taken.backup), "not_copied": taken.not_copied }))?;
     } else {
         let Backup { name, bytes, .. } = &taken.backup;
-        let tasks = taken.backup.tasks();
-        print::line(&format!("{name}: {tasks} tasks, {}, tried and found sound", size(*bytes)));
+        let tasks = report::tasks(taken.backup.tasks());
+        print::line(&format!("{name}: {tasks}, {}, tried and found sound", size(*bytes)));
     }
     match taken.not_copied {
         Some(why) => {
@@ -62,7 +64,6 @@ async fn now(home: &Home, as_json: bool) -> Result<u8, Failure> {
 }
 
 fn list(home: &Home, as_json: bool) -> Result<u8, Failure> {
-    backup::readable(home).map_err(Failure::words)?;
     let all = backup::all(home);
     if as_json {
         print::json(&all.iter().map(shown).collect::<Vec<_>>())?;
@@ -105,19 +106,28 @@ async fn verify(home: &Home, name: Option<&str>, as_json: bool) -> Result<u8, Fa
     }
     let mut tried = Vec::new();
     for backup in asked {
-        let why = backup::verify(home, backup).await.err().map(|error| error.to_string());
+        let (sound, why) = match backup::verify(home, backup).await {
+            Ok(_) => (Some(true), None),
+            Err(error @ BackupError::Unsound(_)) => (Some(false), Some(error.to_string())),
+            Err(BackupError::Untried(fault)) => (None, Some(format!("it could not be tried now: {fault}"))),
+            Err(error @ (BackupError::Busy | BackupError::File { .. } | BackupError::Copy(_))) => {
+                (None, Some(format!("it could not be tried now: {error}")))
+            }
+        };
         if !as_json {
-            print::line(&match &why {
-                None => format!("ok   {}", backup.name),
-                Some(why) => format!("BAD  {}: {why}", backup.name),
-            });
+            let word = sound.map_or("?   ", |sound| if sound { "ok  " } else { "BAD " });
+            print::line(&format!(
+                "{word} {}{}",
+                backup.name,
+                why.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
+            ));
         }
-        tried.push(Tried { id: backup.name.clone(), sound: why.is_none(), why });
+        tried.push(Tried { id: backup.name.clone(), sound, why });
     }
     if as_json {
         print::json(&tried)?;
     }
-    let sound = tried.iter().all(|one| one.sound);
+    let sound = tried.iter().all(|one| one.sound == Some(true));
     Ok(if sound { exit_code::DONE } else { exit_code::FAILED })
 }
 

@@ -37,7 +37,7 @@ pub async fn to_its_end(system: &mut System, private: &mut Private, number: i64)
 }
 
 async fn watch(system: &mut System, private: &mut Private, number: i64, shown: &Shown) -> Result<Followed, Failure> {
-    let mut damaged = None;
+    let mut since = None;
     loop {
         private.ensure(&system.home)?;
         system.stay_open().await?;
@@ -45,11 +45,12 @@ async fn watch(system: &mut System, private: &mut Private, number: i64, shown: &
             Ok(Seen::Over(followed)) => return Ok(*followed),
             Ok(Seen::Under(words)) => {
                 shown.show(&words);
-                damaged = None;
+                since = None;
             }
+            // Somebody damaged the database, or put an older copy in its place. Whoever keeps it notices that soon, and it is restored.
+            Ok(Seen::Gone) if since.get_or_insert_with(clock::instant).elapsed() < patience() => {}
+            Err(error) if error.is_damage() && since.get_or_insert_with(clock::instant).elapsed() < patience() => {}
             Ok(Seen::Gone) => return Err(Failure::words(format!("task {number} is gone"))),
-            // Whoever keeps it condemns it soon, and it is restored.
-            Err(error) if error.is_damage() && damaged.get_or_insert_with(clock::instant).elapsed() < patience() => {}
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(LOOK).await;

@@ -45,6 +45,12 @@ pub(crate) fn readable(path: &Path) -> io::Result<()> {
     Ok(access(path, AccessFlags::R_OK)?)
 }
 
+/// Reads a file; what is none, and may never end, is an error.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    readable(path)?;
+    fs::read(path)
+}
+
 /// Removes a file for good.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

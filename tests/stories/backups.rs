@@ -118,6 +118,18 @@ fn a_second_folder_that_is_not_there_or_hangs_costs_no_backup_keeps_nobody_and_i
 }
 
 #[test]
+fn a_second_folder_within_the_home_is_none() {
+    for within in ["", "/backups", "/there/copies", "/runs"] {
+        let mut world = World::new();
+        world.configure(&format!("[backup]\ncopy_to = '{}{within}'\n", world.home().display()));
+        let made = world.run(&["backup", "now"]);
+        assert!(made.code == Some(1) && made.stdout.contains("found sound"), "{made:?}");
+        assert!(made.stderr.contains("within the home") && made.stderr.contains("another disk"), "{made:?}");
+        assert_eq!(world.run(&["backup", "verify"]).code, Some(0));
+    }
+}
+
+#[test]
 fn a_second_folder_gets_the_newest_backup_as_soon_as_its_disk_is_there() {
     let mut world = World::new();
     let disk = world.path("disk");

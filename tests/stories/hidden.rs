@@ -96,3 +96,43 @@ fn what_may_not_be_read_is_named_and_nothing_is_begun_without_it() {
         assert_eq!((jobs.code, jobs.stdout.lines().count()), (Some(0), 4), "{what}: {jobs:?}");
     }
 }
+
+#[test]
+fn a_backup_that_cannot_be_tried_is_not_called_bad() {
+    let world = unprivileged();
+    assert_eq!(world.run(&["ask", "[[say: one]]"]).code, Some(0));
+    assert_eq!(world.run(&["backup", "now"]).code, Some(0));
+    // No room, or no right, for the scratch file in which it would be begun with.
+    fs::set_permissions(newest(&world), fs::Permissions::from_mode(0o500)).unwrap();
+    let tried = world.run(&["backup", "verify"]);
+    assert_eq!(tried.code, Some(1), "{tried:?}");
+    assert!(tried.stdout.contains("could not be tried now") && !tried.stdout.contains("BAD"), "{tried:?}");
+    let tried = world.run(&["--json", "backup", "verify"]);
+    assert!(tried.stdout.contains("\"sound\": null"), "{tried:?}");
+    fs::set_permissions(newest(&world), fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(world.run(&["backup", "verify"]).code, Some(0));
+}
+
+#[test]
+fn what_is_no_file_keeps_nobody_waiting() {
+    let world = World::new();
+    assert_eq!(world.run(&["ask", "[[say: one]]"]).code, Some(0));
+    world.wait_for_quiet();
+    let run = fs::read_dir(world.home().join("runs")).unwrap().next().unwrap().unwrap().path().join("rows.json");
+    let places =
+        ["restored.json", "run/condemned.json", "config.toml", "agentlab.db-wal"].map(|name| world.home().join(name));
+    for place in places.into_iter().chain([run]) {
+        let was = fs::read(&place).ok();
+        let _ = fs::remove_file(&place);
+        nix::unistd::mkfifo(&place, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let jobs = world.run(&["jobs", "--all"]);
+        let is_configuration = place.ends_with("config.toml");
+        assert_eq!(jobs.code, Some(if is_configuration { 78 } else { 0 }), "{place:?}: {jobs:?}");
+        assert!(!is_configuration || jobs.stderr.contains("no file is in its place"), "{jobs:?}");
+        let _ = fs::remove_file(&place);
+        if let Some(was) = was {
+            fs::write(&place, was).unwrap();
+        }
+    }
+    assert_eq!(world.count("SELECT COUNT(*) FROM job WHERE state = 'done'"), 1);
+}

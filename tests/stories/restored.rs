@@ -112,6 +112,24 @@ fn a_person_restores_what_he_names_also_while_all_work() {
 }
 
 #[test]
+fn who_follows_a_task_waits_for_it_while_an_older_copy_is_in_the_place_of_the_database() {
+    let world = World::new();
+    let up = world.up();
+    assert_eq!(world.run(&["ask", "[[say: before]]"]).code, Some(0));
+    assert_eq!(world.run(&["backup", "now"]).code, Some(0));
+    let mut asked = world.start(&["ask", "[[tool: Bash slow]] [[sleep: 4]] [[say: through]]"]);
+    asked.wait_for_line("Bash: slow", LONG);
+    let backup = fs::read_dir(world.home().join("backups")).unwrap().next().unwrap().unwrap().path();
+    for name in ["agentlab.db", "agentlab.db-wal", "agentlab.db-shm"] {
+        fs::rename(world.home().join(name), world.path(name)).unwrap();
+    }
+    fs::copy(backup.join("agentlab.db"), database(&world)).unwrap();
+    let ended = asked.end(LONG);
+    assert!(ended.code == Some(0) && ended.stdout.starts_with("through"), "{ended:?}");
+    assert_eq!(up.stop().code, Some(0));
+}
+
+#[test]
 fn a_system_that_starts_over_a_cut_database_says_what_it_put_back() {
     let world = World::new();
     for word in ["one", "two", "three"] {

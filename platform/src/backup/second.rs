@@ -29,6 +29,8 @@ enum NotCopied {
     Late { path: PathBuf, limit: Duration },
     #[error("{0:?} does not answer: a look at it, or an earlier copy, is still under way")]
     Busy(PathBuf),
+    #[error("{0:?} is within the home: it is lost with it. Set backup.copy_to to a folder on another disk")]
+    Within(PathBuf),
     #[error("{0:?} is no folder: move it away, or set backup.copy_to to another one")]
     NoFolder(PathBuf),
     #[error("{path:?}: {error}. Is there room, and may agentlab write there?")]
@@ -67,8 +69,13 @@ pub async fn copied(home: &Home, backup: &Backup, terms: &Terms) -> Option<Strin
         return None;
     };
     let (folder, into, keep, there) = (home.backups().join(&backup.name), second.clone(), terms.keep, noted.clone());
+    let within = home.path().to_owned();
     // Noted where it is done, which may be later than anybody waits for it.
-    let copied = ask(home, second, COPY, move || copy(&folder, &into, keep).map(|()| note(&there, None))).await;
+    let copied = ask(home, second, COPY, move || {
+        apart(&into, &within)?;
+        copy(&folder, &into, keep).map(|()| note(&there, None))
+    })
+    .await;
     let why = copied.err()?.to_string();
     let since = uncopied(home).map_or_else(clock::now_ms, |before| before.at);
     note(&noted, Some(Failure { at: since, words: why.clone() }));
@@ -96,6 +103,13 @@ async fn ask<T: Send + 'static>(
     began.map_err(|error| NotCopied::File { path: second.to_owned(), error })?;
     let late = || NotCopied::Late { path: second.to_owned(), limit };
     tokio::time::timeout(clock::scaled(limit), told).await.map_err(|_| late())?.map_err(|_| late())?
+}
+
+/// Refuses what is lost together with the home, however it is called.
+fn apart(second: &Path, home: &Path) -> Result<(), NotCopied> {
+    let there = second.ancestors().find_map(|above| above.canonicalize().ok());
+    let is_within = home.canonicalize().is_ok_and(|home| there.is_some_and(|there| there.starts_with(home)));
+    if is_within { Err(NotCopied::Within(second.to_owned())) } else { Ok(()) }
 }
 
 fn copy(folder: &Path, second: &Path, keep: usize) -> Result<(), NotCopied> {

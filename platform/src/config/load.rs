@@ -10,7 +10,7 @@ use figment::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Config, explain::explain};
-use crate::{digest, home::Home};
+use crate::{digest, files, home::Home};
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum ConfigError {
 /// Loads the configuration of this home; a missing file is an empty one.
 pub fn load(home: &Home) -> Result<Config, ConfigError> {
     let path = home.config();
-    let text = match std::fs::read_to_string(&path) {
+    let text = match files::readable(&path).and_then(|()| std::fs::read_to_string(&path)) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(ConfigError::Unreadable { path, error }),

@@ -2,7 +2,7 @@
 //! says which file it is of, so it is void once another one is in its place. Whoever has it open lets go of it and starts
 //! again; whoever starts waits until it is restored.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +72,7 @@ pub fn is_condemned(home: &Home) -> bool {
 
 /// The mark, where it is of the file that is there now.
 pub(super) fn mark(home: &Home) -> Option<Mark> {
-    let bytes = fs::read(path(home)).ok()?;
+    let bytes = files::read(&path(home)).ok()?;
     let mark: Mark = serde_json::from_slice(&bytes).ok()?;
     (mark.file == file(home)).then_some(mark)
 }

@@ -45,6 +45,9 @@ pub(super) async fn mend(home: &Home, depth: Depth) -> Result<(), DbError> {
     if let Some(mark) = mark.as_ref().filter(|mark| mark.certain) {
         return restore(home, &mark.why, wanted.as_deref()).await;
     }
+    if let Some(why) = place::misplaced(home) {
+        return restore(home, &why, None).await;
+    }
     let closely = depth == Depth::Whole || mark.is_some() || !known::is_known(home);
     match whole::examine(home, closely).await? {
         Found::Sound => {

@@ -13,6 +13,13 @@ use crate::{calendar, clock, files, home::Home};
 /// next one.
 const ENDS: [&str; 3] = ["-wal", "-shm", ""];
 
+/// Something in the place of the WAL, or of its index, that is no file: `SQLite` opens nothing beside it.
+pub(super) fn misplaced(home: &Home) -> Option<String> {
+    let places = ENDS.iter().filter(|end| !end.is_empty()).map(|end| beside(&home.database(), end));
+    let path = places.into_iter().find(|path| fs::metadata(path).is_ok_and(|found| !found.is_file()))?;
+    Some(format!("something that is no file is in the place of {}", path.display()))
+}
+
 /// Moves the files of the database, as many as are there, to a folder of their own; nothing where none is.
 pub(super) fn set_aside(home: &Home) -> io::Result<Option<PathBuf>> {
     let there: Vec<PathBuf> =

@@ -113,7 +113,7 @@ impl Report {
 
 /// What was done last, if anything ever was.
 pub fn last(home: &Home) -> Option<Report> {
-    serde_json::from_slice(&std::fs::read(path(home.path())).ok()?).ok()
+    serde_json::from_slice(&files::read(&path(home.path())).ok()?).ok()
 }
 
 pub(super) fn keep(home: &Home, report: &Report) -> std::io::Result<()> {

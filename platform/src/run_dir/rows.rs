@@ -4,7 +4,7 @@
 use std::{fs, io};
 
 use super::{RunDir, write};
-use crate::{home::Home, journal::Line};
+use crate::{files, home::Home, journal::Line};
 
 const FILE: &str = "rows.json";
 
@@ -19,7 +19,7 @@ impl RunDir {
 pub(crate) fn all(home: &Home) -> Vec<Line> {
     let entries = fs::read_dir(home.runs()).into_iter().flatten().filter_map(Result::ok);
     let mut lines: Vec<Line> = entries
-        .filter_map(|entry| fs::read(entry.path().join(FILE)).ok())
+        .filter_map(|entry| files::read(&entry.path().join(FILE)).ok())
         .filter_map(|bytes| Line::unseal(bytes.trim_ascii_end()))
         .collect();
     lines.sort_by_key(|line| (line.seq, line.at));
