@@ -14,6 +14,7 @@ use super::{
     whole,
 };
 use crate::{
+    clock,
     home::Home,
     journal::{self, Leap},
     queue,
@@ -79,7 +80,7 @@ async fn replay(connection: &mut SqliteConnection, home: &Home, restored: bool) 
     let tables = rows::tables(connection).await?;
     let cut = journal.lines.is_empty() && seq > 0 && !journal::exists(home);
     let lossy = replayed.cut_off || replayed.missing > 0 || replayed.unreadable > 0;
-    replayed.leap = (journal.top > 0 && (cut || restored && lossy)).then(|| Leap::after(journal.top));
+    replayed.leap = (journal.top > 0 && (cut || restored && lossy)).then(|| Leap::after(journal.top, clock::now_ms()));
     let top = replayed.leap.map_or(journal.top, |leap| leap.to);
     if !restored && top == seq {
         return Ok(replayed);

@@ -18,9 +18,10 @@ pub struct Leap {
 }
 
 impl Leap {
-    /// From where a database stands.
-    pub const fn after(seq: i64) -> Self {
-        Self { from: seq, to: seq + FAR }
+    /// From where a database stands; Unix milliseconds. What is given later is higher, also where the leap before it was lost with its
+    /// journal: far fewer transactions than milliseconds go by.
+    pub fn after(seq: i64, now_ms: i64) -> Self {
+        Self { from: seq, to: now_ms.max(seq + FAR) }
     }
 
     /// Whether a number was given before it, and given up by it.

@@ -151,3 +151,33 @@ fn what_is_no_file_in_the_place_of_the_journal_is_said_and_keeps_nobody_waiting(
     append(&home, &line(1)).unwrap();
     assert_eq!(in_the_way(&home), None);
 }
+
+#[test]
+fn numbers_that_were_skipped_on_purpose_are_not_missing_and_what_was_given_up_leads_nowhere() {
+    let (_folder, home) = home();
+    for seq in 1..=3 {
+        append(&home, &line(seq)).unwrap();
+    }
+    let far = Leap::after(4, 0);
+    assert_eq!(Leap::after(4, far.to + 7).to, far.to + 7);
+    // The fourth was never known here.
+    leap(&home, "a", far).unwrap();
+    assert!(is_noted(&home) && ends_at(&home, "a", far.to).unwrap());
+    let empty = read(&home, Some("a"), 2).unwrap();
+    assert_eq!((numbers(&empty), empty.top, empty.missing, empty.goes_on), (vec![3], far.to, 1, true));
+    append(&home, &line(far.to + 1)).unwrap();
+    for (from, found, missing, leads_to) in [
+        (1, vec![2, 3, far.to + 1], 1, 3),
+        (4, vec![far.to + 1], 0, far.to + 1),
+        (far.to, vec![far.to + 1], 0, far.to + 1),
+        (far.to + 1, vec![], 0, far.to + 1),
+        (5, vec![], 0, 5),
+    ] {
+        let journal = read(&home, Some("a"), from).unwrap();
+        assert_eq!((numbers(&journal), journal.missing), (found, missing), "from {from}");
+        assert_eq!((journal.leads_to(from), journal.goes_on), (leads_to, from != 5), "from {from}");
+        assert_eq!(journal.top, if from == 5 { 5 } else { far.to + 1 });
+    }
+    // Of another database, it says nothing of this one.
+    assert_eq!(read(&home, Some("b"), 5).unwrap().leaps, []);
+}

@@ -101,3 +101,26 @@ async fn a_copy_that_is_begun_with_without_a_journal_gives_no_number_twice() {
     assert!(seq > known + 1000, "{seq} after {known}");
     assert_eq!(prompts(&home).await, ["one", "two", "again"]);
 }
+
+#[tokio::test]
+async fn of_two_that_were_begun_again_from_the_same_backup_the_later_is_the_one() {
+    let (folder, home, _) = begun_again().await;
+    let db = open(&home, Depth::Whole).await.unwrap();
+    backup::take(&db, &Terms::default(), Reason::Hourly).await.unwrap();
+    db.let_go().await;
+    // Lost once more, with all but the first.
+    let lost = folder_of(&home, 3);
+    let away = folder.path().join("away");
+    fs::rename(&lost, &away).unwrap();
+    fs::remove_dir_all(folder_of(&home, 2)).unwrap();
+    fs::remove_file(home.journal()).unwrap();
+    fs::remove_dir_all(home.journal_segments()).unwrap();
+    fs::remove_file(home.database()).unwrap();
+    let db = open(&home, Depth::Whole).await.unwrap();
+    ask(&db, "the third time").await;
+    db.let_go().await;
+    fs::rename(&away, &lost).unwrap();
+    assert_eq!(newest(&home).unwrap().number, 1);
+    fs::remove_file(home.database()).unwrap();
+    assert_eq!(prompts(&home).await, ["one", "the third time"]);
+}
