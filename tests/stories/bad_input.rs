@@ -139,7 +139,7 @@ fn a_configuration_that_cannot_be_read_is_refused_by_its_name() {
     all_refuse("unknown key `telegram.alowed_users`; did you mean `telegram.allowed_users`?");
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
-    all_refuse("cannot be read: Is a directory");
+    all_refuse("cannot be read: something that is no file is in its place");
     assert!(!world.home().join("agentlab.db").exists(), "refused before anything was begun");
 }
 
