@@ -77,11 +77,20 @@ impl Lock {
 
 /// Whether somebody holds the lock. A file that is not there is held by nobody.
 pub fn is_held(path: &Path) -> io::Result<bool> {
+    cannot_take(path, Mode::Exclusive)
+}
+
+/// Whether somebody holds the lock alone. Several who ask this at the same moment do not take one another for one who does.
+pub fn is_held_alone(path: &Path) -> io::Result<bool> {
+    cannot_take(path, Mode::Shared)
+}
+
+fn cannot_take(path: &Path, mode: Mode) -> io::Result<bool> {
     // A folder that may not be looked into is no proof that nobody is there.
     if !path.try_exists()? {
         return Ok(false);
     }
-    Ok(Lock::try_take(path, Mode::Exclusive)?.is_none())
+    Ok(Lock::try_take(path, mode)?.is_none())
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -121,6 +130,18 @@ mod tests {
         assert!(is_held(&path).unwrap(), "the second descriptor keeps it");
         drop(shared);
         assert!(!is_held(&path).unwrap());
+    }
+
+    #[test]
+    fn whoever_only_asks_is_not_taken_for_a_holder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.lock");
+        assert!(!is_held_alone(&path).unwrap());
+        let asks = Lock::try_take(&path, Mode::Shared).unwrap().unwrap();
+        assert!(!is_held_alone(&path).unwrap() && is_held(&path).unwrap());
+        drop(asks);
+        let _holds = Lock::try_take(&path, Mode::Exclusive).unwrap().unwrap();
+        assert!(is_held_alone(&path).unwrap());
     }
 
     #[test]

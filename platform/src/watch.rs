@@ -104,7 +104,8 @@ fn look<'a>(home: &Home, beat: Option<&'a Beat>, known: Option<&str>) -> Look<'a
     let held = if lives && !ends && beat.is_some_and(|beat| known == Some(beat.name)) {
         Held::Yes
     } else {
-        match lock::is_held(&home.lock("up")) {
+        // Bot and console ask at the same moments.
+        match lock::is_held_alone(&home.lock("up")) {
             Ok(true) => Held::Yes,
             Ok(false) => Held::No,
             Err(_) => Held::CannotTell,
