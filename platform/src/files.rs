@@ -37,10 +37,13 @@ pub(crate) fn place(new: &Path, path: &Path) -> io::Result<()> {
     sync_folder(path)
 }
 
+/// What is said of a folder, a pipe or the like where a file belongs.
+pub(crate) const NO_FILE: &str = "something that is no file is in its place: move it away";
+
 /// Whether a file can be read, without reading it: whoever opens what is none may wait for ever.
 pub(crate) fn readable(path: &Path) -> io::Result<()> {
     if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("something that is no file is in its place: move it away"));
+        return Err(io::Error::other(NO_FILE));
     }
     Ok(access(path, AccessFlags::R_OK)?)
 }

@@ -189,9 +189,7 @@ fn read(folder: &Path) -> Option<Backup> {
 
 fn recorded(folder: &Path) -> Option<Backup> {
     let name = folder.file_name()?.to_str().filter(|name| !name.starts_with(files::NEW))?.to_owned();
-    // Whoever reads what is no file may wait for ever.
-    let record = Some(folder.join(RECORD)).filter(|path| path.is_file())?;
-    let known: Backup = serde_json::from_slice(&std::fs::read(record).ok()?).ok()?;
+    let known: Backup = serde_json::from_slice(&files::read(&folder.join(RECORD)).ok()?).ok()?;
     Some(Backup { name, ..known })
 }
 

@@ -10,7 +10,7 @@ use fail::fail_point;
 use nix::unistd::{AccessFlags, access};
 
 use super::{Line, read, segments};
-use crate::home::Home;
+use crate::{files, home::Home};
 
 /// A line that was appended.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl From<io::Error> for NotAppended {
 pub fn in_the_way(home: &Home) -> Option<String> {
     let path = home.journal();
     match fs::metadata(&path) {
-        Ok(found) if !found.is_file() => Some("something that is no file is in its place: move it away".to_owned()),
+        Ok(found) if !found.is_file() => Some(files::NO_FILE.to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Ok(_) => access(&path, AccessFlags::R_OK | AccessFlags::W_OK)
             .err()
